@@ -1,0 +1,7 @@
+"""The thin library that the notebooks call: two breast-imaging papers, rebuilt."""
+
+from lib import runtime
+
+# Keras and TensorFlow read their environment once, on import, and TensorFlow logs to stderr
+# before Python code can stop it: so the environment is set before any module of lib imports keras.
+runtime.set_environment()

@@ -1,0 +1,98 @@
+"""Seeds, determinism, backend and device of a run; quiet logs.  Only this module names a backend."""
+
+import os
+import platform
+import random
+from dataclasses import dataclass
+
+
+def set_environment() -> None:
+    """Choose the backend and silence TensorFlow; must run before keras is imported."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run ran on; ``str`` gives the one line that notebooks print and tables carry."""
+
+    python: str
+    keras: str
+    backend: str
+    device: str
+    cores: int
+
+    def __str__(self) -> str:
+        return f"Python {self.python} · Keras {self.keras} on {self.backend} · {self.device} · {self.cores} cores"
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and the backend.
+
+    Every training and every random choice in lib calls this (or takes a generator) with a seed of
+    its own, so a result does not depend on what ran before it and a resumed run repeats it.
+    """
+    import keras
+
+    random.seed(seed)
+    keras.utils.set_random_seed(seed)
+
+
+def use_deterministic_operations() -> None:
+    """Ask the backend for operations that give the same result in every run on one device."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def machine() -> Machine:
+    """Versions, backend and device of this process."""
+    import keras
+
+    return Machine(
+        python=platform.python_version(),
+        keras=keras.__version__,
+        backend=f"{keras.backend.backend()} {_backend_version()}",
+        device=_device(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    )
+
+
+def _backend_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    import keras
+
+    names = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",), "torch": ("torch",)}
+    for name in names.get(keras.backend.backend(), ()):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def _device() -> str:
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            gpus = tf.config.list_physical_devices("GPU")
+            return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"
+        case "jax":
+            import jax
+
+            device = jax.devices()[0]
+            return "CPU" if device.platform == "cpu" else device.device_kind
+        case "torch":
+            import torch
+
+            return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+    return "CPU"
