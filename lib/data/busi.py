@@ -1,0 +1,219 @@
+"""BUSI, the breast ultrasound images of Al-Dhabyani et al. 2020 (Data in Brief 28:104863).
+
+Original layout: folders ``normal``, ``benign`` and ``malignant`` with ``benign (4).png``,
+``benign (4)_mask.png`` and, where an image has several lesions, ``benign (4)_mask_1.png`` …
+Paper A, II-A and III-A.
+"""
+
+import re
+import shutil
+import zipfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pooch
+from PIL import Image, UnidentifiedImageError
+
+from lib import artifacts, paths
+from lib.data.record import DataError, ImageSet
+from lib.profiles import check_choice
+
+CLASSES = ("normal", "benign", "malignant")
+URL = "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
+SHA256 = "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7"
+MASKS = ("union", "first")
+RESIZES = ("bilinear", "area")
+
+_FILE = re.compile(r"(?P<image>.+\(\d+\))(?:_mask(?:_(?P<number>\d+))?)?\.png")
+_CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; hidden files are passed over too
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An image file with its mask files, ``_mask.png`` first."""
+
+    name: str
+    label: int
+    image: Path
+    masks: tuple[Path, ...]
+
+
+def load(
+    folder: Path | str | None = None,
+    size: int = 128,
+    masks: str = "union",
+    resize: str = "bilinear",
+    cache: Path | None = None,
+) -> ImageSet:
+    """Read BUSI, resized to ``size`` × ``size`` pixels.
+
+    Parameters
+    ----------
+    folder : folder with the three class folders.  None: ``busi`` in the data folders of
+        :mod:`lib.paths`, else a download (see :func:`download`).
+    size : side in pixels, ≥ 1; the paper's is 128.  The aspect ratio is not kept, as in the paper.
+    masks : ``"union"`` of all masks of an image, or ``"first"``: only ``_mask.png``, as the authors'
+        code, which loses lesions of 17 images.
+    resize : ``"bilinear"`` between the four nearest pixels as in the authors' code, or ``"area"``:
+        the average over the pixels that a new pixel covers, which does not alias.  Masks are soft
+        at the border either way.
+    cache : folder for the decoded arrays; None decodes anew.
+
+    Returns
+    -------
+    ImageSet with images and masks (n, size, size, 1), in the order normal, benign, malignant and by
+    number within a class.
+
+    Raises
+    ------
+    lib.paths.MissingDataError
+        No such folder, and no download.
+    DataError
+        An empty folder, a missing class, an image without a mask or a mask without an image, sizes
+        that differ, a file that is no image or is cut off.  The message names the file.
+    """
+    check_choice("masks", masks, MASKS)
+    check_choice("resize", resize, RESIZES)
+    if size < 1:
+        raise DataError(f"size must be at least 1 pixel, not {size}")
+    root = _find(folder)
+    entries = _list_entries(root)
+
+    def decode() -> ImageSet:
+        return _decode(entries, size, masks, resize)
+
+    if cache is None:
+        return decode()
+    files = [file for entry in entries for file in (entry.image, *entry.masks)]
+    state = [[str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    key = {"step": "busi", "files": artifacts.digest(state), "size": size, "masks": masks, "resize": resize}
+    return artifacts.cached(key, decode, cache, code=("lib.data.busi",))
+
+
+def download(folder: Path, url: str = URL, sha256: str = SHA256) -> Path:
+    """Download BUSI into ``folder``/busi and return that path.
+
+    The archive is checked against ``sha256`` and unpacked beside its place first, so a broken
+    download leaves nothing behind.
+
+    Raises
+    ------
+    lib.paths.MissingDataError
+        If the download fails or its checksum differs; says what to put where instead.
+    """
+    target = Path(folder) / "busi"
+    unpacked = Path(folder) / ".busi-unpacking"
+    try:
+        archive = Path(pooch.retrieve(url, known_hash=f"sha256:{sha256}", path=folder, fname="Dataset_BUSI.zip"))
+        shutil.rmtree(unpacked, ignore_errors=True)
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(unpacked)
+        root = next((path.parent for path in unpacked.rglob("normal") if path.is_dir()), unpacked)
+        _list_entries(root)
+        root.rename(target)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:  # pooch: ValueError for a checksum
+        raise paths.MissingDataError(
+            f"BUSI could not be downloaded from {url}: {str(error).splitlines()[0]}\n"
+            f"Put its folders {', '.join(CLASSES)} into {target}, or name their folder: PAPER_DATA=<parent of busi>. "
+            "It is also on Kaggle as aryashah2k/breast-ultrasound-images-dataset."
+        ) from error
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    archive.unlink()
+    return target
+
+
+def _find(folder: Path | str | None) -> Path:
+    if folder is None:
+        return paths.find_data("busi") or download(paths.download_folder())
+    if not Path(folder).is_dir():
+        raise paths.MissingDataError(f"{folder} is no folder: it should hold {', '.join(CLASSES)}")
+    return Path(folder)
+
+
+def _list_entries(root: Path) -> list[_Entry]:
+    missing = [name for name in CLASSES if not (root / name).is_dir()]
+    if missing:
+        raise DataError(f"{root}: class folder missing: {', '.join(missing)}")
+    return [entry for label in range(len(CLASSES)) for entry in _list_class(root / CLASSES[label], label)]
+
+
+def _list_class(folder: Path, label: int) -> list[_Entry]:
+    images: dict[str, Path] = {}
+    masks: dict[str, list[tuple[int, Path]]] = {}
+    for file in folder.iterdir():
+        if file.name.startswith(".") or file.name in _CLUTTER:
+            continue
+        match = _FILE.fullmatch(file.name)
+        if match is None:
+            raise DataError(f"{file}: not a name of BUSI, like '{folder.name} (1).png' or '{folder.name} (1)_mask.png'")
+        if "_mask" in file.name:
+            masks.setdefault(match["image"], []).append((int(match["number"] or 0), file))
+        else:
+            images[match["image"]] = file
+    if not images:
+        raise DataError(f"{folder}: no images")
+    if without := sorted(set(images) - set(masks)):
+        raise DataError(f"{images[without[0]]}: image without a mask ({len(without)} in this folder)")
+    if without := sorted(set(masks) - set(images)):
+        raise DataError(f"{masks[without[0]][0][1]}: mask without an image ({len(without)} in this folder)")
+    names = sorted(images, key=lambda name: int(re.findall(r"\d+", name)[-1]))
+    return [_Entry(name, label, images[name], tuple(file for _, file in sorted(masks[name]))) for name in names]
+
+
+def _decode(entries: list[_Entry], size: int, masks: str, resize: str) -> ImageSet:
+    def decode(entry: _Entry) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+        image = _read(entry.image)
+        files = entry.masks if masks == "union" else entry.masks[:1]
+        mask = _union(entry.image, image.size, files)
+        return _resize(image, size, resize), _resize(mask, size, resize), image.size[::-1]
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter lock
+        images, lesions, sizes = zip(*pool.map(decode, entries), strict=True)
+    extra = sum(len(entry.masks) > 1 for entry in entries)
+    return ImageSet(
+        images=np.stack(images)[..., None],
+        labels=np.array([entry.label for entry in entries]),
+        names=np.array([entry.name for entry in entries]),
+        classes=CLASSES,
+        source=f"BUSI, {len(entries)} images at {size}×{size}, {resize}; {masks} mask of the {extra} with several",
+        masks=np.stack(lesions)[..., None],
+        sizes=np.array(sizes),
+        n_masks=np.array([len(entry.masks) for entry in entries]),
+    )
+
+
+def _read(file: Path) -> Image.Image:
+    """The image as float32 in [0, 1]; colour, transparency and 1-bit are converted to gray first."""
+    try:
+        with Image.open(file) as image:
+            # Transparency is dropped, not blended: BUSI's alpha channels are opaque.
+            gray = image.convert("L")
+    except UnidentifiedImageError as error:
+        raise DataError(f"{file}: no image") from error
+    except (OSError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG chunk
+        raise DataError(f"{file}: damaged or cut off ({error})") from error
+    return Image.fromarray(np.asarray(gray, np.float32) / 255)
+
+
+def _union(image: Path, size: tuple[int, int], files: Iterable[Path]) -> Image.Image:
+    union = np.zeros(size[::-1], np.float32)
+    for file in files:
+        mask = _read(file)
+        if mask.size != size:
+            raise DataError(f"{file}: {mask.size[0]}×{mask.size[1]} pixels, but {image.name} has {size[0]}×{size[1]}")
+        union = np.maximum(union, np.asarray(mask))
+    return Image.fromarray(union)
+
+
+def _resize(image: Image.Image, size: int, resize: str) -> np.ndarray:
+    if resize == "area":
+        resized = image.resize((size, size), Image.Resampling.BOX)
+    else:
+        # Image.resize would widen the filter when it shrinks; the authors' cv2.resize does not.
+        scale = (image.width / size, 0, 0, 0, image.height / size, 0)
+        resized = image.transform((size, size), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
+    return np.clip(np.asarray(resized, np.float32), 0, 1)

@@ -1,0 +1,90 @@
+"""Who is trained on, who chooses, who is tested: stratified hold-out splits, as files with a hash."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import artifacts
+from lib.data.record import DataError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices (int64, ascending) of the training, validation and test images."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def __post_init__(self) -> None:
+        everything = np.concatenate([self.train, self.validation, self.test])
+        if len(np.unique(everything)) != len(everything):
+            raise DataError("an image is in two parts of the split")
+
+    def parts(self) -> dict[str, np.ndarray]:
+        return {part: getattr(self, part) for part in PARTS}
+
+    def frame(self, names: np.ndarray) -> pd.DataFrame:
+        """One row an image: ``name`` and ``part``, in the order of the names."""
+        rows = [(names[index], part) for part, indices in self.parts().items() for index in indices]
+        return pd.DataFrame(rows, columns=["name", "part"]).sort_values("name", ignore_index=True)
+
+    def digest(self, names: np.ndarray) -> str:
+        """Hash of who is in which part; the same on every machine."""
+        return artifacts.digest(self.frame(names).to_dict("list"))
+
+    def to_csv(self, path: Path, names: np.ndarray) -> Path:
+        with artifacts.atomic(path) as temporary:
+            self.frame(names).to_csv(temporary, index=False)
+        return path
+
+
+def from_csv(path: Path, names: np.ndarray) -> Split:
+    """The split written by :meth:`Split.to_csv`, for images called ``names``.
+
+    Raises
+    ------
+    DataError
+        If the file names unknown images, leaves some out or has other parts.
+    """
+    frame = pd.read_csv(path, dtype=str)
+    if list(frame.columns) != ["name", "part"] or not set(frame.part) <= set(PARTS):
+        raise DataError(f"{path}: needs columns name and part, with parts {', '.join(PARTS)}")
+    unknown, missing = set(frame.name) - set(names), set(names) - set(frame.name)
+    if unknown or missing or frame.name.duplicated().any():
+        raise DataError(
+            f"{path}: {len(unknown)} unknown images {sorted(unknown)[:3]}, "
+            f"{len(missing)} left out {sorted(missing)[:3]}, {frame.name.duplicated().sum()} repeated"
+        )
+    part_of = dict(zip(frame.name, frame.part, strict=True))
+    parts = np.array([part_of[name] for name in names])
+    return Split(*(np.flatnonzero(parts == part) for part in PARTS))
+
+
+def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: float = 0.1) -> Split:
+    """A random split in which each part has the classes' proportions; the papers' rule (II-D).
+
+    The cuts are ``int(train * n)`` and ``int((train + validation) * n)`` in each class, as in the
+    authors' code: on BUSI that makes 623, 78 and 79 images, and 79 is the test size that every
+    accuracy printed in Tables I and II divides into.
+
+    Raises
+    ------
+    DataError
+        If a class has so few images that a part would get none of it.
+    """
+    generator = np.random.default_rng(seed)
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        # Rounded first: 0.8 + 0.1 is a little below 0.9 in floating point.
+        cuts = [int(round(share * len(members), 6)) for share in (train, train + validation)]
+        for part, indices in zip(PARTS, np.split(members, cuts), strict=True):
+            if len(indices) == 0:
+                raise DataError(f"class {label} has {len(members)} images: too few for a {part} part")
+            parts[part].append(indices)
+    return Split(*(np.sort(np.concatenate(parts[part])) for part in PARTS))
