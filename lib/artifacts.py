@@ -74,7 +74,8 @@ def cached(key: Mapping[str, Any], make: Callable[[], Any], folder: Path, code: 
     key : mapping of names to settings and digests; must hold ``"step"``, which names the file.
     make : function without arguments; its result must be picklable.
     folder : where results lie, one ``<step>-<digest>.joblib`` and a readable ``.json`` of its key each.
-    code : names of lib modules (``"lib.training"``) whose code the result depends on.
+    code : names of lib modules (``"lib.training"``) whose code the result depends on; what they
+        import counts too, except the ground floor and ``lib.data``, whose results are in the key.
     """
     full_key = {**key, "code": source_digest(*code)}
     path = Path(folder) / f"{key['step']}-{digest(full_key)}.joblib"
@@ -87,9 +88,14 @@ def cached(key: Mapping[str, Any], make: Callable[[], Any], folder: Path, code: 
     return result
 
 
+# What these give to a step is in its key already, as settings, seeds and digests of data: a new setting
+# of another notebook must not repeat a training of an hour.
+_IN_THE_KEY = ("lib.artifacts", "lib.data", "lib.paths", "lib.profiles", "lib.run")
+
+
 @lru_cache
 def source_digest(*modules: str) -> str:
-    """Digest of the code of ``modules`` and of all lib modules they import, without docstrings."""
+    """Digest of the code of ``modules`` and of the lib modules they import, without docstrings."""
     found: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
@@ -98,7 +104,7 @@ def source_digest(*modules: str) -> str:
         if name in found or path is None:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        waiting += _lib_imports(tree)
+        waiting += [module for module in _lib_imports(tree) if not module.startswith(_IN_THE_KEY)]
         found[name] = ast.dump(_without_docstrings(tree))
     return digest(found)
 

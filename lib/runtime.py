@@ -1,5 +1,6 @@
 """Seeds, determinism, backend and device of a run; quiet logs.  Only this module names a backend."""
 
+import logging
 import os
 import platform
 import random
@@ -12,6 +13,8 @@ def set_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    # Its advice on retracing is for loops over one model, not for many small models in a row.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""Scores of one prediction: masks image by image, classes image by image (paper A, II-D and IV-B)."""
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+LESION, NORMAL = "lesion", "no lesion"
+
+
+def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
+    """Agreement of predicted masks with the true ones, one row an image.
+
+    Parameters
+    ----------
+    truth, predicted : (n, height, width, 1), values in [0, 1].
+    threshold : pixels at or above it are lesion, in both; 0.5, so that the rounding of soft borders
+        favours neither side.
+
+    Returns
+    -------
+    DataFrame with columns
+
+    - ``bce``: binary cross-entropy in nats, averaged over pixels, of the soft masks (the paper's
+      loss; probabilities are kept 1e-7 away from 0 and 1, as Keras does).
+    - ``dice``, ``iou``: of the thresholded masks, in [0, 1].  Both masks empty: 1.  One empty: 0.
+    - ``true_area``, ``predicted_area``: shares of the image in [0, 1].
+    - ``kind``: ``"lesion"`` or ``"no lesion"``, by the true mask.  Means over the two kinds must not
+      be mixed: without a lesion Dice is 0 or 1, and says only whether anything was drawn.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if truth.shape != predicted.shape:
+        raise ValueError(f"masks of shape {predicted.shape} cannot be compared with {truth.shape}")
+    axes = (1, 2, 3)
+    probability = np.clip(predicted.astype(np.float64), 1e-7, 1 - 1e-7)
+    bce = -(truth * np.log(probability) + (1 - truth) * np.log1p(-probability)).mean(axis=axes)
+    true, drawn = truth >= threshold, predicted >= threshold
+    both, either = (true & drawn).sum(axes), (true | drawn).sum(axes)
+    total = true.sum(axes) + drawn.sum(axes)
+    empty = total == 0
+    return pd.DataFrame(
+        {
+            "bce": bce,
+            "dice": np.where(empty, 1.0, 2 * both / np.maximum(total, 1)),
+            "iou": np.where(empty, 1.0, both / np.maximum(either, 1)),
+            "true_area": true.mean(axes),
+            "predicted_area": drawn.mean(axes),
+            "kind": np.where(true.any(axes), LESION, NORMAL),
+        }
+    )
+
+
+def summarise_masks(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean, spread and median of :func:`mask_scores`, lesions and images without lesion apart.
+
+    Columns: ``images``, ``bce``, then ``dice`` and ``iou`` as mean, standard deviation (``_sd``) and
+    median, and ``missed``: the share of lesions with nothing drawn on them (Dice 0), or for images
+    without a lesion ``drawn``: the share in which something was drawn.
+    """
+    groups = scores.groupby("kind")
+    summary = groups.agg(
+        images=("dice", "size"),
+        bce=("bce", "mean"),
+        dice=("dice", "mean"),
+        dice_sd=("dice", "std"),
+        dice_median=("dice", "median"),
+        iou=("iou", "mean"),
+        iou_sd=("iou", "std"),
+    )
+    failed = groups["dice"].agg(lambda dice: float((dice == 0).mean()))
+    summary["missed"] = failed.where(summary.index == LESION)
+    summary["drawn"] = failed.where(summary.index == NORMAL)
+    return summary
+
+
+def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of right predictions; labels and predictions are integers (n,), n ≥ 1."""
+    _check_lengths(labels, predicted)
+    return float(np.mean(labels == predicted))
+
+
+def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Precision, recall and F1 of each class in [0, 1], and its number of images (``support``).
+
+    Precision of a class that is never predicted and recall of one that has no image are undefined: NaN.
+    """
+    _check_lengths(labels, predicted)
+    values = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=np.arange(len(classes)), zero_division=np.nan
+    )
+    columns = ["precision", "recall", "f1", "support"]
+    return pd.DataFrame(dict(zip(columns, values, strict=True)), index=pd.Index(classes, name="class"))
+
+
+def table_row(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.Series:
+    """One row of Tables I and II: ``accuracy``, then ``precision normal`` … ``f1 malignant``."""
+    scores = class_scores(labels, predicted, classes)
+    row = {"accuracy": accuracy(labels, predicted)}
+    for measure in ("precision", "recall", "f1"):
+        row |= {f"{measure} {name}": scores.loc[name, measure] for name in classes}
+    return pd.Series(row)
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Number of images of each true class (rows) that were given each class (columns)."""
+    _check_lengths(labels, predicted)
+    matrix = metrics.confusion_matrix(labels, predicted, labels=np.arange(len(classes)))
+    return pd.DataFrame(matrix, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted"))
+
+
+def _check_lengths(labels: np.ndarray, predicted: np.ndarray) -> None:
+    if len(labels) != len(predicted) or len(labels) == 0:
+        raise ValueError(f"{len(predicted)} predictions for {len(labels)} labels")

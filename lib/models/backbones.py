@@ -1,0 +1,148 @@
+"""Stage 2's frozen feature extractors: the networks of Table II with their ImageNet weights.
+
+Weights are looked up as ``<backbone>_notop_*.weights.h5`` in the folders of :mod:`lib.paths`, then
+downloaded by Keras, then a :class:`WeightsError` says what to put where.  Random weights are never
+a fallback: they are asked for by name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras import applications
+
+from lib import artifacts, paths, runtime
+from lib.profiles import check_choice
+
+WEIGHTS = ("imagenet", "random")
+PREPROCESSINGS = ("raw", "own")
+
+
+class WeightsError(paths.MissingDataError):
+    """Pretrained weights that are missing, or that belong to another network."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network of Keras Applications with the preprocessing that its weights were trained with."""
+
+    name: str
+    builder: Callable[..., keras.Model]
+    own_preprocessing: Callable[[np.ndarray], np.ndarray]
+
+
+def _backbone(name: str, module) -> Backbone:
+    return Backbone(name, getattr(module, name), module.preprocess_input)
+
+
+# In the order of Table II.  The paper takes "the variant with the highest reported performance"
+# of each family: the sizes of EfficientNet, EfficientNetV2, ConvNeXt and NASNet follow from that.
+BACKBONES = {
+    backbone.name: backbone
+    for backbone in (
+        _backbone("VGG16", applications.vgg16),
+        _backbone("ResNet152", applications.resnet),
+        _backbone("ResNet152V2", applications.resnet_v2),
+        _backbone("InceptionV3", applications.inception_v3),
+        _backbone("InceptionResNetV2", applications.inception_resnet_v2),
+        _backbone("Xception", applications.xception),
+        _backbone("DenseNet201", applications.densenet),
+        _backbone("MobileNet", applications.mobilenet),
+        _backbone("MobileNetV2", applications.mobilenet_v2),
+        _backbone("NASNetLarge", applications.nasnet),
+        _backbone("EfficientNetB7", applications.efficientnet),
+        _backbone("EfficientNetV2L", applications.efficientnet_v2),
+        _backbone("ConvNeXtXLarge", applications.convnext),
+    )
+}
+
+
+def weights_file(name: str) -> Path | None:
+    """The local weights file of backbone ``name``, or None."""
+    check_choice("backbone", name, tuple(BACKBONES))
+    pattern = f"{name.lower()}_notop_*.weights.h5"
+    return next((file for folder in paths.weights_folders() for file in sorted(folder.glob(pattern))), None)
+
+
+def weights_id(name: str, weights: str, seed: int = 0) -> str:
+    """What a feature cache and a table call these weights, found without building the network."""
+    check_choice("weights", weights, WEIGHTS)
+    if weights == "random":
+        return f"random, seed {seed}"
+    file = weights_file(name)
+    return f"ImageNet, {file.name} ({file.stat().st_size} bytes)" if file else "ImageNet, Keras' download"
+
+
+def build(name: str, size: int, weights: str = "imagenet", seed: int = 0) -> keras.Model:
+    """The frozen backbone without its top, from (n, size, size, 3) to a map (n, h, w, channels).
+
+    Parameters
+    ----------
+    name : key of :data:`BACKBONES`.
+    size : side of the input in pixels, at least the network's minimum (32 to 75).
+    weights : ``"imagenet"``, or ``"random"`` for tests and the smoke profile.
+    seed : of random weights.
+
+    Raises
+    ------
+    WeightsError
+        If ImageNet weights are neither local nor to be downloaded, or the file is another network's.
+    """
+    check_choice("backbone", name, tuple(BACKBONES))
+    check_choice("weights", weights, WEIGHTS)
+    runtime.seed_everything(seed)
+    file = weights_file(name) if weights == "imagenet" else None
+    source = "imagenet" if weights == "imagenet" and file is None else None
+    try:
+        model = BACKBONES[name].builder(include_top=False, weights=source, input_shape=(size, size, 3))
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        if source is None:
+            raise
+        raise WeightsError(
+            f"no ImageNet weights of {name}: Keras could not download them ({str(error).splitlines()[0]}). "
+            f"Put {name.lower()}_notop_float32.weights.h5, saved by Keras 3, into {paths.weights_folders()[0]}"
+        ) from error
+    if file is not None:
+        _load(model, file, name)
+    if weights == "random":
+        _draw_he_normal(model, seed)
+    model.trainable = False
+    return model
+
+
+def preprocess(name: str, inputs: np.ndarray, preprocessing: str) -> np.ndarray:
+    """Inputs in [0, 1] as the backbone gets them.
+
+    ``"raw"`` leaves them, as the authors' code does; ``"own"`` scales to 0–255 and applies the
+    preprocessing that the ImageNet weights were trained with.
+    """
+    check_choice("preprocessing", preprocessing, PREPROCESSINGS)
+    return inputs if preprocessing == "raw" else BACKBONES[name].own_preprocessing(inputs * 255.0)
+
+
+def _draw_he_normal(model: keras.Model, seed: int) -> None:
+    # Keras' Glorot kernels halve a ReLU network's signal at each layer: untrained, the deep ones
+    # would give features of 1e-12.
+    generator = np.random.default_rng(seed)
+    for variable in model.weights:
+        if "kernel" in variable.name and len(variable.shape) == 4:
+            depthwise = "depthwise" in variable.path
+            fan_in = np.prod(variable.shape[:2] if depthwise else variable.shape[:3])
+            variable.assign(generator.normal(0, np.sqrt(2 / fan_in), variable.shape))
+
+
+def _load(model: keras.Model, file: Path, name: str) -> None:
+    before = artifacts.digest(*model.get_weights())
+    try:
+        model.load_weights(file)
+    except (ValueError, KeyError, OSError) as error:
+        content = "an HDF5 file" if h5py.is_hdf5(file) else "no HDF5 file"
+        raise WeightsError(
+            f"{file} does not fit {name} ({content}: {str(error).splitlines()[0]}). "
+            "Remove it, or put the weights of this network there."
+        ) from error
+    if artifacts.digest(*model.get_weights()) == before:
+        raise WeightsError(f"{file} holds no weights of {name}: loading it changed nothing")

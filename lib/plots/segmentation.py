@@ -1,0 +1,74 @@
+"""Figures of notebook 02: the training of stage 1 and the masks it draws."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from lib.data.record import ImageSet
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, PREDICTED, TRUE, draw_contour, grid, show_image, tidy
+
+
+def learning_curves(
+    history: pd.DataFrame, quantities: dict[str, str], reference: tuple[str, float] | None = None
+) -> Figure:
+    """Training and validation values epoch by epoch, the kept epoch marked.
+
+    Parameters
+    ----------
+    history : from :func:`lib.training.fit`.
+    quantities : column of the history to its axis label; each gets an axes of its own.
+    reference : label and value of a printed figure, drawn into the first axes.
+    """
+    figure, axes = grid(1, len(quantities), 5, 3.2)
+    kept = history[history.kept].iloc[0]
+    for cell, (column, label) in zip(axes[0], quantities.items(), strict=True):
+        cell.plot(history.epoch, history[column], color=PART_COLOURS["train"], label="training")
+        cell.plot(history.epoch, history[f"val_{column}"], color=PART_COLOURS["validation"], label="validation")
+        cell.plot(kept.epoch, kept[f"val_{column}"], "o", color="black", ms=5, label=f"kept: epoch {kept.epoch:.0f}")
+        cell.set(xlabel="epoch", ylabel=label)
+        tidy(cell)
+        # The first epochs of a network with batch normalisation can be off by orders of magnitude.
+        values = history[[column, f"val_{column}"]].to_numpy()
+        if values.max() > 20 * np.median(values):
+            cell.set_yscale("log")
+    if reference:
+        axes[0, 0].axhline(reference[1], ls="--", lw=1, color="black", label=reference[0])
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def dice_distribution(scores: pd.DataFrame) -> Figure:
+    """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores."""
+    figure, axes = grid(1, 1, 6, 3.4)
+    cell = axes[0, 0]
+    order = [name for name in CLASS_COLOURS if (scores["class"] == name).any()]
+    shared = {"x": "part", "y": "dice", "hue": "class", "hue_order": order, "palette": CLASS_COLOURS, "ax": cell}
+    sns.boxplot(scores, **shared, fliersize=0, linewidth=1, fill=False, legend=False, gap=0.15)
+    sns.stripplot(scores, **shared, dodge=True, size=2.5, alpha=0.6)
+    cell.set(ylim=(-0.03, 1.03), xlabel="", ylabel="Dice of an image")
+    cell.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3)
+    tidy(cell)
+    return figure
+
+
+def masks(data: ImageSet, predicted: np.ndarray, scores: pd.DataFrame, rows: dict[str, np.ndarray]) -> Figure:
+    """Rows of images with the true border (yellow) and the predicted one (pink).
+
+    Parameters
+    ----------
+    predicted : masks of all images of ``data``; ``scores`` their Dice, in the same order.
+    rows : title of a row to the indices of its images.
+    """
+    columns = max(len(indices) for indices in rows.values())
+    figure, axes = grid(len(rows), columns, 1.8, 2.0)
+    for row, (title, indices) in zip(axes, rows.items(), strict=True):
+        for cell in row[len(indices) :]:
+            cell.axis("off")
+        for cell, index in zip(row, indices, strict=False):
+            show_image(cell, data.images[index], f"{data.names[index]}\nDice {scores.dice.iloc[index]:.2f}")
+            draw_contour(cell, data.masks[index], TRUE)
+            draw_contour(cell, predicted[index], PREDICTED)
+        row[0].set_ylabel(title, fontsize=9)
+    figure.suptitle("true border yellow, predicted pink", fontsize=9)
+    return figure
