@@ -1,0 +1,98 @@
+"""Handwritten digits: MNIST (IV-A) for the search, scikit-learn's small ones for smoke."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from lib import paths
+from lib.data.record import DataError, ImageSet
+
+CLASSES = tuple(str(digit) for digit in range(10))
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+_SHAPES = {"x_train": (60_000, 28, 28), "y_train": (60_000,), "x_test": (10_000, 28, 28), "y_test": (10_000,)}
+
+
+def mnist(file: Path | None = None) -> tuple[ImageSet, ImageSet]:
+    """MNIST: 60,000 training and 10,000 test images, float32 (n, 28, 28, 1) in [0, 1].
+
+    Parameters
+    ----------
+    file : ``mnist.npz``; without it the data folders are looked through, then it is downloaded.
+
+    Raises
+    ------
+    lib.paths.MissingDataError
+        If it is nowhere and cannot be downloaded.
+    lib.data.record.DataError
+        If the file is not MNIST as Keras packs it.
+    """
+    file = Path(file) if file else paths.find_data("mnist.npz") or _download()
+    try:
+        with np.load(file) as stored:
+            arrays = {name: stored[name] for name in _SHAPES}
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{paths.relative(file)} is not mnist.npz: {error}. Remove it and it is downloaded") from None
+    for name, shape in _SHAPES.items():
+        if arrays[name].shape != shape:
+            raise DataError(f"{paths.relative(file)}: {name} is {arrays[name].shape}, MNIST has {shape}")
+    return tuple(_image_set(arrays[f"x_{part}"], arrays[f"y_{part}"], part) for part in ("train", "test"))
+
+
+def small() -> ImageSet:
+    """scikit-learn's 1,797 digits, float32 (1797, 8, 8, 1) in [0, 1]; they come with the package."""
+    from sklearn.datasets import load_digits
+
+    stored = load_digits()
+    names = np.array([f"digit-{index:04d}" for index in range(len(stored.target))])
+    images = (stored.images[..., None] / 16).astype(np.float32)
+    return ImageSet(images, stored.target.astype(np.int64), names, CLASSES, "scikit-learn's digits, 8×8")
+
+
+def sample(labels: np.ndarray, sizes: tuple[int, ...], seed: int) -> list[np.ndarray]:
+    """Disjoint random subsets that keep the classes' proportions, for runs on part of the data.
+
+    Parameters
+    ----------
+    labels : int (n,).
+    sizes : images in each subset, together at most n.
+
+    Returns
+    -------
+    One ascending int64 array of indices a subset.
+
+    Raises
+    ------
+    lib.data.record.DataError
+        If there are too few images.
+    """
+    if min(sizes) < 0 or sum(sizes) > len(labels):
+        raise DataError(f"{len(labels)} images cannot give subsets of {sizes}")
+    generator = np.random.default_rng(seed)
+    # Interleaving the shuffled classes by their relative rank makes every stretch of the order stratified.
+    rank = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    order = np.argsort(rank, kind="stable")
+    cuts = np.cumsum((0, *sizes))
+    return [np.sort(order[start:end]) for start, end in pairwise(cuts)]
+
+
+def _image_set(images: np.ndarray, labels: np.ndarray, part: str) -> ImageSet:
+    names = np.array([f"{part}-{index:05d}" for index in range(len(labels))])
+    return ImageSet((images[..., None] / 255).astype(np.float32), labels.astype(np.int64), names, CLASSES, "MNIST")
+
+
+def _download() -> Path:
+    import pooch
+
+    try:
+        found = pooch.retrieve(URL, known_hash=SHA256, fname="mnist.npz", path=paths.download_folder())
+    except Exception as error:  # no network, a refused connection, a wrong checksum: the cure is the same
+        places = " or ".join(paths.relative(folder / "mnist.npz") for folder in paths.data_folders())
+        raise paths.MissingDataError(
+            f"MNIST is not here and could not be downloaded ({error}). Put it at {places}; it is {URL}"
+        ) from None
+    return Path(found)
