@@ -1,5 +1,6 @@
 """Stage 2 as steps: its input, the backbone's features, a trained head (paper A, II-C and III-B)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,3 +125,33 @@ def train_head(
         keep=settings.keep,
     )
     return head, history
+
+
+def head_rounds(
+    x: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    split: Split,
+    settings: Settings,
+    seeds: Iterable[int],
+    cache: Path | None = None,
+) -> np.ndarray:
+    """Class probabilities, float32 (n_seeds, n, n_classes), of all n images by one head a seed.
+
+    Each finished head is kept in ``cache``, so a broken run goes on where it stopped.
+    """
+
+    def run(seed: int) -> np.ndarray:
+        head, _ = train_head(x, labels, n_classes, split, settings, seed)
+        return head.predict(x, verbose=0)
+
+    if cache is None:
+        return np.stack([run(seed) for seed in seeds])
+    parts = {part: indices.tolist() for part, indices in split.parts().items() if part != "test"}
+    key = {"step": "head", "features": artifacts.digest(x, labels), **parts, "settings": settings}
+    return np.stack(
+        [
+            artifacts.cached({**key, "seed": seed}, lambda seed=seed: run(seed), cache, code=("lib.classification",))
+            for seed in seeds
+        ]
+    )

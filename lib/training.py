@@ -72,14 +72,10 @@ def fit(
     if keep == "best" and folder:
         callbacks.append(_checkpoint(folder / "best.weights.h5", monitor, mode, log.rows))
     elif keep == "best":
-        callbacks.append(
-            keras.callbacks.EarlyStopping(monitor, mode=mode, patience=epochs, restore_best_weights=True)
-        )
+        callbacks.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=epochs, restore_best_weights=True))
     if folder:  # last, so that an epoch counts as done only when its history and checkpoint are written
         callbacks.append(keras.callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False))
-    model.fit(
-        x, y, validation_data=validation, epochs=epochs, batch_size=batch_size, callbacks=callbacks, verbose=0
-    )
+    model.fit(x, y, validation_data=validation, epochs=epochs, batch_size=batch_size, callbacks=callbacks, verbose=0)
     if keep == "best" and folder:
         model.load_weights(folder / "best.weights.h5")
     frame = pd.DataFrame(log.rows)

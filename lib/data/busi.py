@@ -126,6 +126,12 @@ def download(folder: Path, url: str = URL, sha256: str = SHA256) -> Path:
     return target
 
 
+def read_image(file: Path, size: int = 128, resize: str = "bilinear") -> np.ndarray:
+    """One image file as :func:`load` reads it: float32 (size, size, 1) in [0, 1]."""
+    check_choice("resize", resize, RESIZES)
+    return _resize(_read(file), size, resize)[..., None]
+
+
 def _find(folder: Path | str | None) -> Path:
     if folder is None:
         return paths.find_data("busi") or download(paths.download_folder())
@@ -192,6 +198,8 @@ def _read(file: Path) -> Image.Image:
         with Image.open(file) as image:
             # Transparency is dropped, not blended: BUSI's alpha channels are opaque.
             gray = image.convert("L")
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: no such file") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{file}: no image") from error
     except (OSError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG chunk

@@ -88,3 +88,12 @@ def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: fl
                 raise DataError(f"class {label} has {len(members)} images: too few for a {part} part")
             parts[part].append(indices)
     return Split(*(np.sort(np.concatenate(parts[part])) for part in PARTS))
+
+
+def part_names(split: Split) -> np.ndarray:
+    """The part (str) of each image, in the order of the images; empty for one that is in none."""
+    everything = np.concatenate(list(split.parts().values()))
+    names = np.full(everything.max() + 1, "", dtype="U10")
+    for part, indices in split.parts().items():
+        names[indices] = part
+    return names

@@ -1,0 +1,254 @@
+"""Runs the notebooks headless, in order and resumably: ``python -m lib.driver [smoke|lite|full]``.
+
+A notebook is done when its stamp says so: a hash of its own source, lib's code, the profile, the
+seed, the data and the stamp of the notebook before it.  Outputs go to ``<name>.partial.ipynb`` and
+are renamed on success, so a file without ``.partial`` is always a whole run.
+"""
+
+import argparse
+import html
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbconvert import HTMLExporter
+from papermill.exceptions import PapermillExecutionError
+
+from lib import artifacts, paths, profiles
+
+NOTEBOOKS = paths.ROOT / "notebooks"
+REPORT = paths.ROOT / "report"
+FIGURES = paths.ROOT / "figures"
+GOLDEN = paths.ROOT / "tests" / "golden"
+_DATA = ("busi", "mnist.npz", "mini-mias", "kau-bcmd", "weights")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook of one run, and where its results go."""
+
+    source: Path
+    folder: Path
+    stamp: str
+
+    @property
+    def name(self) -> str:
+        return self.source.stem
+
+    @property
+    def executed(self) -> Path:
+        return self.folder / "notebooks" / f"{self.name}.ipynb"
+
+    @property
+    def stamp_file(self) -> Path:
+        return self.folder / "notebooks" / f"{self.name}.stamp"
+
+    def is_done(self) -> bool:
+        return self.executed.exists() and self.stamp_file.exists() and self.stamp_file.read_text() == self.stamp
+
+
+def plan(profile: str, seed: int) -> list[Job]:
+    """The jobs of a run, in order."""
+    code = artifacts.source_digest(*artifacts.all_modules())
+    stamp = artifacts.digest(profiles.get(profile), seed, code, _data_state(profile))
+    jobs = []
+    for source in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        cells = [cell.source for cell in nbformat.read(source, 4).cells]
+        stamp = artifacts.digest(stamp, source.stem, cells)
+        jobs.append(Job(source, paths.artifacts(profile), stamp))
+    return jobs
+
+
+def execute(job: Job, parameters: dict) -> None:
+    """Run one notebook; the executed copy, its stamp and its HTML appear only if every cell succeeded.
+
+    Raises
+    ------
+    lib.profiles.SettingsError
+        If the notebook has no parameter of that name (papermill itself would only warn).
+    PapermillExecutionError, DeadKernelError
+        If a cell raised, or the kernel died.
+    """
+    known = papermill.inspect_notebook(str(job.source))
+    for name in parameters:
+        profiles.check_choice(f"parameter of {job.name}", name, tuple(known))
+    _remove_figures(job)
+    partial = job.executed.with_suffix(".partial.ipynb")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    job.stamp_file.unlink(missing_ok=True)
+    papermill.execute_notebook(
+        str(job.source),
+        str(partial),
+        parameters=parameters,
+        cwd=str(NOTEBOOKS),
+        kernel_name="python3",
+        progress_bar=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of its own sockets
+    )
+    os.replace(partial, job.executed)
+    write_html(job.executed, job.folder / "html" / f"{job.name}.html")
+    with artifacts.atomic(job.stamp_file) as temporary:
+        temporary.write_text(job.stamp)
+
+
+def write_html(notebook: Path, target: Path) -> Path:
+    """Render an executed notebook as a page of its own."""
+    page, _ = HTMLExporter(embed_images=True).from_filename(str(notebook))
+    with artifacts.atomic(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def write_index(jobs: Sequence[Job], profile: str) -> Path:
+    """The page that links the report's notebooks."""
+    items = "\n".join(
+        f'<li><a href="{job.name}.html">{html.escape(title(job.source))}</a></li>' for job in jobs if job.is_done()
+    )
+    target = jobs[0].folder / "html" / "index.html"
+    with artifacts.atomic(target) as temporary:
+        temporary.write_text(
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Report, profile {profile}</title>'
+            f'<body style="font-family: sans-serif; max-width: 40em; margin: 3em auto; line-height: 1.6">'
+            f"<h1>Report, profile {profile}</h1>\n<ol>\n{items}\n</ol></body></html>\n",
+            encoding="utf-8",
+        )
+    return target
+
+
+def title(notebook: Path) -> str:
+    """The first heading of a notebook."""
+    first = nbformat.read(notebook, 4).cells[0].source.splitlines()[0]
+    return first.lstrip("# ")
+
+
+def publish(jobs: Sequence[Job], profile: str) -> str:
+    """Copy figures and executed notebooks of a whole real-data run into the repository; say what was done.
+
+    A ``lite`` run does not replace what a ``full`` one published.
+    """
+    if profiles.get(profile).data == "phantoms":
+        return ""
+    if not all(job.is_done() for job in jobs):
+        return "not published: notebooks are still to be run"
+    marker = REPORT / "run.json"
+    if marker.exists() and profile != "full" and artifacts.read_json(marker)["profile"] == "full":
+        return f"not published: {paths.relative(REPORT)} holds a full run"
+    _replace(FIGURES, sorted((jobs[0].folder / "figures").iterdir()))
+    _replace(REPORT, [job.executed for job in jobs])
+    artifacts.write_json(marker, {"profile": profile, "notebooks": {job.name: job.stamp for job in jobs}})
+    return f"published to {paths.relative(REPORT)}/ and {paths.relative(FIGURES)}/"
+
+
+def bless(jobs: Sequence[Job]) -> None:
+    """Make the executed smoke notebooks the golden ones that nbval compares with."""
+    from nbstripout import strip_output
+
+    for job in jobs:
+        notebook = nbformat.read(job.executed, 4)
+        # nbval runs the defaults, which are smoke; pictures are looked at, not compared.
+        notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+        for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+            for kind in ("image/png", "image/svg+xml"):
+                output.get("data", {}).pop(kind, None)
+        notebook = strip_output(
+            notebook, keep_output=True, keep_count=False, keep_id=True, extra_keys=["metadata.papermill"]
+        )
+        for cell in notebook.cells:
+            cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        GOLDEN.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, GOLDEN / f"{job.name}.ipynb")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        profiles.get(options.profile)
+        jobs = plan(options.profile, options.seed)
+        known = tuple(job.name for job in jobs)
+        chosen = {profiles.check_choice("notebook", name, known) for name in options.only or known}
+        if options.bless and options.profile != "smoke":
+            raise profiles.SettingsError("only smoke runs can be blessed: the golden notebooks are smoke runs")
+        done = _run([job for job in jobs if job.name in chosen], options)
+    except profiles.SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if not done:
+        return 1
+    folder = jobs[0].folder
+    index = write_index(jobs, options.profile)
+    if message := publish(jobs, options.profile):
+        print(message)
+    if options.bless:
+        bless([job for job in jobs if job.name in chosen])
+        print(f"golden notebooks: {paths.relative(GOLDEN)}")
+    print(f"executed notebooks: {paths.relative(folder / 'notebooks')}")
+    print(f"figures and tables: {paths.relative(folder / 'figures')}")
+    print(f"HTML report:        {paths.relative(index)}")
+    return 0
+
+
+def _run(jobs: Sequence[Job], options: argparse.Namespace) -> bool:
+    for job in jobs:
+        if job.is_done() and not options.force:
+            print(f"{job.name}: up to date", flush=True)
+            continue
+        print(f"{job.name}: running …", flush=True)
+        started = time.perf_counter()
+        try:
+            execute(job, {"profile": options.profile, "seed": options.seed})
+        except (PapermillExecutionError, DeadKernelError) as error:
+            hint = "the kernel died, usually for lack of memory" if isinstance(error, DeadKernelError) else error
+            partial = job.executed.with_suffix(".partial.ipynb")
+            print(
+                f"{job.name}: failed\n{hint}\nsee {paths.relative(partial)}; finished steps are kept", file=sys.stderr
+            )
+            return False
+        print(f"{job.name}: done in {time.perf_counter() - started:.0f} s", flush=True)
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the paper's notebooks headless, in order.")
+    parser.add_argument("profile", nargs="?", default="smoke", help=f"one of {', '.join(profiles.names())}")
+    parser.add_argument("--seed", type=int, default=0, help="seed of splits and trainings (default 0)")
+    parser.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="run these alone, for example 02_unet")
+    parser.add_argument("--force", action="store_true", help="run notebooks that are up to date as well")
+    parser.add_argument("--bless", action="store_true", help="make this smoke run the one that tests compare with")
+    return parser
+
+
+def _data_state(profile: str) -> list:
+    """Names, sizes and times of the real data's top folders; nothing for profiles that use none."""
+    if profiles.get(profile).data == "phantoms":
+        return []
+    found = [path for name in _DATA if (path := paths.find_data(name))]
+    files = [file for path in found for file in ([path] if path.is_file() else sorted(path.glob("*")))]
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
+
+def _remove_figures(job: Job) -> None:
+    """Remove what an earlier version of the notebook saved, so that no orphan is published."""
+    for sidecar in (job.folder / "figures").glob("*.json"):
+        if artifacts.read_json(sidecar).get("notebook") == job.name:
+            for suffix in (".png", ".pdf", ".csv", ".json"):
+                sidecar.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _replace(folder: Path, files: Sequence[Path]) -> None:
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        if old.suffix in {".png", ".pdf", ".csv", ".json", ".ipynb"}:
+            old.unlink()
+    for file in files:
+        shutil.copy2(file, folder / file.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

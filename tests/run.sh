@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The README's test command: lint, unit tests, a smoke run of every notebook, nbval against the golden ones.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. lib/environment.sh
+
+"$PYTHON" -m ruff check .
+"$PYTHON" -m ruff format --check .
+"$PYTHON" -m pytest tests/unit "$@"
+"$PYTHON" -m lib.driver smoke
+"$PYTHON" -m pytest --nbval --nbval-current-env tests/golden
