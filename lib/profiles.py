@@ -40,6 +40,21 @@ class Profile:
     head_epochs: int = 20
     n_rounds: int = 10
 
+    # Paper B
+    nas_cuts: str = "none: the paper's protocol"  # said in the caption of every table of 06_nas
+    nas_digits: str = "mnist"  # or small: scikit-learn's 8×8 digits
+    nas_train: int = 54_000  # images that children learn from
+    nas_validation: int = 6_000  # images that choose
+    nas_epochs: int = 10  # at most, IV-D2
+    nas_iterations: int = 10  # at most; the paper stops when the best declines
+    nas_models: int = 60  # a search, the initial one included
+    nas_hours: float = 12.0  # of training a search, IV
+    nas_seeds: int = 3  # searches of each kind
+    nas_jobs: int = 0  # children at a time: 0 in this process (one GPU), else so many processes of one thread
+    nas_mammograms: str = "at hand"  # KAU-BCMD if it is there, else mini-MIAS; or kau-bcmd, mini-mias, phantoms
+    nas_mammogram_models: int = 60
+    nas_final_epochs: int = 30  # of the compact model, on all training images
+
 
 _PROFILES = {
     "full": Profile(),
@@ -51,6 +66,16 @@ _PROFILES = {
         unet_bn_momentum=0.9,
         backbone="VGG16",
         n_rounds=5,
+        nas_cuts="1,000 training images of 60,000, 2 epochs of 10, 9 models a search, 5 on mammograms, one search seed",
+        nas_train=1_000,
+        nas_validation=400,
+        nas_epochs=2,
+        nas_iterations=2,
+        nas_models=9,
+        nas_seeds=1,
+        nas_jobs=2,
+        nas_mammogram_models=5,
+        nas_final_epochs=10,
     ),
     "smoke": Profile(
         name="smoke",
@@ -66,6 +91,18 @@ _PROFILES = {
         weights="random",
         head_epochs=8,
         n_rounds=2,
+        nas_cuts="digits of 8 pixels and phantoms, one epoch, a few models: shows only that it runs",
+        nas_digits="small",
+        nas_train=400,
+        nas_validation=200,
+        nas_epochs=1,
+        nas_iterations=1,
+        nas_models=5,
+        nas_seeds=1,
+        nas_jobs=2,
+        nas_mammograms="phantoms",
+        nas_mammogram_models=2,
+        nas_final_epochs=1,
     ),
 }
 
