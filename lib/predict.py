@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.predict",
-        description="Name the class of breast-ultrasound images and draw the lesion. A research tool, not for diagnosis.",
+        description="Name the class of ultrasound images and draw the lesion. For research, not for diagnosis.",
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--profile", default="lite", help="whose saved model is used (default lite)")

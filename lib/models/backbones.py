@@ -5,6 +5,7 @@ downloaded by Keras, then a :class:`WeightsError` says what to put where.  Rando
 a fallback: they are asked for by name.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 from keras import applications
 
-from lib import artifacts, paths, runtime
+from lib import paths, runtime
 from lib.profiles import check_choice
 
 WEIGHTS = ("imagenet", "random")
@@ -135,14 +136,14 @@ def _draw_he_normal(model: keras.Model, seed: int) -> None:
 
 
 def _load(model: keras.Model, file: Path, name: str) -> None:
-    before = artifacts.digest(*model.get_weights())
     try:
-        model.load_weights(file)
-    except (ValueError, KeyError, OSError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that the file does not hold, and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(file)
+    except (ValueError, KeyError, OSError, UserWarning) as error:
         content = "an HDF5 file" if h5py.is_hdf5(file) else "no HDF5 file"
         raise WeightsError(
             f"{file} does not fit {name} ({content}: {str(error).splitlines()[0]}). "
             "Remove it, or put the weights of this network there."
         ) from error
-    if artifacts.digest(*model.get_weights()) == before:
-        raise WeightsError(f"{file} holds no weights of {name}: loading it changed nothing")

@@ -1,0 +1,132 @@
+import json
+
+import nbformat
+import pytest
+
+from lib import artifacts, driver, profiles
+
+PARAMETERS = 'profile = "smoke"\nseed = 0'
+
+
+def _notebook(path, *sources, parameters=PARAMETERS):
+    cells = [nbformat.v4.new_markdown_cell("# Does it work?")]
+    cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of two notebooks, far from the real one."""
+    for name in ("NOTEBOOKS", "REPORT", "FIGURES", "GOLDEN"):
+        folder = tmp_path / name.lower()
+        folder.mkdir()
+        monkeypatch.setattr(driver, name, folder)
+    monkeypatch.setenv("PAPER_ARTIFACTS", str(tmp_path / "artifacts"))
+    count = f"open({str(tmp_path / 'runs')!r}, 'a').write(profile + ' ' + str(seed) + chr(10))"
+    _notebook(tmp_path / "notebooks" / "01_first.ipynb", count, "print('hello')")
+    _notebook(tmp_path / "notebooks" / "02_second.ipynb", count)
+    return tmp_path
+
+
+def _runs(project):
+    return (project / "runs").read_text().split("\n")[:-1] if (project / "runs").exists() else []
+
+
+def test_runs_in_order_says_where_things_lie_and_resumes(project, capsys):
+    assert driver.main(["smoke", "--seed", "3"]) == 0
+    assert _runs(project) == ["smoke 3", "smoke 3"]
+    last = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split(":")[0] for line in last] == ["executed notebooks", "figures and tables", "HTML report"]
+    assert "Does it work?" in (project / "artifacts" / "smoke" / "html" / "index.html").read_text()
+
+    assert driver.main(["smoke", "--seed", "3"]) == 0
+    assert len(_runs(project)) == 2, "nothing changed, nothing runs"
+
+    _notebook(project / "notebooks" / "02_second.ipynb", (project / "nothing").name + " = 1")
+    assert driver.main(["smoke", "--seed", "3"]) == 0
+    assert "01_first: up to date" in capsys.readouterr().out
+
+    assert driver.main(["smoke", "--only", "01_first", "--seed", "4"]) == 0
+    assert _runs(project)[2:] == ["smoke 4"]
+
+
+def test_a_failure_keeps_the_whole_file_away(project, capsys):
+    _notebook(project / "notebooks" / "02_second.ipynb", "1 / 0")
+    assert driver.main(["smoke"]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    folder = project / "artifacts" / "smoke" / "notebooks"
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "01_first.ipynb",
+        "01_first.stamp",
+        "02_second.partial.ipynb",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["smok"], "did you mean 'smoke'"),
+        (["smoke", "--only", "01_frist"], "did you mean '01_first'"),
+        (["lite", "--bless"], "only smoke runs can be blessed"),
+    ],
+)
+def test_misspelt_words_run_nothing(project, capsys, words, message):
+    assert driver.main(words) == 2
+    assert message in capsys.readouterr().err
+    assert not _runs(project)
+
+
+def test_a_notebook_without_the_parameter_is_an_error(project, capsys):
+    _notebook(project / "notebooks" / "01_first.ipynb", parameters='profil = "smoke"\nseed = 0')
+    assert driver.main(["smoke"]) == 2
+    assert "did you mean 'profil'" in capsys.readouterr().err
+
+
+def test_golden_runs_are_stripped_of_what_changes(project):
+    picture = "from IPython.display import Image, display\ndisplay(Image(bytes(8), format='png'))\n'text'"
+    _notebook(project / "notebooks" / "02_second.ipynb", picture)
+    assert driver.main(["smoke", "--bless"]) == 0
+    golden = nbformat.read(project / "golden" / "02_second.ipynb", 4)
+    assert [cell.metadata for cell in golden.cells] == [{}, {"tags": ["parameters"]}, {}]
+    assert "papermill" not in golden.metadata
+    assert "image/png" not in json.dumps(golden)
+    assert golden.cells[2].outputs[-1].data["text/plain"] == "'text'"
+
+
+def test_only_whole_real_runs_are_published_and_lite_never_over_full(project, monkeypatch):
+    for profile in ("lite", "full"):
+        folder = project / "artifacts" / profile / "figures"
+        folder.mkdir(parents=True)
+        (folder / f"{profile}.csv").write_text("x")
+        (folder / f"{profile}.json").write_text("{}")
+    (project / "figures" / "stale.png").write_text("x")
+
+    assert driver.main(["smoke"]) == 0
+    assert [file.name for file in driver.FIGURES.iterdir()] == ["stale.png"]
+    driver.main(["lite", "--only", "01_first"])
+    assert [file.name for file in driver.FIGURES.iterdir()] == ["stale.png"], "half a run is not published"
+    driver.main(["lite"])
+    assert sorted(file.name for file in driver.FIGURES.iterdir()) == ["lite.csv", "lite.json"]
+    assert sorted(file.name for file in driver.REPORT.iterdir()) == ["01_first.ipynb", "02_second.ipynb", "run.json"]
+    driver.main(["full"])
+    driver.main(["lite"])
+    assert sorted(file.name for file in driver.FIGURES.iterdir()) == ["full.csv", "full.json"]
+    assert artifacts.read_json(driver.REPORT / "run.json")["profile"] == "full"
+
+
+def test_figures_of_an_earlier_version_are_removed(project):
+    figures = project / "artifacts" / "smoke" / "figures"
+    for name, notebook in (("old", "01_first"), ("other", "09_other")):
+        artifacts.write_json(figures / f"{name}.json", {"notebook": notebook})
+        (figures / f"{name}.png").write_text("x")
+    driver.main(["smoke"])
+    assert sorted(file.name for file in figures.iterdir()) == ["other.json", "other.png"]
+
+
+def test_every_profile_can_be_planned():
+    for profile in profiles.names():
+        jobs = driver.plan(profile, 0)
+        assert [job.name for job in jobs][:3] == ["01_preprocessing", "02_unet", "03_classifier"]
+        assert len({job.stamp for job in jobs}) == len(jobs)

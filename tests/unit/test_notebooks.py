@@ -1,0 +1,90 @@
+"""Each notebook is two files that say the same, without outputs, in the form the driver and nbval rely on."""
+
+import ast
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+
+from lib import driver, paths
+
+PAIRS = sorted((paths.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+GOLDEN = sorted((paths.ROOT / "tests" / "golden").glob("*.ipynb"))
+
+
+def _cells(notebook):
+    return [(cell.cell_type, cell.source.strip(), tuple(cell.metadata.get("tags", ()))) for cell in notebook.cells]
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.fixture(params=PAIRS, ids=lambda path: path.stem)
+def pair(request):
+    return jupytext.read(request.param), nbformat.read(request.param.with_suffix(".ipynb"), 4)
+
+
+def test_there_are_notebooks_and_each_has_a_twin():
+    twins = sorted((paths.ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    assert [path.stem for path in PAIRS] == [path.stem for path in twins]
+    assert len(PAIRS) >= 3
+
+
+def test_twins_say_the_same(pair):
+    assert _cells(pair[0]) == _cells(pair[1])
+
+
+def test_no_outputs_and_the_right_kernel(pair):
+    assert all(not cell.outputs and cell.execution_count is None for cell in _code(pair[1]))
+    assert pair[1].metadata.kernelspec.name == "python3"
+
+
+def test_one_parameters_cell_with_the_smoke_defaults(pair):
+    tagged = [cell for cell in _code(pair[1]) if "parameters" in cell.metadata.get("tags", ())]
+    assert [cell.source for cell in tagged] == ['profile = "smoke"\nseed = 0']
+
+
+def test_the_form_that_readers_can_follow(pair):
+    """DESIGN's measure of a notebook: 15 to 30 code cells, a median of at most 6 lines, no long function."""
+    lines = sorted(len(cell.source.splitlines()) for cell in _code(pair[1]))
+    assert 15 <= len(lines) <= 30
+    assert lines[len(lines) // 2] <= 6
+    assert lines[-1] <= 15
+    for cell in _code(pair[1]):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 10
+    assert pair[1].cells[0].source.splitlines()[0].endswith("?"), "the title is a question"
+
+
+@pytest.mark.parametrize("source", [path.with_suffix(".ipynb") for path in PAIRS], ids=lambda path: path.stem)
+def test_papermill_knows_the_parameters(source):
+    known = papermill.inspect_notebook(str(source))
+    assert {name: known[name]["default"] for name in known} == {"profile": '"smoke"', "seed": "0"}
+
+
+def test_every_notebook_has_a_golden_run():
+    assert [path.stem for path in GOLDEN] == [path.stem for path in PAIRS]
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
+def test_golden_runs_are_of_these_notebooks(golden):
+    """A changed notebook needs a new golden run: ./run_all.sh smoke --bless."""
+    run, source = nbformat.read(golden, 4), nbformat.read(driver.NOTEBOOKS / golden.name, 4)
+    assert _cells(run) == _cells(source)
+    strict = [cell for cell in _code(run) if "nbval-ignore-output" not in cell.metadata.get("tags", ())]
+    assert sum(bool(cell.outputs) for cell in strict) >= 3, "nbval must have something to compare"
+    assert not any("image/png" in output.get("data", {}) for cell in _code(run) for output in cell.outputs)
+
+
+@pytest.mark.parametrize("report", sorted(driver.REPORT.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_report_holds_whole_runs_on_real_data(report):
+    run = nbformat.read(report, 4)
+    outputs = [output for cell in _code(run) for output in cell.outputs]
+    assert not any(output.output_type == "error" for output in outputs)
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    injected = [cell.source for cell in _code(run) if "injected-parameters" in cell.metadata.get("tags", ())]
+    assert len(injected) == 1
+    assert '"smoke"' not in injected[0]

@@ -1,0 +1,33 @@
+import numpy as np
+
+from lib.data.busi import CLASSES
+from lib.reported import two_stage
+
+
+def test_printed_tables_agree_with_themselves():
+    """Accuracies are whole numbers of 79 images and F1 follows from precision and recall: no slip in copying."""
+    for table in (two_stage.table_i(), two_stage.table_ii()):
+        right = table.accuracy * 79
+        np.testing.assert_allclose(right, right.round(), atol=0.005)
+        for name in CLASSES:
+            precision, recall, f1 = (table[f"{measure} {name}"] for measure in ("precision", "recall", "f1"))
+            np.testing.assert_allclose(f1, 2 * precision * recall / (precision + recall), atol=1.5e-4)
+
+
+def test_recalls_are_counts_of_the_test_images():
+    for table in (two_stage.table_i(), two_stage.table_ii()):
+        counts = sum(table[f"recall {name}"] * n for name, n in zip(CLASSES, (14, 44, 21), strict=True))
+        np.testing.assert_allclose(counts, table.accuracy * 79, atol=0.02)
+
+
+def test_the_models_row_is_the_same_in_both_tables():
+    assert two_stage.table_i().loc["image+mask"].equals(two_stage.table_ii().loc["Ours"].rename("image+mask"))
+    assert two_stage.table_i().loc["image"].equals(two_stage.table_ii().loc["DenseNet201"].rename("image"))
+    assert len(two_stage.table_ii()) == 14
+
+
+def test_text():
+    text = two_stage.text()
+    assert text.value["test accuracy"] == 0.9241
+    assert text.unit["inference time an image"] == "s"
+    assert len(text) == 13
