@@ -5,12 +5,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from lib import artifacts
 from lib.nas.notation import Architecture
+from lib.nas.tables import describe
 from lib.nas.training import Data, Recipe, predict, train
 
 
@@ -136,14 +136,3 @@ def export(architecture: Architecture, weights: list[np.ndarray], input_shape: t
     with artifacts.atomic(Path(path).with_suffix(".txt")) as temporary:
         temporary.write_text(f"{architecture}\n\n{describe(architecture, input_shape).to_string()}\n", encoding="utf-8")
     return Path(path).with_suffix(".keras")
-
-
-def describe(architecture: Architecture, input_shape: tuple[int, ...]) -> pd.DataFrame:
-    """One row a layer: ``layer``, ``shape`` behind it, ``parameters``, ``multiply_adds``; the last row sums up."""
-    rows = architecture.costs(input_shape)
-    frame = pd.DataFrame(rows, columns=["layer", "shape", "parameters", "multiply_adds"])
-    frame["shape"] = ["×".join(map(str, shape)) for shape in frame["shape"]]
-    total = {"layer": "total", "shape": "", **frame[["parameters", "multiply_adds"]].sum()}
-    frame = pd.concat([frame, pd.DataFrame([total])], ignore_index=True)
-    frame.index = [*range(1, len(rows) + 1), ""]
-    return frame

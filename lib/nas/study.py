@@ -1,9 +1,10 @@
 """Paper B's experiments as the notebook runs them: the profile's data and settings, one function each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -11,11 +12,13 @@ from lib import paths
 from lib.data import digits, mammograms, phantoms, splits
 from lib.data.record import ImageSet
 from lib.nas import final, transforms
+from lib.nas.inheritance import inherit
 from lib.nas.notation import Architecture, parse
 from lib.nas.search import Budget, Result, Settings, search
-from lib.nas.training import Data, Recipe
+from lib.nas.training import Data, Recipe, predict
 from lib.nas.transforms import Space
 from lib.profiles import Profile, check_choice
+from lib.reported import nas as reported
 from lib.run import Run
 
 DIGITS = ("mnist", "small")
@@ -31,8 +34,8 @@ class Task:
     Attributes
     ----------
     data : what children see.
-    test : images and labels, looked at once a final model.
-    everything : all images that are not test images, for a final training without choices.
+    test : images and labels, looked at once a final model; part of the test set in small profiles.
+    everything, whole_test : all other images, for a final training without choices, and the whole test set.
     classes : names in label order.
     source : one line for captions.
     """
@@ -40,6 +43,7 @@ class Task:
     data: Data
     test: tuple[np.ndarray, np.ndarray]
     everything: Data
+    whole_test: tuple[np.ndarray, np.ndarray]
     classes: tuple[str, ...]
     source: str
 
@@ -66,8 +70,10 @@ def digits_task(profile: Profile, seed: int) -> Task:
         split = splits.stratified(images.labels, seed, train=0.6, validation=0.2)
         rest, test = images.select(np.concatenate([split.train, split.validation])), images.select(split.test)
     train, validation = digits.sample(rest.labels, (profile.nas_train, profile.nas_validation), seed)
-    source = f"{rest.source}: {len(train)} training, {len(validation)} validation, {len(test)} test images"
-    return _task(rest.select(train), rest.select(validation), test, rest, source)
+    (tested,) = digits.sample(test.labels, (profile.nas_test,), seed)
+    source = f"{rest.source}: {len(train)} training, {len(validation)} validation, {len(tested)} test images"
+    task = _task(rest.select(train), rest.select(validation), test, rest, source)
+    return replace(task, test=(test.images[tested], test.labels[tested]))
 
 
 def mammogram_task(profile: Profile, seed: int) -> Task:
@@ -134,16 +140,22 @@ def run_seeds(run: Run, task: Task, space: Space, name: str, strategy: str = "ev
     return [run_search(run, task, space, name, strategy, seed=seed, **changes) for seed in range(run.profile.nas_seeds)]
 
 
-def train_directly(run: Run, task: Task, texts: dict[str, str], training: Recipe | None = None) -> pd.DataFrame:
-    """Architectures of the paper trained as they are printed: one row of scores each, on the test images."""
-    rows = {}
-    for name, text in texts.items():
-        architecture = with_classes(parse(text), len(task.classes))
-        trained = final.train_and_test(
-            architecture, task.data, task.test, training or recipe(run.profile), run.seed, run.cache
-        )
-        rows[name] = {"parameters": trained.parameters, "epochs": trained.epochs, "seconds": trained.seconds}
-        rows[name] |= trained.scores()
+def train_printed(run: Run, task: Task, tables: Sequence[str], mammograms: bool = False) -> pd.DataFrame:
+    """Networks of the paper trained as they are printed, those of ``tables`` that the profile asks for.
+
+    Returns
+    -------
+    Index: the name in :mod:`lib.reported.nas`.  ``parameters``, ``epochs``, ``seconds`` and the
+    scores of :func:`lib.nas.final.scores` on the test images.
+    """
+    wanted = set(tables) & set(run.profile.nas_direct.split())
+    printed, rows = reported.architectures(), {}
+    for name, table in reported.results().table.items():
+        if table in wanted and name.startswith("KAU") == mammograms:
+            architecture = with_classes(parse(printed.text[name]), len(task.classes))
+            trained = final.train_and_test(architecture, task.data, task.test, recipe(run.profile), run.seed, run.cache)
+            rows[name] = {"parameters": trained.parameters, "epochs": trained.epochs, "seconds": trained.seconds}
+            rows[name] |= trained.scores()
     return pd.DataFrame(rows).T
 
 
@@ -151,30 +163,69 @@ def train_compact(run: Run, task: Task) -> tuple[Architecture, final.Final]:
     """The compact model of the improved space, trained on everything that is not test data."""
     architecture = parse(COMPACT.format(classes=len(task.classes)))
     return architecture, final.train_and_test(
-        architecture, task.everything, task.test, final_recipe(run.profile), run.seed, run.cache
+        architecture, task.everything, task.whole_test, final_recipe(run.profile), run.seed, run.cache
     )
 
 
-def test_winners(task: Task, results: dict[str, Sequence[Result]]) -> pd.DataFrame:
-    """The winner of every search, scored on the test images: the only time that they are looked at."""
-    rows = []
-    for name, several in results.items():
-        for number, result in enumerate(several):
-            row = result.frame.set_index("hash").loc[result.best]
-            scores = final.test_once(result.architecture(), result.weights(), task.test)
-            rows.append(
-                {
-                    "search": name,
-                    "number": number,
-                    "models": int((result.frame.status == "ok").sum()),
-                    "hours": result.frame.seconds.sum() / 3600,
-                    "parameters": int(row.parameters),
-                    "validation": row.accuracy,
-                    **scores,
-                    "winner": row.text,
-                }
-            )
-    return pd.DataFrame(rows).set_index(["search", "number"])
+def beside(found: pd.DataFrame, printed: dict[str, str] | None = None) -> pd.DataFrame:
+    """Scores with what the paper prints in front.
+
+    Parameters
+    ----------
+    found : rows with ``accuracy``, ``low``, ``high``, ``majority``, ``balanced``, ``macro_f1``,
+        ``loss``, ``parameters``, ``seconds``.
+    printed : for each row the name in :mod:`lib.reported.nas`; without it the rows' own names.
+    """
+    names = [(printed or {}).get(name, name) for name in found.index]
+    results = reported.results().reindex(names).set_axis(found.index)
+    columns = ("accuracy", "loss", "parameters", "seconds")
+    front = pd.DataFrame({f"{name} reported": results[name].astype(float) for name in columns})
+    wanted = ("accuracy", "low", "high", "majority", "balanced", "macro_f1", "loss", "parameters", "epochs", "seconds")
+    return front.join(found[[name for name in wanted if name in found]].astype(float))
+
+
+def test_winners(task: Task, results: dict[str, Result]) -> pd.DataFrame:
+    """The winner of every search, scored on the test images: the only time that they are looked at.
+
+    Returns
+    -------
+    One row a search: ``models`` trained, ``seconds`` of training together, ``parameters``,
+    ``validation`` accuracy that chose it, the test scores, and ``winner`` (text).
+    """
+    rows = {}
+    for name, result in results.items():
+        row = result.frame.set_index("hash").loc[result.best]
+        rows[name] = {
+            "models": int((result.frame.status == "ok").sum()),
+            "seconds": result.frame.seconds.sum(),
+            "parameters": int(row.parameters),
+            "validation": row.accuracy,
+            **final.test_once(result.architecture(), result.weights(), task.test),
+            "winner": row.text,
+        }
+    return pd.DataFrame(rows).T
+
+
+def check_inheritance(space: Space, seed: int, input_shape: tuple[int, int, int] = (12, 12, 1)) -> pd.DataFrame:
+    """How far each transformation's child, with inherited weights, is from its parent before training.
+
+    Returns
+    -------
+    One row a transformation: ``child``, ``exact`` as promised, ``difference`` (largest of the
+    probabilities for random images).
+    """
+    preserving = replace(space, preserving=True)
+    parent = parse(space.initial)
+    keras.utils.set_random_seed(seed)
+    model = parent.build(input_shape)
+    images = np.random.default_rng(seed).random((8, *input_shape), dtype=np.float32)
+    before, rows = predict(model, images), {}
+    for name in transforms.NAMES:
+        child = transforms.child(parent, name, preserving, [seed], input_shape, {parent.hash})
+        inherited = inherit(parent, model.get_weights(), child, input_shape, seed)
+        after = predict(final.restore(child, inherited.weights, input_shape), images)
+        rows[name] = {"child": str(child), "exact": inherited.exact, "difference": float(np.abs(after - before).max())}
+    return pd.DataFrame(rows).T
 
 
 def with_classes(architecture: Architecture, classes: int) -> Architecture:
@@ -196,7 +247,8 @@ def _task(train: ImageSet, validation: ImageSet, test: ImageSet, rest: ImageSet,
     width = len(train.classes)
     data = Data(train.images, train.labels, validation.images, validation.labels, width)
     everything = Data(rest.images, rest.labels, rest.images[:0], rest.labels[:0], width)
-    return Task(data, (test.images, test.labels), everything, train.classes, source)
+    tested = (test.images, test.labels)
+    return Task(data, tested, everything, tested, train.classes, source)
 
 
 def _shrunk_phantoms(n: int = 60) -> ImageSet:

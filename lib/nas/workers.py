@@ -9,6 +9,7 @@ import gc
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from lib import artifacts, runtime
 from lib.nas import inheritance
 from lib.nas.notation import parse
 from lib.nas.training import Data, Recipe, train
+
+# loky renews a worker that has grown and gives its jobs to the new one: nothing is lost.
+warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
 
 _prepared = False
 
