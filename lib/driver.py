@@ -6,52 +6,21 @@ are renamed on success, so a file without ``.partial`` is always a whole run.
 """
 
 import argparse
-import html
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
-from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
-from lib import artifacts, paths, profiles
+from lib import artifacts, paths, profiles, publication, runtime
+from lib.publication import Job
 
 NOTEBOOKS = paths.ROOT / "notebooks"
-REPORT = paths.ROOT / "report"
-FIGURES = paths.ROOT / "figures"
-GOLDEN = paths.ROOT / "tests" / "golden"
 _DATA = ("busi", "mnist.npz", "mini-mias", "kau-bcmd", "weights")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One notebook of one run, and where its results go."""
-
-    source: Path
-    folder: Path
-    stamp: str
-
-    @property
-    def name(self) -> str:
-        return self.source.stem
-
-    @property
-    def executed(self) -> Path:
-        return self.folder / "notebooks" / f"{self.name}.ipynb"
-
-    @property
-    def stamp_file(self) -> Path:
-        return self.folder / "notebooks" / f"{self.name}.stamp"
-
-    def is_done(self) -> bool:
-        return self.executed.exists() and self.stamp_file.exists() and self.stamp_file.read_text() == self.stamp
 
 
 def plan(profile: str, seed: int) -> list[Job]:
@@ -79,6 +48,7 @@ def execute(job: Job, parameters: dict) -> None:
     known = papermill.inspect_notebook(str(job.source))
     for name in parameters:
         profiles.check_choice(f"parameter of {job.name}", name, tuple(known))
+    started = time.perf_counter()
     _remove_figures(job)
     partial = job.executed.with_suffix(".partial.ipynb")
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -93,77 +63,11 @@ def execute(job: Job, parameters: dict) -> None:
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of its own sockets
     )
     os.replace(partial, job.executed)
-    write_html(job.executed, job.folder / "html" / f"{job.name}.html")
+    publication.write_html(job.executed, job.folder / "html" / f"{job.name}.html")
+    seconds = time.perf_counter() - started
+    artifacts.write_json(job.cost_file, {"seconds": round(seconds), "machine": str(runtime.machine())})
     with artifacts.atomic(job.stamp_file) as temporary:
         temporary.write_text(job.stamp)
-
-
-def write_html(notebook: Path, target: Path) -> Path:
-    """Render an executed notebook as a page of its own."""
-    page, _ = HTMLExporter(embed_images=True).from_filename(str(notebook))
-    with artifacts.atomic(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return target
-
-
-def write_index(jobs: Sequence[Job], profile: str) -> Path:
-    """The page that links the report's notebooks."""
-    items = "\n".join(
-        f'<li><a href="{job.name}.html">{html.escape(title(job.source))}</a></li>' for job in jobs if job.is_done()
-    )
-    target = jobs[0].folder / "html" / "index.html"
-    with artifacts.atomic(target) as temporary:
-        temporary.write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Report, profile {profile}</title>'
-            f'<body style="font-family: sans-serif; max-width: 40em; margin: 3em auto; line-height: 1.6">'
-            f"<h1>Report, profile {profile}</h1>\n<ol>\n{items}\n</ol></body></html>\n",
-            encoding="utf-8",
-        )
-    return target
-
-
-def title(notebook: Path) -> str:
-    """The first heading of a notebook."""
-    first = nbformat.read(notebook, 4).cells[0].source.splitlines()[0]
-    return first.lstrip("# ")
-
-
-def publish(jobs: Sequence[Job], profile: str) -> str:
-    """Copy figures and executed notebooks of a whole real-data run into the repository; say what was done.
-
-    A ``lite`` run does not replace what a ``full`` one published.
-    """
-    if profiles.get(profile).data == "phantoms":
-        return ""
-    if not all(job.is_done() for job in jobs):
-        return "not published: notebooks are still to be run"
-    marker = REPORT / "run.json"
-    if marker.exists() and profile != "full" and artifacts.read_json(marker)["profile"] == "full":
-        return f"not published: {paths.relative(REPORT)} holds a full run"
-    _replace(FIGURES, sorted((jobs[0].folder / "figures").iterdir()))
-    _replace(REPORT, [job.executed for job in jobs])
-    artifacts.write_json(marker, {"profile": profile, "notebooks": {job.name: job.stamp for job in jobs}})
-    return f"published to {paths.relative(REPORT)}/ and {paths.relative(FIGURES)}/"
-
-
-def bless(jobs: Sequence[Job]) -> None:
-    """Make the executed smoke notebooks the golden ones that nbval compares with."""
-    from nbstripout import strip_output
-
-    for job in jobs:
-        notebook = nbformat.read(job.executed, 4)
-        # nbval runs the defaults, which are smoke; pictures are looked at, not compared.
-        notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
-        for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-            for kind in ("image/png", "image/svg+xml"):
-                output.get("data", {}).pop(kind, None)
-        notebook = strip_output(
-            notebook, keep_output=True, keep_count=False, keep_id=True, extra_keys=["metadata.papermill"]
-        )
-        for cell in notebook.cells:
-            cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
-        GOLDEN.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, GOLDEN / f"{job.name}.ipynb")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -182,12 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not done:
         return 1
     folder = jobs[0].folder
-    index = write_index(jobs, options.profile)
-    if message := publish(jobs, options.profile):
+    index = publication.write_index(jobs, options.profile)
+    if message := publication.publish(jobs, options.profile):
         print(message)
     if options.bless:
-        bless([job for job in jobs if job.name in chosen])
-        print(f"golden notebooks: {paths.relative(GOLDEN)}")
+        publication.bless([job for job in jobs if job.name in chosen])
+        print(f"golden notebooks: {paths.relative(publication.GOLDEN)}")
     print(f"executed notebooks: {paths.relative(folder / 'notebooks')}")
     print(f"figures and tables: {paths.relative(folder / 'figures')}")
     print(f"HTML report:        {paths.relative(index)}")
@@ -239,15 +143,6 @@ def _remove_figures(job: Job) -> None:
         if artifacts.read_json(sidecar).get("notebook") == job.name:
             for suffix in (".png", ".pdf", ".csv", ".json"):
                 sidecar.with_suffix(suffix).unlink(missing_ok=True)
-
-
-def _replace(folder: Path, files: Sequence[Path]) -> None:
-    folder.mkdir(exist_ok=True)
-    for old in folder.iterdir():
-        if old.suffix in {".png", ".pdf", ".csv", ".json", ".ipynb"}:
-            old.unlink()
-    for file in files:
-        shutil.copy2(file, folder / file.name)
 
 
 if __name__ == "__main__":

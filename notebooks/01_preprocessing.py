@@ -109,7 +109,7 @@ print(f"of these lose lesion area with the first mask alone: {(lost > 1e-6).sum(
 
 # %%
 versions = {name: ultrasound.load(run.profile, run.cache, resize=name) for name in ("bilinear", "area")}
-largest = int(data.sizes.prod(axis=1).argmax())
+largest = int((data.sizes.prod(axis=1) * has_lesion).argmax())
 run.save_figure(plots.resizing(versions, largest), "01_resizing")
 
 # %%

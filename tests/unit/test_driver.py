@@ -3,7 +3,7 @@ import json
 import nbformat
 import pytest
 
-from lib import artifacts, driver, profiles
+from lib import artifacts, driver, profiles, publication
 
 PARAMETERS = 'profile = "smoke"\nseed = 0'
 
@@ -19,10 +19,15 @@ def _notebook(path, *sources, parameters=PARAMETERS):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project of two notebooks, far from the real one."""
-    for name in ("NOTEBOOKS", "REPORT", "FIGURES", "GOLDEN"):
+    for module, name in (
+        (driver, "NOTEBOOKS"),
+        (publication, "REPORT"),
+        (publication, "FIGURES"),
+        (publication, "GOLDEN"),
+    ):
         folder = tmp_path / name.lower()
         folder.mkdir()
-        monkeypatch.setattr(driver, name, folder)
+        monkeypatch.setattr(module, name, folder)
     monkeypatch.setenv("PAPER_ARTIFACTS", str(tmp_path / "artifacts"))
     count = f"open({str(tmp_path / 'runs')!r}, 'a').write(profile + ' ' + str(seed) + chr(10))"
     _notebook(tmp_path / "notebooks" / "01_first.ipynb", count, "print('hello')")
@@ -59,6 +64,7 @@ def test_a_failure_keeps_the_whole_file_away(project, capsys):
     folder = project / "artifacts" / "smoke" / "notebooks"
     assert sorted(file.name for file in folder.iterdir()) == [
         "01_first.ipynb",
+        "01_first.json",
         "01_first.stamp",
         "02_second.partial.ipynb",
     ]
@@ -104,16 +110,19 @@ def test_only_whole_real_runs_are_published_and_lite_never_over_full(project, mo
     (project / "figures" / "stale.png").write_text("x")
 
     assert driver.main(["smoke"]) == 0
-    assert [file.name for file in driver.FIGURES.iterdir()] == ["stale.png"]
+    assert [file.name for file in publication.FIGURES.iterdir()] == ["stale.png"]
     driver.main(["lite", "--only", "01_first"])
-    assert [file.name for file in driver.FIGURES.iterdir()] == ["stale.png"], "half a run is not published"
+    assert [file.name for file in publication.FIGURES.iterdir()] == ["stale.png"], "half a run is not published"
     driver.main(["lite"])
-    assert sorted(file.name for file in driver.FIGURES.iterdir()) == ["lite.csv", "lite.json"]
-    assert sorted(file.name for file in driver.REPORT.iterdir()) == ["01_first.ipynb", "02_second.ipynb", "run.json"]
+    assert sorted(file.name for file in publication.FIGURES.iterdir()) == ["lite.csv", "lite.json"]
+    report = sorted(file.name for file in publication.REPORT.iterdir())
+    assert report == ["01_first.ipynb", "02_second.ipynb", "README.md", "run.json"]
+    assert "Does it work?" in (publication.REPORT / "README.md").read_text()
+    assert profiles.get("lite").cuts in (publication.REPORT / "README.md").read_text()
     driver.main(["full"])
     driver.main(["lite"])
-    assert sorted(file.name for file in driver.FIGURES.iterdir()) == ["full.csv", "full.json"]
-    assert artifacts.read_json(driver.REPORT / "run.json")["profile"] == "full"
+    assert sorted(file.name for file in publication.FIGURES.iterdir()) == ["full.csv", "full.json"]
+    assert artifacts.read_json(publication.REPORT / "run.json")["profile"] == "full"
 
 
 def test_figures_of_an_earlier_version_are_removed(project):

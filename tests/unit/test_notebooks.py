@@ -7,7 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from lib import driver, paths
+from lib import driver, paths, publication
 
 PAIRS = sorted((paths.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 GOLDEN = sorted((paths.ROOT / "tests" / "golden").glob("*.ipynb"))
@@ -79,7 +79,7 @@ def test_golden_runs_are_of_these_notebooks(golden):
     assert not any("image/png" in output.get("data", {}) for cell in _code(run) for output in cell.outputs)
 
 
-@pytest.mark.parametrize("report", sorted(driver.REPORT.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("report", sorted(publication.REPORT.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_report_holds_whole_runs_on_real_data(report):
     run = nbformat.read(report, 4)
     outputs = [output for cell in _code(run) for output in cell.outputs]
