@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lib.data.record import ImageSet
 from lib.plots.style import CLASS_COLOURS, PART_COLOURS, PREDICTED, TRUE, draw_contour, grid, show_image, tidy
@@ -27,6 +28,7 @@ def learning_curves(
         cell.plot(history.epoch, history[f"val_{column}"], color=PART_COLOURS["validation"], label="validation")
         cell.plot(kept.epoch, kept[f"val_{column}"], "o", color="black", ms=5, label=f"kept: epoch {kept.epoch:.0f}")
         cell.set(xlabel="epoch", ylabel=label)
+        cell.xaxis.set_major_locator(MaxNLocator(integer=True))
         tidy(cell)
         # The first epochs of a network with batch normalisation can be off by orders of magnitude.
         values = history[[column, f"val_{column}"]].to_numpy()

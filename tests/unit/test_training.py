@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import runtime, training
+from lib import paths, runtime, training
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
 Y = (X[:, :1] > 0).astype(np.float32)
@@ -58,8 +58,7 @@ def test_same_seed_same_weights():
 def test_resumes_after_sigkill_in_an_epoch(tmp_path):
     """A process killed in its third epoch leaves two; the next call trains the rest and keeps the overall best."""
     code = f"""
-        import os, signal, sys
-        sys.path.insert(0, {str(tmp_path.parent)!r})
+        import os, signal
         import keras
         from pathlib import Path
         from tests.unit.test_training import _fit, _model
@@ -72,7 +71,8 @@ def test_resumes_after_sigkill_in_an_epoch(tmp_path):
         model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, Kill()], **k)
         _fit(model, epochs=6, folder=Path({str(tmp_path)!r}))
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=paths.ROOT)
     assert done.returncode == -signal.SIGKILL, done.stderr
     before = pd.read_csv(tmp_path / "history.csv")
     assert len(before) == 2
