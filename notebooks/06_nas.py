@@ -147,7 +147,7 @@ run.save_figure(plots.tree(se.frame, "SE-BbNAS on digits"), "06_tree_se", se.fra
 
 # %% [markdown]
 # As the paper's Fig. 4: a row is an iteration, a colour a transformation, a box has the name, the validation
-# accuracy and the number of parameters; filled boxes are the parents of the next row.
+# accuracy and the number of parameters; filled boxes were selected.
 
 # %% tags=["nbval-ignore-output"]
 mnist_rows = reported.results()[lambda table: table.table.isin(["III", "IV"])]
@@ -178,7 +178,7 @@ name = {"BbNAS": "bb", "SE-BbNAS": "se"}.get(compared, compared)
 evolved = study.run_seeds(run, digits, space[compared], name)
 sampled = study.run_seeds(run, digits, space[compared], f"random-{name}", "random")
 runs = {"search": [result.frame for result in evolved], "random": [result.frame for result in sampled]}
-run.save_figure(plots.best_so_far(runs), "06_random")
+run.save_figure(plots.best_so_far(runs), "06_random_lines")
 
 # %% tags=["nbval-ignore-output"]
 both = {f"search {i}": result for i, result in enumerate(evolved)}
@@ -233,17 +233,21 @@ run.save_figure(plots.accuracies(shown), "06_mammograms")
 
 # %%
 compact = parse(study.COMPACT.format(classes=10))
-run.save_figure(plots.draw_architecture(compact, reported.MNIST_SHAPE), "06_compact")
+run.save_figure(plots.draw_architecture(compact, reported.MNIST_SHAPE), "06_compact_network")
 
 # %% tags=["nbval-ignore-output"]
 compact, model = study.train_compact(run, digits)
-row = pd.DataFrame({"compact": {**model.scores(), "parameters": model.parameters, "epochs": model.epochs}}).T
-elsewhere = pd.concat([mnist_rows[["parameters", "accuracy"]], reported.literature()])
-table = pd.concat([row, elsewhere.drop(columns="source").rename(index="reported: {}".format)])
+table = study.compact_table(model)
 source = f"{len(digits.everything.train_labels)} training, {len(digits.whole_test[1])} test images"
-run.save_table(
-    table.astype(float), "06_compact", f"A compact network · {source} · {run.profile.nas_final_epochs} epochs", 4
-)
+caption = f"A compact network · {source} · {model.epochs} epochs"
+run.save_table(table, "06_compact", caption, precision=4)
+
+# %% tags=["nbval-ignore-output"]
+run.save_figure(plots.accuracy_over_size(table), "06_accuracy_over_size", table)
+
+# %% [markdown]
+# Down and to the left is better. The bar is Wilson's 95 % interval of the compact network; the printed
+# accuracies are of single trainings on the same test images.
 
 # %% tags=["nbval-ignore-output"]
 path = final.export(compact, model.weights, digits.input_shape, run.models / "06_compact")

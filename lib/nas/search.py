@@ -7,95 +7,31 @@ everything as before and gives the same result.  Only validation data are seen.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib import artifacts
-from lib.data.record import DataError
 from lib.nas import selection, transforms, workers
 from lib.nas.journal import Journal, identity
 from lib.nas.notation import Architecture, parse
-from lib.nas.training import Data, Recipe
-from lib.nas.transforms import NAMES, Space
+from lib.nas.settings import (
+    Budget,
+    BudgetError,
+    Result,
+    Settings,
+    check_budget,
+    check_data,
+    data_digest,
+    weights_file,
+)
+from lib.nas.training import Data
+from lib.nas.transforms import NAMES
 from lib.profiles import check_choice
 
 # What a child's scores depend on.  Journals of other code are refused; selecting and storing is not in it.
 CODE = ("lib.nas.notation", "lib.nas.transforms", "lib.nas.training")
-
-
-class BudgetError(ValueError):
-    """A budget that does not allow one model."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Which search this is; a journal belongs to one of them.
-
-    Attributes
-    ----------
-    strategy : ``evolve`` as the paper does, or ``random``: chains of 1 to ``iterations`` random
-        transformations of the initial model, the same space without selection.
-    iterations : at most so many; the paper stops when the best model declines, or after 12 hours.
-    max_parameters : larger children are not made.
-    inherit : children start from their parent's weights (not in the paper).
-    """
-
-    space: Space
-    recipe: Recipe = field(default_factory=Recipe)
-    seed: int = 0
-    strategy: str = "evolve"
-    iterations: int = 10
-    max_parameters: int | None = None
-    inherit: bool = False
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to stop for its cost; a stopped search goes on when called with a larger budget.
-
-    ``seconds`` counts training time over all children and all interrupted runs.
-    """
-
-    models: int | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a search found.
-
-    Attributes
-    ----------
-    frame : one row a child in the order of the plan: ``name`` (iteration-number as in Fig. 4),
-        ``iteration``, ``parent`` (a name), ``transformation``, ``text``, ``hash``, ``parameters``,
-        ``multiply_adds``, ``status``, ``accuracy`` and ``loss`` (validation), ``epochs``,
-        ``inherited``, ``error``, ``pareto``, ``parent_of_next``, and what differs from run to run:
-        ``seconds``, ``began`` (seconds since 1970).
-    best : hash of the most accurate model on the validation images.
-    stopped : why the search ended.
-    notes : what else a reader must know: dropped lines, draws that gave no new model.
-    trained : children trained in this call; the others came from the journal.
-    wall : seconds that this call took.
-    """
-
-    frame: pd.DataFrame
-    best: str
-    stopped: str
-    notes: tuple[str, ...]
-    trained: int
-    wall: float
-    folder: Path
-
-    def architecture(self, wanted: str | None = None) -> Architecture:
-        """The best architecture, or the one with the hash ``wanted``."""
-        return parse(self.frame.set_index("hash").text[wanted or self.best])
-
-    def weights(self, wanted: str | None = None) -> list[np.ndarray]:
-        """The trained weights of the best model, or of the one with the hash ``wanted``."""
-        return workers.load_weights(_weights(self.folder, wanted or self.best))
 
 
 @dataclass(frozen=True)
@@ -144,7 +80,7 @@ def search(
     check_data(data)
     check_choice("strategy", settings.strategy, ("evolve", "random"))
     initial = parse(settings.space.initial)
-    _check_budget(initial, data, settings, budget)
+    check_budget(initial, data, settings, budget)
     code = (*CODE, "lib.nas.inheritance") if settings.inherit else CODE
     this = identity(settings, data_digest(data), code)
     with Journal(Path(folder) / "journal.jsonl", this) as journal:
@@ -275,9 +211,9 @@ class _Search:
             str(child.architecture),
             workers.child_seed(self.settings.seed, own),
             self.settings.recipe,
-            _weights(self.folder, own),
+            weights_file(self.folder, own),
             str(child.parent) if inherits else "",
-            _weights(self.folder, child.parent.hash) if inherits else None,
+            weights_file(self.folder, child.parent.hash) if inherits else None,
             alone=self.n_jobs > 0,
         )
 
@@ -311,48 +247,3 @@ class _Search:
         columns = ["name", "iteration", "parent", "transformation", "text", "hash", "parameters", "multiply_adds"]
         columns += ["status", "accuracy", "loss", "epochs", "inherited", "error", "pareto", "parent_of_next"]
         return frame[[*columns, "seconds", "began"]]
-
-
-def check_data(data: Data) -> None:
-    """Raise a :class:`DataError` for data that no search can learn from."""
-    for what, images, labels in (
-        ("training", data.train_images, data.train_labels),
-        ("validation", data.validation_images, data.validation_labels),
-    ):
-        if not isinstance(images, np.ndarray) or images.dtype == object or images.ndim != 4:
-            raise DataError(f"{what} images of mixed sizes: a search needs one array (n, height, width, channels)")
-        if len(images) != len(labels) or not len(labels):
-            raise DataError(f"{len(images)} {what} images for {len(labels)} labels")
-        if labels.min() < 0 or labels.max() >= data.classes:
-            raise DataError(
-                f"{what} labels reach from {labels.min()} to {labels.max()}, the classes are {data.classes}"
-            )
-    if data.train_images.shape[1:] != data.validation_images.shape[1:]:
-        raise DataError(f"images of mixed sizes: {data.train_images.shape[1:]}, {data.validation_images.shape[1:]}")
-    counts = np.bincount(data.train_labels, minlength=data.classes)
-    if data.classes < 2 or np.count_nonzero(counts) < 2:
-        raise DataError("one class only: there is nothing to tell apart")
-    if not counts.all():
-        raise DataError(f"class {int(np.argmin(counts))} is empty: it has no training images")
-
-
-def data_digest(data: Data) -> str:
-    """Stands for the images and labels in the journal's first line."""
-    arrays = (data.train_images, data.train_labels, data.validation_images, data.validation_labels)
-    return artifacts.digest(*arrays, data.classes)
-
-
-def _check_budget(initial: Architecture, data: Data, settings: Settings, budget: Budget) -> None:
-    size = initial.count_params(data.input_shape)
-    if budget.models is not None and budget.models < 1:
-        raise BudgetError(f"a budget of {budget.models} models allows no model")
-    if budget.seconds is not None and budget.seconds <= 0:
-        raise BudgetError(f"a budget of {budget.seconds:g} seconds allows no model")
-    if settings.max_parameters is not None and settings.max_parameters < size:
-        raise BudgetError(
-            f"at most {settings.max_parameters} parameters allow no model: the initial one has {size} on this input"
-        )
-
-
-def _weights(folder: Path, own: str) -> Path:
-    return folder / "weights" / f"{own}.npz"

@@ -14,7 +14,8 @@ from lib.data.record import ImageSet
 from lib.nas import final, transforms
 from lib.nas.inheritance import inherit
 from lib.nas.notation import Architecture, parse
-from lib.nas.search import Budget, Result, Settings, search
+from lib.nas.search import search
+from lib.nas.settings import Budget, Result, Settings
 from lib.nas.training import Data, Recipe, predict
 from lib.nas.transforms import Space
 from lib.profiles import Profile, check_choice
@@ -165,6 +166,16 @@ def train_compact(run: Run, task: Task) -> tuple[Architecture, final.Final]:
     return architecture, final.train_and_test(
         architecture, task.everything, task.whole_test, final_recipe(run.profile), run.seed, run.cache
     )
+
+
+def compact_table(trained: final.Final) -> pd.DataFrame:
+    """The compact model's test scores, followed by what is printed for MNIST in the paper and elsewhere."""
+    scores = {**trained.scores(), "parameters": trained.parameters, "epochs": trained.epochs}
+    rows = reported.results()[["table", "accuracy", "parameters"]]
+    rows = rows[rows.table.isin(["III", "IV"])].drop(columns="table")
+    elsewhere = reported.literature().drop(columns="source")
+    printed = pd.concat([rows.rename(index="reported: {}".format), elsewhere.rename(index="elsewhere: {}".format)])
+    return pd.concat([pd.DataFrame({"compact": scores}).T, printed]).astype(float)
 
 
 def beside(found: pd.DataFrame, printed: dict[str, str] | None = None) -> pd.DataFrame:

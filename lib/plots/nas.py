@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from lib.nas.layers import Concat, Shape
 from lib.nas.notation import Architecture
@@ -56,7 +57,8 @@ def draw_architecture(architecture: Architecture, input_shape: Shape, columns: i
                 continue
         _arrow(axes, centres[place - 1], centres[place])
     axes.set_xlim(-0.55, min(columns, len(costs) + 1) - 0.45)
-    axes.set_ylim(-1.25 * (rows - 1) - 0.6, 0.75)
+    arcs = any(isinstance(layer, Concat) for layer in architecture.layers)
+    axes.set_ylim(-1.25 * (rows - 1) - 0.6, 0.75 if arcs else 0.3)
     axes.set_axis_off()
     axes.set_title(f"{architecture.count_params(input_shape):,} parameters", fontsize=9)
     return figure
@@ -119,8 +121,7 @@ def fronts(frames: dict[str, pd.DataFrame], reported: pd.DataFrame | None = None
         axes.step(front.parameters, front.accuracy, where="post", color=colour, linewidth=1)
     if reported is not None:
         axes.scatter(reported.parameters, reported.accuracy, marker="x", color="black", label="printed in the paper")
-    axes.set_xscale("log")
-    axes.set_xlabel("parameters")
+    _count_parameters(axes)
     axes.set_ylabel("accuracy (ours: validation)")
     axes.legend(fontsize=8, frameon=False)
     tidy(axes)
@@ -140,6 +141,9 @@ def time_line(frames: dict[str, pd.DataFrame]) -> Figure:
         axes.set_title(name, fontsize=8, loc="left")
         tidy(axes)
     axes.set_xlabel("minutes since the first child began")
+    for name, colour in _TRANSFORMATIONS.items():
+        axes.barh([], [], color=colour, label=name)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=7, frameon=False)
     return figure
 
 
@@ -182,6 +186,38 @@ def accuracies(table: pd.DataFrame, reference: float | None = None) -> Figure:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     tidy(axes)
     return figure
+
+
+def accuracy_over_size(table: pd.DataFrame) -> Figure:
+    """Test error over parameters; rows with ``low`` and ``high`` are ours and get an interval, others are printed."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for name, row in table.iterrows():
+        ours = not np.isnan(row.get("low", np.nan))
+        colour = "#D55E00" if ours else "#0072B2" if str(name).startswith("reported") else "#999999"
+        if ours:
+            axes.plot([row.parameters] * 2, [100 * (1 - row.low), 100 * (1 - row.high)], color=colour, linewidth=1.5)
+        error = 100 * (1 - row.accuracy)
+        axes.plot(row.parameters, error, "o" if ours else "x", color=colour)
+        axes.annotate(
+            str(name).split(": ")[-1], (row.parameters, error), (5, 4), textcoords="offset points", fontsize=7
+        )
+    _count_parameters(axes)
+    axes.set_yscale("log")
+    axes.set_xlim(right=axes.get_xlim()[1] * 2)
+    axes.set_ylabel("test error / %")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    tidy(axes)
+    return figure
+
+
+def _count_parameters(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("parameters")
 
 
 def _box(axes: Axes, centre: tuple[float, float], text: str, shape: str, parameters: str, colour: str) -> None:

@@ -18,7 +18,8 @@ from lib.data.record import DataError
 from lib.nas import selection, workers
 from lib.nas.journal import Journal, JournalError
 from lib.nas.notation import parse
-from lib.nas.search import Budget, BudgetError, Settings, search
+from lib.nas.search import search
+from lib.nas.settings import Budget, BudgetError, Settings
 from lib.nas.training import Data, Recipe
 from lib.nas.transforms import paper_space
 
@@ -186,7 +187,8 @@ sys.path.insert(0, sys.argv[2])
 import lib
 from lib import runtime
 from test_nas_search import SETTINGS, small_data
-from lib.nas.search import Budget, search
+from lib.nas.search import search
+from lib.nas.settings import Budget
 runtime.use_deterministic_operations()
 print(search(small_data(), SETTINGS, sys.argv[1], Budget(models=5)).trained)
 """
