@@ -4,11 +4,10 @@ The first line says which search this is (settings, data, code).  A line is appe
 synced as soon as its child is done; what a kill cuts off is one line, which is dropped on opening.
 """
 
-import contextlib
 import json
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -79,9 +78,8 @@ class Journal:
             raise JournalError(
                 f"{paths.relative(self.path)} is in use by another search that is still running"
             ) from None
-        except OSError:  # a file system without locks
-            with contextlib.suppress(OSError):
-                self._file.seek(0)
+        except OSError:
+            return  # a file system without locks
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -131,8 +129,6 @@ class Journal:
 
 def identity(settings: Any, data_digest: str, code: tuple[str, ...]) -> dict[str, Any]:
     """What makes a search the same search: every setting, the data, and the code that results depend on."""
-    from dataclasses import asdict
-
     return {**_flat(asdict(settings)), "data": data_digest, "code": artifacts.source_digest(*code)}
 
 

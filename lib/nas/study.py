@@ -80,14 +80,15 @@ def digits_task(profile: Profile, seed: int) -> Task:
 def mammogram_task(profile: Profile, seed: int) -> Task:
     """The mammograms that the profile asks for, split by case or patient.
 
-    KAU-BCMD is split 85:10:5 as in the paper.  mini-MIAS is too small for a validation part of 5 %:
-    70:15:15.  Phantoms stand in for mammograms where there are no files; they show nothing.
+    KAU-BCMD is split 85:10:5 as in the paper, in three classes as its last layer has.  mini-MIAS is
+    too small for a validation part of 5 %: 70:15:15.  Phantoms stand in for mammograms where there
+    are no files; they show nothing.
     """
     kind = check_choice("nas_mammograms", profile.nas_mammograms, MAMMOGRAMS)
     if kind == "at hand":
         kind = "kau-bcmd" if paths.find_data("kau-bcmd") else "mini-mias"
     if kind == "kau-bcmd":
-        images, shares = mammograms.kau_bcmd(), (0.85, 0.05)
+        images, shares = mammograms.kau_bcmd(classes="three"), (0.85, 0.05)
     elif kind == "mini-mias":
         images, shares = mammograms.mini_mias(), (0.7, 0.15)
     else:
