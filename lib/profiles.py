@@ -77,7 +77,6 @@ _PROFILES = {
         nas_iterations=2,
         nas_models=9,
         nas_compared="improved",
-        nas_direct="II III V VI",
         nas_seeds=2,
         nas_jobs=2,
         nas_mammogram_models=5,
