@@ -35,6 +35,7 @@ from lib.plots import nas as plots
 from lib.reported import nas as reported
 
 run = lib.run.start("06_nas", profile, seed)
+run = study.with_own_cuts(run)
 print(runtime.machine())
 
 # %% [markdown]
@@ -116,7 +117,7 @@ run.save_table(parts, "06_data", "Images a part and class, with the majority cla
 
 # %% tags=["nbval-ignore-output"]
 direct = study.train_printed(run, digits, ["II", "III", "IV"])
-caption = f"Tables II–IV: printed networks trained directly · {digits.source} · cut: {run.profile.nas_cuts}"
+caption = f"Tables II–IV: printed networks trained directly · {digits.source}"
 run.save_table(study.beside(direct), "06_tables_2_to_4", caption, precision=4)
 
 # %% [markdown]
@@ -160,7 +161,7 @@ run.save_figure(plots.time_line({"BbNAS": bb.frame, "SE-BbNAS": se.frame}), "06_
 names = {"BbNAS": "MNIST BbNAS", "SE-BbNAS": "MNIST SE-BbNAS"}
 winners = study.test_winners(digits, {"BbNAS": bb, "SE-BbNAS": se})
 table_4 = study.beside(winners, names).assign(models=winners.models, winner=winners.winner)
-run.save_table(table_4, "06_table_4", f"Table IV: winners on {digits.source} · cut: {run.profile.nas_cuts}")
+run.save_table(table_4, "06_table_4", f"Table IV: winners on {digits.source}")
 
 # %% [markdown]
 # The crosses are the paper's, trained on all images; ours are partly trained and partly chosen by luck: with
@@ -184,7 +185,7 @@ run.save_figure(plots.best_so_far(runs), "06_random_lines")
 both = {f"search {i}": result for i, result in enumerate(evolved)}
 both |= {f"random {i}": result for i, result in enumerate(sampled)}
 scored = study.test_winners(digits, both)
-caption = f"Search and random search in the {compared} space · {digits.source} · cut: {run.profile.nas_cuts}"
+caption = f"Search and random search in the {compared} space · {digits.source}"
 run.save_table(scored, "06_random", caption)
 
 # %% [markdown]
@@ -212,7 +213,7 @@ trained = study.train_printed(run, mammograms, ["V", "VI"], mammograms=True)
 rows = pd.concat([chosen.rename(index="found by {}".format), trained])
 keys = {"found by BbNAS": "KAU-BCMD BbNAS", "found by SE-BbNAS": "KAU-BCMD SE-BbNAS"}
 table_5 = study.beside(rows, keys)
-run.save_table(table_5, "06_tables_5_and_6", f"Tables V, VI · {mammograms.source} · cut: {run.profile.nas_cuts}")
+run.save_table(table_5, "06_tables_5_and_6", f"Tables V, VI · {mammograms.source}")
 
 # %% tags=["nbval-ignore-output"]
 shown = table_5.rename(columns={"accuracy reported": "reported"})

@@ -103,6 +103,7 @@ def run(
         for job in jobs:
             yield trainer(job, data)
         return
+    jobs = iter(jobs)  # after a death the rest goes on, not all of them again
     open_jobs: dict[str, Job] = {}
 
     def taken() -> Iterator:
