@@ -122,13 +122,14 @@ def bless(jobs: Sequence[Job]) -> None:
 
     for job in jobs:
         notebook = nbformat.read(job.executed, 4)
-        # nbval runs the defaults, which are smoke; pictures are looked at, not compared.
+        # nbval runs the defaults, which are smoke, and takes a cell without count for one that was not run;
+        # pictures are looked at, not compared.
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
         for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
             for kind in ("image/png", "image/svg+xml"):
                 output.get("data", {}).pop(kind, None)
         notebook = strip_output(
-            notebook, keep_output=True, keep_count=False, keep_id=True, extra_keys=["metadata.papermill"]
+            notebook, keep_output=True, keep_count=True, keep_id=True, extra_keys=["metadata.papermill"]
         )
         for cell in notebook.cells:
             cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}

@@ -8,4 +8,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m pytest tests/unit "$@"
 "$PYTHON" -m lib.driver smoke
-"$PYTHON" -m pytest --nbval --nbval-current-env tests/golden
+"$PYTHON" -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/golden/sanitize.cfg tests/golden
