@@ -43,7 +43,7 @@ make_venv() {
     if has_gpu; then
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock '.[cuda]' || return 1
     fi
-    # Without build isolation nothing more is downloaded; --no-deps, because the lock has it all.
+    # --no-deps, because the lock has it all.
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . || return 1
     wanted_state > .venv/installed
 }
