@@ -181,7 +181,7 @@ def compact_table(trained: final.Final) -> pd.DataFrame:
     rows = rows[rows.table.isin(["III", "IV"])].drop(columns="table")
     elsewhere = reported.literature().drop(columns="source")
     printed = pd.concat([rows.rename(index="reported: {}".format), elsewhere.rename(index="elsewhere: {}".format)])
-    return pd.concat([pd.DataFrame({"compact": scores}).T, printed]).astype(float)
+    return _whole_numbers(pd.concat([pd.DataFrame({"compact": scores}).T, printed]).astype(float))
 
 
 def beside(found: pd.DataFrame, printed: dict[str, str] | None = None) -> pd.DataFrame:
@@ -198,7 +198,7 @@ def beside(found: pd.DataFrame, printed: dict[str, str] | None = None) -> pd.Dat
     columns = ("accuracy", "loss", "parameters", "seconds")
     front = pd.DataFrame({f"{name} reported": results[name].astype(float) for name in columns})
     wanted = ("accuracy", "low", "high", "majority", "balanced", "macro_f1", "loss", "parameters", "epochs", "seconds")
-    return front.join(found[[name for name in wanted if name in found]].astype(float))
+    return _whole_numbers(front.join(found[[name for name in wanted if name in found]].astype(float)))
 
 
 def test_winners(task: Task, results: dict[str, Result]) -> pd.DataFrame:
@@ -258,6 +258,11 @@ def spaces(classes: int) -> dict[str, Space]:
         "SE-BbNAS": transforms.paper_space("SEIB", classes),
         "improved": transforms.improved_space(classes),
     }
+
+
+def _whole_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    whole = ("images", "correct", "parameters", "epochs", "seconds", "parameters reported", "seconds reported")
+    return frame.assign(**{name: frame[name].round().astype("Int64") for name in whole if name in frame})
 
 
 def _task(train: ImageSet, validation: ImageSet, test: ImageSet, rest: ImageSet, source: str) -> Task:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from lib.nas.layers import Concat, Shape
@@ -141,9 +141,8 @@ def time_line(frames: dict[str, pd.DataFrame]) -> Figure:
         axes.set_title(name, fontsize=8, loc="left")
         tidy(axes)
     axes.set_xlabel("minutes since the first child began")
-    for name, colour in _TRANSFORMATIONS.items():
-        axes.barh([], [], color=colour, label=name)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=7, frameon=False)
+    handles = [Patch(color=colour, label=name) for name, colour in _TRANSFORMATIONS.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=7, frameon=False)
     return figure
 
 
@@ -200,7 +199,7 @@ def accuracy_over_size(table: pd.DataFrame) -> Figure:
         error = 100 * (1 - row.accuracy)
         axes.plot(row.parameters, error, "o" if ours else "x", color=colour)
         axes.annotate(
-            str(name).split(": ")[-1], (row.parameters, error), (5, 4), textcoords="offset points", fontsize=7
+            str(name).split(": ")[-1], (float(row.parameters), error), (5, 4), textcoords="offset points", fontsize=7
         )
     _count_parameters(axes)
     axes.set_yscale("log")
