@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import keras
@@ -82,21 +83,27 @@ def features(
     The backbone is built only if they are not in ``cache`` yet.
     """
     inputs = stack_inputs(images, masks, settings.inputs)
+    weights = backbones.weights_id(settings.backbone, settings.weights, seed)
 
     def run() -> np.ndarray:
-        backbone = backbones.build(settings.backbone, inputs.shape[1], settings.weights, seed)
-        return extract(backbone, inputs, settings)
+        return extract(_backbone(settings.backbone, inputs.shape[1], settings.weights, seed, weights), inputs, settings)
 
     if cache is None:
         return run()
     key = {
         "step": f"features-{settings.backbone.lower()}",
         "inputs": artifacts.digest(inputs),
-        "weights": backbones.weights_id(settings.backbone, settings.weights, seed),
+        "weights": weights,
         "preprocessing": settings.preprocessing,
         "features": settings.features,
     }
     return artifacts.cached(key, run, cache, code=("lib.models.backbones",))
+
+
+@lru_cache(maxsize=1)
+def _backbone(name: str, size: int, weights: str, seed: int, weights_id: str) -> keras.Model:
+    # Several inputs go through one frozen network: building and tracing it again takes longer than using it.
+    return backbones.build(name, size, weights, seed)
 
 
 def train_head(

@@ -88,7 +88,11 @@ def publish(jobs: Sequence[Job], profile: str) -> str:
     if marker.exists() and profile != "full" and artifacts.read_json(marker)["profile"] == "full":
         return f"not published: {paths.relative(REPORT)} holds a full run"
     _replace(FIGURES, sorted((jobs[0].folder / "figures").iterdir()))
-    _replace(REPORT, [job.executed for job in jobs])
+    _replace(REPORT, [])
+    for job in jobs:
+        notebook = nbformat.read(job.executed, 4)
+        notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
+        nbformat.write(notebook, REPORT / job.executed.name)
     artifacts.write_json(marker, {"profile": profile, "notebooks": {job.name: job.stamp for job in jobs}})
     _write_contents(jobs, profile)
     return f"published to {paths.relative(REPORT)}/ and {paths.relative(FIGURES)}/"
@@ -138,6 +142,7 @@ def bless(jobs: Sequence[Job]) -> None:
 
 
 def _replace(folder: Path, files: Sequence[Path]) -> None:
+    """Make ``files`` the results that ``folder`` holds."""
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         if old.suffix in {".png", ".pdf", ".csv", ".json", ".ipynb"}:

@@ -95,7 +95,17 @@ def start(notebook: str, profile: str, seed: int, **overrides) -> Run:
     run = Run(notebook, profiles.get(profile, **overrides), seed)
     runtime.seed_everything(seed)
     runtime.use_deterministic_operations()
+    _show_figures_as_pictures()
     return run
+
+
+def _show_figures_as_pictures() -> None:
+    """Let a notebook draw a cell's last value if it is a Figure; pyplot, which would do so, is not used."""
+    from IPython import get_ipython
+    from IPython.core.pylabtools import select_figure_formats
+
+    if (shell := get_ipython()) is not None:
+        select_figure_formats(shell, {"png"})
 
 
 @lru_cache
