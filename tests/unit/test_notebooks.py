@@ -6,6 +6,7 @@ import jupytext
 import nbformat
 import papermill
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from lib import driver, paths, publication
 
@@ -53,7 +54,7 @@ def test_the_form_that_readers_can_follow(pair):
     assert lines[len(lines) // 2] <= 6
     assert lines[-1] <= 15
     for cell in _code(pair[1]):
-        for node in ast.walk(ast.parse(cell.source)):
+        for node in ast.walk(ast.parse(TransformerManager().transform_cell(cell.source))):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 10
     assert pair[1].cells[0].source.splitlines()[0].endswith("?"), "the title is a question"

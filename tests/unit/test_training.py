@@ -13,6 +13,8 @@ from lib import paths, runtime, training
 X = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
 Y = (X[:, :1] > 0).astype(np.float32)
 VALIDATION = (X[:16], Y[:16])
+# Labels turned round: the better the training goes, the worse the validation loss.
+OPPOSED = (X[:16], 1 - Y[:16])
 
 
 def _model(rate=0.05):
@@ -22,9 +24,9 @@ def _model(rate=0.05):
     return model
 
 
-def _fit(model, **changes):
+def _fit(model, validation=VALIDATION, **changes):
     settings = {"epochs": 4, "batch_size": 16, "seed": 0, **changes}
-    return training.fit(model, X, Y, VALIDATION, **settings)
+    return training.fit(model, X, Y, validation, **settings)
 
 
 def test_history_and_kept_epoch():
@@ -37,15 +39,14 @@ def test_history_and_kept_epoch():
 
 
 @pytest.mark.parametrize("with_folder", [True, False])
-def test_best_and_last_differ_when_training_diverges(tmp_path, with_folder):
-    """A huge learning rate worsens the loss after its best epoch: the kept weights tell which was taken."""
+def test_best_and_last_differ_when_validation_gets_worse(tmp_path, with_folder):
     folder = tmp_path if with_folder else None
-    best, last = _model(4.0), _model(4.0)
-    history = _fit(best, epochs=6, folder=folder)
-    _fit(last, epochs=6, keep="last")
+    best, last = _model(), _model()
+    history = _fit(best, OPPOSED, epochs=6, folder=folder)
+    _fit(last, OPPOSED, epochs=6, keep="last")
     assert history.val_loss.idxmin() < 5, "the case shows nothing if the last epoch is the best"
-    assert best.evaluate(*VALIDATION, verbose=0) == pytest.approx(history.val_loss.min(), rel=1e-4)
-    assert last.evaluate(*VALIDATION, verbose=0) == pytest.approx(history.val_loss.iloc[-1], rel=1e-4)
+    assert best.evaluate(*OPPOSED, verbose=0) == pytest.approx(history.val_loss.min(), rel=1e-4)
+    assert last.evaluate(*OPPOSED, verbose=0) == pytest.approx(history.val_loss.iloc[-1], rel=1e-4)
 
 
 def test_same_seed_same_weights():
@@ -61,15 +62,15 @@ def test_resumes_after_sigkill_in_an_epoch(tmp_path):
         import os, signal
         import keras
         from pathlib import Path
-        from tests.unit.test_training import _fit, _model
-        model = _model(4.0)
+        from tests.unit.test_training import OPPOSED, _fit, _model
+        model = _model()
         class Kill(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch, logs=None):
                 if epoch == 2:
                     os.kill(os.getpid(), signal.SIGKILL)
         fit = model.fit
         model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, Kill()], **k)
-        _fit(model, epochs=6, folder=Path({str(tmp_path)!r}))
+        _fit(model, OPPOSED, epochs=6, folder=Path({str(tmp_path)!r}))
     """
     words = [sys.executable, "-c", textwrap.dedent(code)]
     done = subprocess.run(words, capture_output=True, text=True, cwd=paths.ROOT)
@@ -77,11 +78,12 @@ def test_resumes_after_sigkill_in_an_epoch(tmp_path):
     before = pd.read_csv(tmp_path / "history.csv")
     assert len(before) == 2
 
-    model = _model(4.0)
-    history = _fit(model, epochs=6, folder=tmp_path)
+    model = _model()
+    history = _fit(model, OPPOSED, epochs=6, folder=tmp_path)
     assert history.epoch.tolist() == [1, 2, 3, 4, 5, 6]
     assert history.val_loss[:2].tolist() == before.val_loss.tolist()
-    assert model.evaluate(*VALIDATION, verbose=0) == pytest.approx(history.val_loss.min(), rel=1e-4)
+    assert history.val_loss.idxmin() < 2, "the best epoch lies before the kill, and must survive it"
+    assert model.evaluate(*OPPOSED, verbose=0) == pytest.approx(history.val_loss.min(), rel=1e-4)
 
 
 def test_a_finished_training_is_not_repeated(tmp_path):
