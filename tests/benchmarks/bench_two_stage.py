@@ -3,13 +3,13 @@
 Times depend on the machine, so they are printed beside their aims and not asserted.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from lib import classification, paths, runtime
@@ -35,6 +35,8 @@ def bench_decoding(folder: Path) -> None:
 
 def bench_head(n: int = 780, epochs: int = 20) -> None:
     """20 epochs of the head on stored features against 20 epochs through the frozen backbone (2 are timed)."""
+    import keras  # after lib has set the environment that it reads
+
     name = "VGG16"
     weights = "imagenet" if backbones.weights_file(name) else "random"
     settings = classification.Settings(name, weights, epochs=epochs)
@@ -71,8 +73,6 @@ def bench_head(n: int = 780, epochs: int = 20) -> None:
 
 def bench_smoke() -> None:
     """A smoke run of all notebooks into an empty folder."""
-    import os
-
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PAPER_ARTIFACTS": folder}
         command = [sys.executable, "-m", "lib.driver", "smoke"]
