@@ -17,6 +17,7 @@ from lib.profiles import Profile, check_choice
 
 INPUTS = ("image", "mask", "image+mask")
 FEATURES = ("flatten", "pooled")
+BALANCES = ("none", "weights", "resampled")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Settings:
     epochs: int = 20
     batch_size: int = 32
     keep: str = "best"  # epoch of highest validation accuracy, or last as in the authors' code
+    balance: str = "none"  # weights: classes count alike in the loss; resampled: rare classes are repeated
 
     @classmethod
     def of(cls, profile: Profile) -> "Settings":
@@ -119,10 +121,11 @@ def train_head(
     head = build_head(x.shape[1], n_classes, n_layers=settings.n_layers, units=settings.units, dropout=settings.dropout)
     head.compile(keras.optimizers.Adam(settings.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
     one_hot = np.eye(n_classes, dtype=np.float32)[labels]
+    chosen, weights = _balance(labels, split.train, n_classes, settings.balance, seed)
     history = training.fit(
         head,
-        x[split.train],
-        one_hot[split.train],
+        x[chosen],
+        one_hot[chosen] * weights,
         (x[split.validation], one_hot[split.validation]),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -132,6 +135,26 @@ def train_head(
         keep=settings.keep,
     )
     return head, history
+
+
+def _balance(
+    labels: np.ndarray, train: np.ndarray, n_classes: int, balance: str, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to learn from and the weight of each class, float32 (n_classes,), mean 1 over the training images.
+
+    A one-hot target times its class' weight is the weighted cross-entropy, with every backend.
+    """
+    check_choice("balance", balance, BALANCES)
+    counts = np.bincount(labels[train], minlength=n_classes)
+    weights = np.ones(n_classes, np.float32)
+    if balance == "weights":
+        weights = (len(train) / np.maximum(counts, 1) / n_classes).astype(np.float32)
+    if balance == "resampled":
+        generator = np.random.default_rng(seed)
+        members = [train[labels[train] == label] for label in range(n_classes)]
+        extra = [generator.choice(part, counts.max() - len(part)) for part in members if len(part)]
+        train = np.concatenate([train, *extra])
+    return train, weights
 
 
 def head_rounds(

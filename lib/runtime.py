@@ -13,6 +13,10 @@ def set_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    _quiet_tensorflow()
+
+
+def _quiet_tensorflow() -> None:
     # Its advice on retracing is for loops over one model, not for many small models in a row.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
@@ -39,6 +43,7 @@ def seed_everything(seed: int) -> None:
     """
     import keras
 
+    _quiet_tensorflow()  # its import has reset the level
     random.seed(seed)
     keras.utils.set_random_seed(seed)
 
@@ -51,6 +56,22 @@ def use_deterministic_operations() -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+
+
+def compute_on_one_thread() -> None:
+    """Keep this process to one thread of computation; for worker processes, before their first operation.
+
+    Every backend sizes its pool of threads by the cores that the process may use at its first
+    operation; so that is run on one core, and then all threads may go where there is room.
+    """
+    import keras
+
+    if hasattr(os, "sched_setaffinity"):
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+        keras.ops.convert_to_numpy(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2)))
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), cores)
 
 
 def machine() -> Machine:

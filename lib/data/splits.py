@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from lib import artifacts
 from lib.data.record import DataError
@@ -139,3 +140,35 @@ def grouped(labels: np.ndarray, groups: np.ndarray, seed: int, train: float = 0.
                 in_groups = len(np.unique(members[coded == index]))
                 raise DataError(f"class {label} lies in {in_groups} groups: too few for a {part} part")
     return Split(*parts)
+
+
+def k_fold(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """The fold, int64 (n,) from 0 to ``n_folds`` - 1, in which each image is tested; stratified by label.
+
+    Parameters
+    ----------
+    labels : int (n,).
+    groups : int (n,), or None; images of a group share a fold (scikit-learn's ``StratifiedGroupKFold``).
+
+    Raises
+    ------
+    DataError
+        If there are fewer images or groups of a class than folds: some fold would lack the class.
+    """
+    if n_folds < 2:
+        raise DataError(f"cross-validation needs at least 2 folds, not {n_folds}")
+    units = np.arange(len(labels)) if groups is None else groups
+    for label in np.unique(labels):
+        n_units = len(np.unique(units[labels == label]))
+        if n_units < n_folds:
+            what = "images" if groups is None else "groups"
+            raise DataError(f"class {label} has {n_units} {what}: too few for {n_folds} folds")
+    make = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = np.empty(len(labels), np.int64)
+    parts = make(n_folds, shuffle=True, random_state=seed).split(labels[:, None], labels, groups)
+    for fold, (_, test) in enumerate(parts):
+        folds[test] = fold
+    for fold in range(n_folds):
+        if missing := set(np.unique(labels)) - set(labels[folds == fold]):
+            raise DataError(f"fold {fold} lacks class {min(missing)}: its groups are too large for {n_folds} folds")
+    return folds

@@ -1,0 +1,49 @@
+"""Changes that leave an ultrasound picture a plausible one, drawn anew in each epoch.
+
+The probe may be held the other way round, the gain turned up or down, the lesion lie elsewhere in
+the field of view.  Nothing is turned upside down: skin is on top and shadows fall downwards.
+"""
+
+import numpy as np
+
+GAIN = 0.2  # brightness is multiplied by 1 - GAIN … 1 + GAIN
+SHIFT = 0.08  # of the image's height and width, at most, in each direction
+
+
+def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror, shift and brighten each image at random, and move its mask along.
+
+    Parameters
+    ----------
+    images, masks : (n, height, width, channels), values in [0, 1].  ``masks`` may have other
+        dimensions, as labels (n, classes) do: it is then returned as it is.
+
+    Returns
+    -------
+    New arrays of the same shapes; what a shift uncovers is black, and without lesion.
+    """
+    drawn = masks.ndim == images.ndim
+    images, masks = images.copy(), masks.copy()
+    height, width = images.shape[1:3]
+    for index in range(len(images)):
+        down, right = (int(generator.integers(-reach, reach + 1)) for reach in _reach(height, width))
+        mirrored = generator.random() < 0.5
+        gain = generator.uniform(1 - GAIN, 1 + GAIN)
+        images[index] = np.clip(_move(images[index], down, right, mirrored) * gain, 0, 1)
+        if drawn:
+            masks[index] = _move(masks[index], down, right, mirrored)
+    return images, masks
+
+
+def _reach(height: int, width: int) -> tuple[int, int]:
+    return int(SHIFT * height), int(SHIFT * width)
+
+
+def _move(picture: np.ndarray, down: int, right: int, mirrored: bool) -> np.ndarray:
+    picture = picture[:, ::-1] if mirrored else picture
+    moved = np.zeros_like(picture)
+    height, width = picture.shape[:2]
+    moved[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = picture[
+        max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
+    ]
+    return moved

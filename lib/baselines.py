@@ -1,0 +1,170 @@
+"""Table II: thirteen ImageNet networks as backbones, with one head and one training for all (paper A, IV-C)."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from lib import ablation, artifacts, classification, rounds, significance
+from lib.data.record import ImageSet
+from lib.data.splits import Split
+from lib.models import backbones, cost
+
+_TIMED = 16  # images
+_JOB = ("backbone", "preprocessing", "inputs")
+
+
+def costs(names: Iterable[str], size: int, folder: Path) -> pd.DataFrame:
+    """What each backbone costs at ``size`` × ``size`` pixels, its weights present or not.
+
+    Returns
+    -------
+    By backbone: ``parameters`` without the top, ``multiply-adds`` and ``ms`` an image (warm, in a
+    batch of 16; of this machine at the time of the call), ``features`` (length of the flattened map).
+    """
+    jobs = [{"backbone": name} for name in names]
+    answers = rounds.run(_cost, jobs, {"size": size}, {"step": "cost", "size": size}, folder, code=("lib.models.cost",))
+    return answers.set_index("backbone").drop(columns=["seconds", "error"])
+
+
+def _cost(size: int, backbone: str) -> dict:
+    network = backbones.BACKBONES[backbone].builder(include_top=False, weights=None, input_shape=(size, size, 3))
+    images = np.zeros((_TIMED, size, size, 3), np.float32)
+    network.predict(images, batch_size=_TIMED, verbose=0)
+    began = time.perf_counter()
+    network.predict(images, batch_size=_TIMED, verbose=0)
+    seconds = time.perf_counter() - began
+    answer = {
+        "parameters": network.count_params(),
+        "multiply-adds": cost.multiply_adds(network),
+        "features": int(np.prod(network.output_shape[1:])),
+        "ms": 1000 * seconds / _TIMED,
+    }
+    keras.utils.clear_session()
+    return answer
+
+
+def run(
+    data: ImageSet,
+    drawn: Mapping[str, np.ndarray],
+    split: Split,
+    classifier: classification.Settings,
+    names: Sequence[str],
+    preprocessings: Sequence[str],
+    inputs: Sequence[str],
+    seeds: Sequence[int],
+    cache: Path,
+    n_jobs: int = 0,
+) -> pd.DataFrame:
+    """One head a seed on every backbone, preprocessing and input.
+
+    Parameters
+    ----------
+    drawn : masks of :func:`lib.ablation.draw_masks`.
+    classifier : of stage 2; backbone, preprocessing and inputs are replaced.
+
+    Returns
+    -------
+    One row a backbone, preprocessing and input: ``accuracy`` and ``validation`` (lists, one value a
+    seed), ``probabilities`` (n_seeds, n_test, n_classes), ``weights``, ``seconds``, and ``error``: a
+    backbone without weights, say, which spoils no other row.
+    """
+    variants = list(product(preprocessings, inputs))
+    common = {
+        "data": data,
+        "drawn": drawn,
+        "split": split,
+        "classifier": classifier,
+        "seeds": list(seeds),
+        "cache": cache,
+    }
+    key = {
+        "step": "baseline",
+        "data": data.digest,
+        "split": split.digest(data.names),
+        "masks": {name: artifacts.digest(masks) for name, masks in drawn.items()},
+        "classifier": classifier,
+        "seeds": list(seeds),
+        "weights": {name: backbones.weights_id(name, classifier.weights) for name in names},
+    }
+
+    def answers(some_names: Sequence[str], some_variants: Sequence[tuple[str, str]]) -> pd.DataFrame:
+        jobs = [dict(zip(_JOB, (name, *variant), strict=True)) for name in some_names for variant in some_variants]
+        return rounds.run(_one, jobs, common, key, cache / "rounds", n_jobs, ("lib.ablation",))
+
+    # A backbone without weights is asked for them once, not once a variant.
+    first = answers(names, variants[:1])
+    usable = list(first.backbone[first.error == ""])
+    order = {name: index for index, name in enumerate(names)}
+    both = pd.concat([first, answers(usable, variants[1:])], ignore_index=True)
+    return both.sort_values("backbone", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+
+
+def _one(data, drawn, split, classifier, seeds, cache, backbone, preprocessing, inputs) -> dict:
+    settings = replace(classifier, backbone=backbone, preprocessing=preprocessing)
+    answers = [ablation.score_input(data, drawn, split, settings, inputs, seed, cache, seeds[0]) for seed in seeds]
+    found = {name: [answer[name] for answer in answers] for name in ("accuracy", "validation", "probabilities")}
+    return {**found, "weights": backbones.weights_id(backbone, settings.weights, seeds[0])}
+
+
+def table(answers: pd.DataFrame, reported: pd.Series, cost_table: pd.DataFrame) -> pd.DataFrame:
+    """Table II: printed accuracy, then mean ± standard deviation for each preprocessing and input, then costs.
+
+    A backbone that could not be run has empty accuracies, and says why under ``weights``.
+    """
+    result = pd.DataFrame({"reported": reported.reindex(answers.backbone.unique())})
+    for (preprocessing, inputs), rows in answers.groupby(["preprocessing", "inputs"], sort=False):
+        scores = rows.set_index("backbone").get("accuracy", pd.Series(dtype=object)).dropna()
+        result[f"{inputs}, {preprocessing}"] = scores.map(np.mean).astype(float)
+        result[f"{inputs}, {preprocessing} sd"] = scores.map(lambda values: np.std(values, ddof=1)).astype(float)
+    result = result.join(cost_table)
+    first = answers.drop_duplicates("backbone").set_index("backbone")
+    weights = first.get("weights", pd.Series(index=first.index, dtype=object))
+    result["weights"] = weights.where(first.error == "", "not run: " + first.error)
+    return result
+
+
+def gains(answers: pd.DataFrame, of: str, over: str) -> pd.DataFrame:
+    """What input ``of`` adds to input ``over``: mean difference over heads, one row a backbone and preprocessing."""
+    done = answers[answers.error == ""]
+    means = done.assign(accuracy=done.accuracy.map(np.mean)).pivot_table(
+        index=["backbone", "preprocessing"], columns="inputs", values="accuracy", sort=False
+    )
+    return means[[over, of]].assign(gain=means[of] - means[over])
+
+
+def compare(answers: pd.DataFrame, labels: np.ndarray, of: Sequence[str], over: str, seed: int = 0) -> pd.DataFrame:
+    """What each input of ``of`` adds to ``over``, pooled over backbones, preprocessings and heads.
+
+    Parameters
+    ----------
+    labels : of the test images, int (n_test,).
+
+    Returns
+    -------
+    By input: ``difference`` in accuracy, its 95 % bootstrap interval over test images (each drawn with
+    all its answers), and ``answers``: how many an image has.
+    """
+    done = answers[answers.error == ""]
+    right = {
+        key: np.argmax(np.array(row.probabilities), axis=2) == labels
+        for key, row in done.set_index(["backbone", "preprocessing", "inputs"]).iterrows()
+    }
+    rows = {}
+    for name in of:
+        pairs = [(one, right[*key[:2], over]) for key, one in right.items() if key[2] == name]
+        difference = np.concatenate([one.astype(float) - other for one, other in pairs])
+        bounds = significance.mean_bootstrap(difference.mean(axis=0), np.arange(len(labels)), seed=seed)
+        rows[f"{name} – {over}"] = {
+            "difference": bounds.estimate,
+            "95 % low": bounds.low,
+            "95 % high": bounds.high,
+            "images": len(labels),
+            "answers": len(difference),
+        }
+    return pd.DataFrame(rows).T
