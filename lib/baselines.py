@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import keras
@@ -29,6 +28,8 @@ def costs(names: Iterable[str], size: int, folder: Path) -> pd.DataFrame:
     """
     jobs = [{"backbone": name} for name in names]
     answers = rounds.run(_cost, jobs, {"size": size}, {"step": "cost", "size": size}, folder, code=("lib.models.cost",))
+    if (answers.error != "").any():
+        raise RuntimeError(f"costs: {answers.loc[answers.error != '', ['backbone', 'error']].to_dict('records')}")
     return answers.set_index("backbone").drop(columns=["seconds", "error"])
 
 
@@ -55,8 +56,7 @@ def run(
     split: Split,
     classifier: classification.Settings,
     names: Sequence[str],
-    preprocessings: Sequence[str],
-    inputs: Sequence[str],
+    variants: Sequence[tuple[str, str]],
     seeds: Sequence[int],
     cache: Path,
     n_jobs: int = 0,
@@ -67,6 +67,7 @@ def run(
     ----------
     drawn : masks of :func:`lib.ablation.draw_masks`.
     classifier : of stage 2; backbone, preprocessing and inputs are replaced.
+    variants : preprocessing and input of each row of a backbone.
 
     Returns
     -------
@@ -74,7 +75,6 @@ def run(
     seed), ``probabilities`` (n_seeds, n_test, n_classes), ``weights``, ``seconds``, and ``error``: a
     backbone without weights, say, which spoils no other row.
     """
-    variants = list(product(preprocessings, inputs))
     common = {
         "data": data,
         "drawn": drawn,
@@ -135,7 +135,7 @@ def gains(answers: pd.DataFrame, of: str, over: str) -> pd.DataFrame:
     means = done.assign(accuracy=done.accuracy.map(np.mean)).pivot_table(
         index=["backbone", "preprocessing"], columns="inputs", values="accuracy", sort=False
     )
-    return means[[over, of]].assign(gain=means[of] - means[over])
+    return means[[over, of]].assign(gain=means[of] - means[over]).dropna()
 
 
 def compare(answers: pd.DataFrame, labels: np.ndarray, of: Sequence[str], over: str, seed: int = 0) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from lib import artifacts, paths, profiles, publication, runtime
 from lib.publication import Job
+from lib.run import commit
 
 NOTEBOOKS = paths.ROOT / "notebooks"
 _DATA = ("busi", "mnist.npz", "mini-mias", "kau-bcmd", "weights")
@@ -65,7 +66,8 @@ def execute(job: Job, parameters: dict) -> None:
     os.replace(partial, job.executed)
     publication.write_html(job.executed, job.folder / "html" / f"{job.name}.html")
     seconds = time.perf_counter() - started
-    artifacts.write_json(job.cost_file, {"seconds": round(seconds), "machine": str(runtime.machine())})
+    cost = {"seconds": round(seconds), "machine": str(runtime.machine()), "commit": commit()}
+    artifacts.write_json(job.cost_file, cost)
     with artifacts.atomic(job.stamp_file) as temporary:
         temporary.write_text(job.stamp)
 
@@ -139,10 +141,9 @@ def _data_state(profile: str) -> list:
 
 def _remove_figures(job: Job) -> None:
     """Remove what an earlier version of the notebook saved, so that no orphan is published."""
-    for sidecar in (job.folder / "figures").glob("*.json"):
-        if artifacts.read_json(sidecar).get("notebook") == job.name:
-            for suffix in (".png", ".pdf", ".csv", ".json"):
-                sidecar.with_suffix(suffix).unlink(missing_ok=True)
+    for sidecar in publication.results_of(job.folder / "figures", job.name):
+        for suffix in (".png", ".pdf", ".csv", ".json"):
+            sidecar.with_suffix(suffix).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ class Profile:
     unet_epochs: int = 50
     unet_batch: int = 32
     unet_bn_momentum: float = 0.99
+    pretrained_epochs: int = 24  # of the U-Net with an ImageNet encoder
+    pretrained_batch: int = 16
 
     # Stage 2, II-C and III-B
     backbone: str = "DenseNet201"
@@ -39,6 +41,32 @@ class Profile:
     features: str = "flatten"  # as the authors' code, or pooled
     head_epochs: int = 20
     n_rounds: int = 10
+
+    # Comparisons of 04 and 05
+    n_jobs: int = 0  # rounds at a time: 0 in this process (one GPU), else so many processes of one thread
+    n_unets: int = 10  # trainings of stage 1 that the rounds use in turn
+    n_folds: int = 5  # cross-fitting of out-of-fold masks, ImageNet encoder
+    unet_folds: int = 5  # the same for the paper's U-Net; 0: not done
+    rounds_split: str = "shared"  # by all rounds, as in the paper, or a new one for each U-Net
+    baselines: str = "all"  # or names of backbones
+    switch_size: int = 128  # pixels, of the comparison of paper and code
+    switch_epochs: int = 50
+    switch_folds: int = 5
+    tune_size: int = 128  # pixels, III-B
+    tune_epochs: int = 100
+    tune_passes: int = 5
+    tune_images: int = 0  # of the training part; 0: all
+    tune_components: str = "all"  # or names
+
+    # Honest evaluation, 07
+    grouped_folds: int = 5
+    grouped_seeds: int = 5  # heads a fold
+    grouped_epochs: int = 24  # of the U-Nets, one for each pair of folds
+    grouped_backbones: str = "DenseNet201 VGG16 Xception MobileNetV2"
+    fine_tuned_epochs: int = 24
+    attention_epochs: int = 50  # of the attention U-Net and the U-Net it is compared with; 0: not trained
+    conflicts: str = "keep"  # or drop: groups whose images have different labels
+    excluded: str = ""  # CSV with a column name: images to leave out (axilla, say), which BUSI does not mark
 
     # Paper B
     nas_cuts: str = "none: the paper's protocol"  # said in the caption of every table of 06_nas
@@ -63,15 +91,32 @@ _PROFILES = {
     "full": Profile(),
     "lite": Profile(
         name="lite",
-        cuts="25 U-Net epochs of 50, batches of 16, momentum 0.9; VGG16 for DenseNet201; 5 heads on one U-Net",
-        unet_epochs=25,
+        cuts="16 U-Net epochs of 50, batches of 16, momentum 0.9; MobileNetV2 for DenseNet201; 3 heads on one U-Net",
+        unet_epochs=16,
         unet_batch=16,
         unet_bn_momentum=0.9,
-        backbone="VGG16",
-        n_rounds=5,
+        pretrained_epochs=12,
+        pretrained_batch=8,
+        backbone="MobileNetV2",
+        n_rounds=3,
+        n_unets=1,
+        n_folds=3,
+        unet_folds=0,
+        switch_size=64,
+        switch_epochs=8,
+        switch_folds=2,
+        tune_size=64,
+        tune_epochs=4,
+        tune_passes=1,
+        tune_images=200,
+        grouped_seeds=2,
+        grouped_epochs=6,
+        grouped_backbones="VGG16 Xception MobileNetV2",
+        fine_tuned_epochs=5,
+        attention_epochs=6,
         nas_cuts=(
-            "1,000 of 60,000 training and 2,000 test images, 2 epochs of 10, 9 models a search (mammograms: 5), "
-            "1 seed; the compact network alone: all images, 10 epochs of 30"
+            "1,000 of 60,000 training and 2,000 test images, 2 epochs of 10, 9 models a search (mammograms: 3), "
+            "3 seeds against random search, else 1; the compact network alone: all images, 10 epochs of 30"
         ),
         nas_train=1_000,
         nas_validation=400,
@@ -79,9 +124,9 @@ _PROFILES = {
         nas_epochs=2,
         nas_iterations=2,
         nas_models=9,
-        nas_seeds=1,
+        nas_seeds=3,
         nas_jobs=2,
-        nas_mammogram_models=5,
+        nas_mammogram_models=3,
         nas_final_epochs=10,
     ),
     "smoke": Profile(
@@ -94,10 +139,30 @@ _PROFILES = {
         unet_epochs=6,
         unet_batch=4,
         unet_bn_momentum=0.8,
+        pretrained_epochs=3,
+        pretrained_batch=8,
         backbone="MobileNetV2",
         weights="random",
         head_epochs=8,
         n_rounds=2,
+        n_unets=1,
+        n_folds=2,
+        unet_folds=0,
+        baselines="MobileNet MobileNetV2",
+        switch_size=32,
+        switch_epochs=1,
+        switch_folds=2,
+        tune_size=32,
+        tune_epochs=1,
+        tune_passes=1,
+        tune_images=32,
+        tune_components="dropout batch_norm units",
+        grouped_folds=3,
+        grouped_seeds=2,
+        grouped_epochs=2,
+        grouped_backbones="MobileNetV2",
+        fine_tuned_epochs=1,
+        attention_epochs=1,
         nas_cuts="digits of 8 pixels and phantoms, one epoch, a few models: shows only that it runs",
         nas_digits="small",
         nas_train=400,
@@ -109,7 +174,7 @@ _PROFILES = {
         nas_compared="BbNAS",
         nas_seeds=1,
         nas_direct="II VI",
-        nas_jobs=2,
+        nas_jobs=0,
         nas_mammograms="phantoms",
         nas_mammogram_models=1,
         nas_final_epochs=1,

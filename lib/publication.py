@@ -2,7 +2,7 @@
 
 import html
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,44 +76,50 @@ def title(notebook: Path) -> str:
 
 
 def publish(jobs: Sequence[Job], profile: str) -> str:
-    """Copy figures and executed notebooks of a whole real-data run into the repository; say what was done.
+    """Copy the finished notebooks of a real-data run and their results into the repository; say what was done.
 
-    A ``lite`` run does not replace what a ``full`` one published.
+    A notebook that is not up to date keeps what an earlier run published of it, with that run's commit
+    in its table row and sidecars.  A ``lite`` run does not replace what a ``full`` one published.
     """
-    if profiles.get(profile).data == "phantoms":
+    done = [job for job in jobs if job.is_done()]
+    if profiles.get(profile).data == "phantoms" or not done:
         return ""
-    if not all(job.is_done() for job in jobs):
-        return "not published: notebooks are still to be run"
     marker = REPORT / "run.json"
-    if marker.exists() and profile != "full" and artifacts.read_json(marker)["profile"] == "full":
+    published = artifacts.read_json(marker) if marker.exists() else {"profile": profile, "notebooks": {}}
+    if profile != "full" and published["profile"] == "full":
         return f"not published: {paths.relative(REPORT)} holds a full run"
-    _replace(FIGURES, sorted((jobs[0].folder / "figures").iterdir()))
-    _replace(REPORT, [])
-    for job in jobs:
+    rows = published["notebooks"] if published["profile"] == profile else {}
+    for job in done:
+        _replace_results(job)
         notebook = nbformat.read(job.executed, 4)
         notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
+        REPORT.mkdir(exist_ok=True)
         nbformat.write(notebook, REPORT / job.executed.name)
-    artifacts.write_json(marker, {"profile": profile, "notebooks": {job.name: job.stamp for job in jobs}})
-    _write_contents(jobs, profile)
-    return f"published to {paths.relative(REPORT)}/ and {paths.relative(FIGURES)}/"
+        rows[job.name] = {"title": title(job.source), **artifacts.read_json(job.cost_file)}
+    for left in REPORT.glob("*.ipynb"):
+        if left.stem not in rows:
+            left.unlink()
+    rows = {name: rows[name] for name in sorted(rows)}
+    artifacts.write_json(marker, {"profile": profile, "notebooks": rows})
+    _write_contents(rows, profile)
+    waiting = [job.name for job in jobs if job not in done]
+    older = f" (not up to date, left as published before: {', '.join(waiting)})" if waiting else ""
+    return f"published to {paths.relative(REPORT)}/ and {paths.relative(FIGURES)}/{older}"
 
 
-def _write_contents(jobs: Sequence[Job], profile: str) -> None:
+def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
     """The report's own page: what ran, where, and what it took."""
-    costs = {job.name: artifacts.read_json(job.cost_file) for job in jobs}
     lines = [
         f"# Report, profile `{profile}`",
         "",
-        "Executed notebooks, copied here by `run_all.sh` after a whole run; not edited. The time is that of the last",
-        "execution, without trainings and features that it found finished in the cache.",
+        "Executed notebooks, copied here by `run_all.sh`; not edited. The time is that of the last execution, without",
+        "trainings and features that it found finished in the cache. Each table says what was cut when it was made.",
         "",
-        f"Cut from the papers' protocol: {profiles.get(profile).cuts}.",
-        "",
-        "| notebook | question | seconds | machine |",
-        "|---|---|---|---|",
+        "| notebook | question | commit | seconds | machine |",
+        "|---|---|---|---|---|",
         *(
-            f"| [{job.name}]({job.name}.ipynb) | {title(job.source)} | {cost['seconds']} | {cost['machine']} |"
-            for job, cost in zip(jobs, costs.values(), strict=True)
+            f"| [{name}]({name}.ipynb) | {row['title']} | {row['commit']} | {row['seconds']} | {row['machine']} |"
+            for name, row in rows.items()
         ),
     ]
     with artifacts.atomic(REPORT / "README.md") as temporary:
@@ -141,11 +147,17 @@ def bless(jobs: Sequence[Job]) -> None:
         nbformat.write(notebook, GOLDEN / f"{job.name}.ipynb")
 
 
-def _replace(folder: Path, files: Sequence[Path]) -> None:
-    """Make ``files`` the results that ``folder`` holds."""
-    folder.mkdir(exist_ok=True)
-    for old in folder.iterdir():
-        if old.suffix in {".png", ".pdf", ".csv", ".json", ".ipynb"}:
+def _replace_results(job: Job) -> None:
+    """Make the notebook's figures and tables of this run those that are published."""
+    FIGURES.mkdir(exist_ok=True)
+    for sidecar in results_of(FIGURES, job.name):
+        for old in FIGURES.glob(f"{sidecar.stem}.*"):
             old.unlink()
-    for file in files:
-        shutil.copy2(file, folder / file.name)
+    for sidecar in results_of(job.folder / "figures", job.name):
+        for new in sidecar.parent.glob(f"{sidecar.stem}.*"):
+            shutil.copy2(new, FIGURES / new.name)
+
+
+def results_of(folder: Path, notebook: str) -> list[Path]:
+    """Sidecars of the figures and tables that ``notebook`` wrote into ``folder``."""
+    return [path for path in sorted(folder.glob("*.json")) if artifacts.read_json(path).get("notebook") == notebook]

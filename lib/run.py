@@ -64,6 +64,10 @@ class Run:
         # A fixed identifier: otherwise the HTML differs from run to run.
         return table.style.set_caption(text).format(precision=precision, na_rep="–").set_uuid(name)
 
+    def describe(self, name: str, caption: str) -> None:
+        """The sidecar of a file ``name`` that was written into ``figures`` by other means."""
+        self._write_sidecar(name, {"caption": caption})
+
     def read_table(self, name: str, index_col=0) -> pd.DataFrame:
         """A table that this or an earlier notebook of the same profile wrote with :meth:`save_table`."""
         path = self.figures / f"{name}.csv"

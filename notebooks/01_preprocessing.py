@@ -141,6 +141,7 @@ run.save_figure(plots.split_counts(parts), "01_split", parts)
 
 # %%
 split.to_csv(run.figures / "split.csv", data.names)
+run.describe("split", f"Part of each image · {data.source}")
 again = splits.from_csv(run.figures / "split.csv", data.names)
 assert again.digest(data.names) == split.digest(data.names)
 print(f"split {split.digest(data.names)}:", {part: len(indices) for part, indices in split.parts().items()})

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 import lib.run
-from lib import ablation, evaluation, runtime, segmentation, significance, two_stage
+from lib import ablation, comparison, evaluation, runtime, segmentation, significance, two_stage
 from lib.data import splits, ultrasound
 from lib.models import backbones
 from lib.plots import classification as plots
@@ -158,7 +158,7 @@ seeds = range(run.seed, run.seed + run.profile.n_rounds)
 rounds = ablation.compare_inputs(data, masks, split, stage_2, seeds, run.cache, run.seed)
 
 # %% tags=["nbval-ignore-output"]
-by_input = ablation.summarise(rounds, reported.table_i().accuracy)
+by_input = comparison.summarise(rounds, reported.table_i().accuracy)
 caption = f"Test accuracy by input · {what} · heads on one U-Net and one split; {ablation.ORACLE} is an oracle"
 run.save_table(by_input, "03_inputs", caption)
 

@@ -11,7 +11,7 @@ Shapes of benign and malignant lesions overlap on purpose (benign ones can be lo
 ones nearly smooth), so a mask alone does not settle the class.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, signal
@@ -21,6 +21,8 @@ from lib.data.record import DataError, ImageSet
 
 # BUSI's 133, 437 and 210 of 780.
 PROPORTIONS = (133 / 780, 437 / 780, 210 / 780)
+
+RELATIVES = ("brightness", "mirror", "shift", "crop", "mark")
 
 _DYNAMIC_RANGE = 45.0  # decibels shown between black and white
 
@@ -68,6 +70,72 @@ def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
         sizes=np.full((n, 2), size),
         n_masks=np.ones(n, int),
     )
+
+
+def with_relatives(data: ImageSet, n: int, seed: int = 0) -> ImageSet:
+    """``data`` with ``n`` related versions of its images appended, as BUSI has them unmarked (FACTS, section 3).
+
+    Each is made of an image of its own, in turn: gain and gamma changed, mirrored left to right, shifted
+    by up to 6 % of each side (black comes in), a part of 80–95 % of each side stretched to the whole,
+    or crossed by a measuring line between two burnt-in marks.  Masks move along.
+
+    Parameters
+    ----------
+    data : images with at least as many as ``n``.
+    n : number of relatives, ≥ 0.
+    seed : same data and seed, same relatives.
+
+    Returns
+    -------
+    ImageSet of ``len(data) + n`` images: those of ``data`` first and unchanged, then relatives of the
+    class of their original, named "benign (12) relative".  ``groups`` holds the truth: a relative
+    has the group of its original; others keep theirs, or are alone if ``data`` has no groups.
+
+    Raises
+    ------
+    DataError
+        If ``n`` is negative or there are fewer images than that.
+    """
+    if not 0 <= n <= len(data):
+        raise DataError(f"{n} relatives cannot be made of {len(data)} images: one an image at most")
+    data = replace(data, groups=np.arange(len(data)) if data.groups is None else data.groups)
+    copies = data.select(np.random.default_rng([seed, len(data)]).choice(len(data), n, replace=False))
+    images, masks = copies.images.copy(), None if copies.masks is None else copies.masks.copy()
+    for k in range(n):
+        kind, draw = RELATIVES[k % len(RELATIVES)], np.random.default_rng([seed, k])
+        images[k, ..., 0] = np.round(_relative(images[k, ..., 0], kind, draw) * 255) / 255
+        if masks is not None and kind in ("mirror", "shift", "crop"):
+            # The same generator state, so that the mask goes where its image went.
+            masks[k, ..., 0] = _relative(masks[k, ..., 0], kind, np.random.default_rng([seed, k])) >= 0.5
+    added = {"images": images, "masks": masks, "names": np.array([f"{name} relative" for name in copies.names], str)}
+    added |= {name: getattr(copies, name) for name in ("labels", "groups", "sizes", "n_masks")}
+    joined = {name: np.concatenate([getattr(data, name), new]) for name, new in added.items() if new is not None}
+    return replace(data, **joined, source=f"{data.source} and {n} relatives")
+
+
+def _relative(picture: np.ndarray, kind: str, draw: np.random.Generator) -> np.ndarray:
+    """A related version of an image or mask (height, width); values stay in [0, 1]."""
+    height, width = picture.shape
+    if kind == "brightness":
+        return np.clip(draw.uniform(0.7, 1.25) * picture ** draw.uniform(0.75, 1.35), 0, 1)
+    if kind == "mirror":
+        return picture[:, ::-1]
+    if kind == "shift":
+        steps = np.round(draw.uniform(0.02, 0.06, 2) * draw.choice([-1, 1], 2) * picture.shape)
+        return ndimage.shift(picture, steps, order=0)
+    if kind == "crop":
+        # At most a fifth goes from any border: a lesion's centre lies further inside.
+        shares = draw.uniform(0.8, 0.95, 2)
+        starts = draw.uniform(0, 1 - shares) * picture.shape
+        # Pixel centres of the whole, as places in the picture.
+        return ndimage.affine_transform(picture, shares, starts + shares / 2 - 0.5, order=1, mode="nearest")
+    ends = draw.uniform([0.3, 0.15], [0.7, 0.45]), draw.uniform([0.3, 0.55], [0.7, 0.85])
+    marked = picture.copy()
+    for row, column in np.round(np.linspace(*ends, max(width // 5, 2)) * [height, width]).astype(int):
+        marked[row, column] = 0.8
+    for row, column in np.round(np.array(ends) * [height, width]).astype(int):
+        marked[row - 2 : row + 3, column] = marked[row, column - 2 : column + 3] = 1
+    return marked
 
 
 def class_counts(n: int) -> np.ndarray:

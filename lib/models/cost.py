@@ -12,7 +12,8 @@ def multiply_adds(model: keras.Model) -> int:
     Activations, pooling and batch normalisation are left out, as is usual.  A layer that is used
     several times counts each time.
     """
-    return sum(_of_operation(node.operation, node) for nodes in model._nodes_by_depth.values() for node in nodes)
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return sum(_of_operation(node.operation, node) for nodes in graph._nodes_by_depth.values() for node in nodes)
 
 
 def _of_operation(layer, node) -> int:

@@ -56,8 +56,7 @@ def inherit(
         If the child is not the parent with one layer widened or neighbouring layers put in.
     """
     origin = _origins(parent, child)
-    keras.utils.set_random_seed(seed)
-    model = child.build(input_shape)
+    model = child.build(input_shape, seed=seed)
     new = _named(model)
     old_model = parent.build(input_shape)
     old_model.set_weights(weights)

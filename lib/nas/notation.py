@@ -106,11 +106,11 @@ class Architecture:
             for index, layer in enumerate(self.layers)
         ]
 
-    def build(self, input_shape: Shape, l2: float = 0.0):
+    def build(self, input_shape: Shape, l2: float = 0.0, seed: int | None = None):
         """The untrained Keras model: float images in, class probabilities out; see :mod:`lib.nas.build`."""
         from lib.nas.build import build  # counting and parsing work without loading Keras
 
-        return build(self, input_shape, l2)
+        return build(self, input_shape, l2, seed)
 
     @property
     def classes(self) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -233,8 +232,7 @@ def check_inheritance(space: Space, seed: int, input_shape: tuple[int, int, int]
     """
     preserving = replace(space, preserving=True)
     parent = parse(space.initial)
-    keras.utils.set_random_seed(seed)
-    model = parent.build(input_shape)
+    model = parent.build(input_shape, seed=seed)
     images = np.random.default_rng(seed).random((8, *input_shape), dtype=np.float32)
     before, rows = predict(model, images), {}
     for name in transforms.NAMES:

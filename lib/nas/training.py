@@ -96,19 +96,23 @@ def train(
         raise TrainingError(f"{architecture} tells {architecture.classes} classes apart, the data have {data.classes}")
     began = time.perf_counter()
     keras.utils.set_random_seed(seed)
-    model = architecture.build(data.input_shape, recipe.l2)
+    model = architecture.build(data.input_shape, recipe.l2, seed)
     if start is not None:
         model.set_weights(start)
     batches = Batches(data.train_images, data.train_labels, recipe, seed)
+    optimiser = _optimiser(recipe, len(batches))
+    # Variables that come into being in the first step make TensorFlow trace it twice: most of a short training.
+    optimiser.build(model.trainable_variables)
     model.compile(
-        _optimiser(recipe, len(batches)),
+        optimiser,
         "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         jit_compile=False,  # a search trains many small models shortly: compiling each would cost more than it saves
     )
-    validated = len(data.validation_labels) > 0
+    validated = len(data.validation_labels) > 0 and recipe.epochs > 1  # after one epoch there is nothing to choose
     history = model.fit(
         batches,
+        shuffle=False,  # the batches are shuffled by seed and epoch; Keras would use Python's global generator
         validation_data=(data.validation_images, data.validation_labels) if validated else None,
         validation_batch_size=256,
         epochs=recipe.epochs,

@@ -2,12 +2,12 @@
 
 A worker process computes on one thread: with as many workers as cores nothing is fought over, and a
 child comes out the same however many of them there are.  ``joblib.parallel_config(backend="dask")``
-around a search sends the same jobs to a cluster whose machines share the search's folder.
+around a search sends the same jobs to a cluster whose machines share the search's folder and whose
+workers have one thread each.
 """
 
-import gc
 import hashlib
-import os
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +18,7 @@ import joblib
 import keras
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import get_active_backend
 
 from lib import artifacts, runtime
 from lib.nas import inheritance
@@ -26,6 +27,7 @@ from lib.nas.training import Data, Recipe, train
 
 # loky renews a worker that has grown and gives its jobs to the new one: nothing is lost.
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
+warnings.filterwarnings("ignore", message="Sending large graph")  # of dask, about the images
 
 _prepared = False
 
@@ -77,8 +79,7 @@ def train_child(job: Job, data: Data) -> dict:
     except Exception as error:  # whatever is wrong with one child, the search goes on
         first_line = next(iter(str(error).splitlines()), "")[:300]
         answer |= failure(f"{type(error).__name__}: {first_line}")
-    keras.utils.clear_session()
-    gc.collect()
+    keras.utils.clear_session()  # collects the garbage as well
     return answer | {"seconds": time.time() - began}
 
 
@@ -95,15 +96,27 @@ def run(
     Parameters
     ----------
     jobs : taken one by one as workers get free, so the iterable can stop when a budget is used up.
-    workers : 0 runs all in this process (one GPU), else that many processes.
+    workers : 0 runs all in this process (one GPU), else that many processes, or a dask cluster (all
+        its workers) if that is joblib's backend.
 
     A worker process that dies (killed for its memory, say) makes its child a failed one.
+
+    Raises
+    ------
+    ValueError
+        If a worker of the cluster has several threads.
     """
-    if workers == 0:
-        for job in jobs:
-            yield trainer(job, data)
-        return
     jobs = iter(jobs)  # after a death the rest goes on, not all of them again
+    client = getattr(get_active_backend()[0], "client", None)  # joblib's dask backend alone has one
+    if workers == 0:
+        yield from (trainer(job, data) for job in jobs)
+    elif client is not None:
+        yield from _on_cluster(client, jobs, data, workers, trainer)
+    else:
+        yield from _in_processes(jobs, data, workers, trainer)
+
+
+def _in_processes(jobs: Iterator[Job], data: Data, workers: int, trainer: Callable[[Job, Data], dict]) -> Iterator:
     open_jobs: dict[str, Job] = {}
 
     def taken() -> Iterator:
@@ -118,7 +131,47 @@ def run(
     except TerminatedWorkerError:
         # Which child killed its worker is unknown: each open one gets a second try alone, then the rest go on.
         yield from _one_by_one(open_jobs, data, trainer)
-        yield from run(jobs, data, workers, trainer)
+        yield from _in_processes(jobs, data, workers, trainer)
+
+
+def _on_cluster(
+    client, jobs: Iterator[Job], data: Data, workers: int, trainer: Callable[[Job, Data], dict]
+) -> Iterator:
+    # Not through joblib.Parallel: on dask it waits for ever for a child whose worker died.
+    from dask.distributed import KilledWorker, as_completed
+
+    threads = client.nthreads().values()
+    if max(threads, default=1) > 1:
+        raise ValueError("a search needs cluster workers of one thread each (threads_per_worker=1): seeds are global")
+    # A task, not scattered: if the worker that holds them dies, the cluster can make them anew.
+    everywhere = client.submit(_same, data, pure=False)
+    finished, open_jobs, suspects = as_completed(), {}, []
+
+    def start(number: int) -> None:
+        for job in itertools.islice(jobs, number):
+            future = client.submit(trainer, job, everywhere, pure=False)
+            open_jobs[future] = job
+            finished.add(future)
+
+    start(max(workers, len(threads)))
+    try:
+        for future in finished:
+            job = open_jobs.pop(future)
+            if isinstance(future.exception(), KilledWorker):
+                suspects.append(job)
+            else:
+                yield future.result()
+            start(1)
+    finally:
+        client.cancel(list(open_jobs))
+    for job in suspects:  # a job that waited for a dying worker is blamed as well: a second try alone tells
+        began = time.time()
+        future = client.submit(trainer, job, everywhere, pure=False)
+        yield _dead(job, began) if isinstance(future.exception(), KilledWorker) else future.result()
+
+
+def _same(data: Data) -> Data:
+    return data
 
 
 def _one_by_one(jobs: dict[str, Job], data: Data, trainer: Callable[[Job, Data], dict]) -> Iterator[dict]:
@@ -127,8 +180,12 @@ def _one_by_one(jobs: dict[str, Job], data: Data, trainer: Callable[[Job, Data],
         try:
             yield from _parallel(1)([joblib.delayed(trainer)(job, data)])
         except TerminatedWorkerError:
-            why = failure("its process died, most likely for want of memory")
-            yield {"hash": job.hash, "inherited": "", "began": began, "seconds": time.time() - began, **why}
+            yield _dead(job, began)
+
+
+def _dead(job: Job, began: float) -> dict:
+    why = failure("its process died, most likely for want of memory")
+    return {"hash": job.hash, "inherited": "", "began": began, "seconds": time.time() - began, **why}
 
 
 def _parallel(workers: int) -> joblib.Parallel:
@@ -139,22 +196,12 @@ def _parallel(workers: int) -> joblib.Parallel:
 
 
 def _prepare() -> None:
-    """Once a worker process: one thread, repeatable operations.
-
-    Every backend sizes its pool of threads by the cores that the process may use at its first
-    operation; so that is run on one core, and then all threads may go where there is room.
-    """
+    """Once a worker process: one thread, repeatable operations."""
     global _prepared
-    if _prepared:
-        return
-    _prepared = True
-    if hasattr(os, "sched_setaffinity"):
-        cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(cores)})
-        keras.ops.convert_to_numpy(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2)))
-        for thread in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(thread), cores)
-    runtime.use_deterministic_operations()
+    if not _prepared:
+        _prepared = True
+        runtime.compute_on_one_thread()
+        runtime.use_deterministic_operations()
 
 
 def save_weights(path: Path, weights: list[np.ndarray]) -> None:

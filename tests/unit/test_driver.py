@@ -101,27 +101,37 @@ def test_golden_runs_are_stripped_of_what_changes(project):
     assert golden.cells[2].outputs[-1].data["text/plain"] == "'text'"
 
 
-def test_only_whole_real_runs_are_published_and_lite_never_over_full(project, monkeypatch):
-    for profile in ("lite", "full"):
-        folder = project / "artifacts" / profile / "figures"
-        folder.mkdir(parents=True)
-        (folder / f"{profile}.csv").write_text("x")
-        (folder / f"{profile}.json").write_text("{}")
-    (project / "figures" / "stale.png").write_text("x")
+def _result(folder, name, notebook, text):
+    artifacts.write_json(folder / f"{name}.json", {"notebook": notebook})
+    (folder / f"{name}.csv").write_text(text)
+
+
+def test_finished_notebooks_of_real_runs_are_published_and_lite_never_over_full(project, monkeypatch):
+    # Executing a notebook clears its results; these stand for what it writes.
+    monkeypatch.setattr(driver, "_remove_figures", lambda job: None)
+    made = {profile: project / "artifacts" / profile / "figures" for profile in ("smoke", "lite", "full")}
+    for profile, folder in made.items():
+        _result(folder, "01_a", "01_first", profile)
+        _result(folder, "02_b", "02_second", profile)
+    published = publication.FIGURES
+    _result(published, "01_stale", "01_first", "old")
+    _result(published, "02_b", "02_second", "old")
 
     assert driver.main(["smoke"]) == 0
-    assert [file.name for file in publication.FIGURES.iterdir()] == ["stale.png"]
+    assert (published / "01_stale.csv").exists(), "smoke publishes nothing"
     driver.main(["lite", "--only", "01_first"])
-    assert [file.name for file in publication.FIGURES.iterdir()] == ["stale.png"], "half a run is not published"
+    assert (published / "01_a.csv").read_text() == "lite"
+    assert not (published / "01_stale.csv").exists()
+    assert (published / "02_b.csv").read_text() == "old", "what was not run is left as it was published"
+    assert [file.stem for file in publication.REPORT.glob("*.ipynb")] == ["01_first"]
     driver.main(["lite"])
-    assert sorted(file.name for file in publication.FIGURES.iterdir()) == ["lite.csv", "lite.json"]
+    assert (published / "02_b.csv").read_text() == "lite"
     report = sorted(file.name for file in publication.REPORT.iterdir())
     assert report == ["01_first.ipynb", "02_second.ipynb", "README.md", "run.json"]
     assert "Does it work?" in (publication.REPORT / "README.md").read_text()
-    assert profiles.get("lite").cuts in (publication.REPORT / "README.md").read_text()
     driver.main(["full"])
-    driver.main(["lite"])
-    assert sorted(file.name for file in publication.FIGURES.iterdir()) == ["full.csv", "full.json"]
+    assert "full run" in publication.publish(driver.plan("lite", 0), "lite")
+    assert (published / "01_a.csv").read_text() == "full"
     assert artifacts.read_json(publication.REPORT / "run.json")["profile"] == "full"
 
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,13 +20,15 @@ from lib.nas import selection, workers
 from lib.nas.journal import Journal, JournalError
 from lib.nas.notation import parse
 from lib.nas.search import search
-from lib.nas.settings import Budget, BudgetError, Settings
+from lib.nas.settings import Budget, BudgetError, Result, Settings
 from lib.nas.training import Data, Recipe
-from lib.nas.transforms import paper_space
+from lib.nas.transforms import NAMES, child, paper_space
 
 INITIAL = "C(3,3) P(1,1) IB(2,2,3,2,2,2) P(1,1) F() FC(10)"
 SPACE = replace(paper_space("IB", 10), initial=INITIAL, filters=3, widths=(2, 2, 3, 2, 2, 2), widen_by=2)
 SETTINGS = Settings(SPACE, Recipe(epochs=1), seed=1, iterations=2)
+# Without a block in the initial model: most of a short training is TensorFlow's preparation of each layer.
+LIGHT = replace(SETTINGS, space=replace(SPACE, initial="C(3,3) P(1,1) F() FC(10)"), iterations=1)
 DIFFERS = ["seconds", "began"]
 
 
@@ -137,21 +140,24 @@ def test_a_failing_child_is_recorded_and_skipped(tmp_path):
     assert again.trained == 0
 
 
-def test_a_child_that_kills_its_process_is_recorded_and_skipped(tmp_path):
-    settings = replace(SETTINGS, iterations=1, seed=next(seed for seed in range(99) if _widens_first(seed)))
-    result = search(small_data(), settings, tmp_path, n_jobs=2, trainer=dies_on_wide)
+def _widens_first(seed: int) -> bool:
+    parent = parse(INITIAL)
+    grown = child(parent, "widen", SPACE, [seed, 1, int(parent.hash, 16), NAMES.index("widen")], (8, 8, 1), set())
+    return "C(5,3)" in str(grown)
+
+
+WIDENS_FIRST = replace(SETTINGS, iterations=1, seed=next(seed for seed in range(99) if _widens_first(seed)))
+
+
+def _check_one_dies(result: Result) -> None:
     assert len(result.frame) == 5
     failed = result.frame[result.frame.status == "failed"]
     assert failed.transformation.tolist() == ["widen"]
     assert "process died" in failed.error.item()
 
 
-def _widens_first(seed: int) -> bool:
-    from lib.nas.transforms import NAMES, child
-
-    parent = parse(INITIAL)
-    grown = child(parent, "widen", SPACE, [seed, 1, int(parent.hash, 16), NAMES.index("widen")], (8, 8, 1), set())
-    return "C(5,3)" in str(grown)
+def test_a_child_that_kills_its_process_is_recorded_and_skipped(tmp_path):
+    _check_one_dies(search(small_data(), WIDENS_FIRST, tmp_path, n_jobs=2, trainer=dies_on_wide))
 
 
 def test_a_loss_that_is_no_number_is_a_failure_with_its_reason(tmp_path):
@@ -161,14 +167,79 @@ def test_a_loss_that_is_no_number_is_a_failure_with_its_reason(tmp_path):
         search(data, replace(SETTINGS, iterations=1), tmp_path, Budget(models=1))
 
 
-def test_parallel_and_serial_results_are_equal(tmp_path):
-    data, settings = small_data(), replace(SETTINGS, iterations=1)
-    one = search(data, settings, tmp_path / "one", Budget(models=3), n_jobs=1)
-    two = search(data, settings, tmp_path / "two", Budget(models=3), n_jobs=2)
-    assert one.trained == two.trained == 3
-    same(one.frame, two.frame)
-    for first, second in zip(one.weights(), two.weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+@pytest.fixture(scope="module")
+def in_processes(tmp_path_factory) -> Result:
+    """A small search with real trainings in two worker processes."""
+    return search(small_data(), LIGHT, tmp_path_factory.mktemp("processes"), Budget(models=3), n_jobs=2)
+
+
+def test_the_number_of_processes_does_not_matter(tmp_path, in_processes):
+    one = search(small_data(), LIGHT, tmp_path, Budget(models=3), n_jobs=1)
+    assert one.trained == in_processes.trained == 3
+    equal(one, in_processes)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A dask cluster of two processes, which gives a child up when one worker has died of it."""
+    dask = pytest.importorskip("dask")
+    distributed = pytest.importorskip("dask.distributed")
+    form = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "memory_limit": 0}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(**form) as local,
+        distributed.Client(local) as client,
+    ):
+        yield client
+
+
+def test_a_cluster_gives_what_processes_give(tmp_path, in_processes, cluster):
+    with joblib.parallel_config(backend="dask"):
+        result = search(small_data(), LIGHT, tmp_path, Budget(models=3), n_jobs=2)
+    assert cluster.run(lambda: "keras" in sys.modules), "the cluster has trained"
+    assert result.trained == 3
+    equal(result, in_processes)
+
+
+def test_a_child_that_kills_a_worker_of_the_cluster_is_recorded_and_skipped(tmp_path, cluster):
+    with joblib.parallel_config(backend="dask"):
+        _check_one_dies(search(small_data(), WIDENS_FIRST, tmp_path, n_jobs=2, trainer=dies_on_wide))
+
+
+def test_a_cluster_journals_each_child_at_once(tmp_path, cluster):
+    def answers():
+        with joblib.parallel_config(backend="dask"):
+            yield from workers.run(jobs(), small_data(), 1, quick)
+
+    taken = []
+
+    def jobs():
+        for number in range(6):
+            taken.append(number)
+            yield workers.Job(f"{number}", INITIAL, 0, Recipe(), tmp_path / "w")
+
+    first = next(answers())
+    assert first["status"] == "ok"
+    assert len(taken) <= 2, "no more than there are workers"
+
+
+def test_cluster_workers_with_several_threads_are_refused(tmp_path):
+    distributed = pytest.importorskip("dask.distributed")
+    form = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(**form) as local,
+        distributed.Client(local),
+        joblib.parallel_config(backend="dask"),
+        pytest.raises(ValueError, match="one thread each"),
+    ):
+        search(small_data(), SETTINGS, tmp_path, Budget(models=2), n_jobs=2, trainer=quick)
+
+
+def equal(first: Result, second: Result) -> None:
+    """Texts, scores and weights to the last bit."""
+    same(first.frame, second.frame)
+    for one, other in zip(first.weights(), second.weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_children_inherit_when_asked(tmp_path):

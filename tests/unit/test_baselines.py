@@ -1,0 +1,98 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import ablation, baselines, classification, switches
+from lib.data import phantoms, splits
+from lib.models import backbones
+
+SETTINGS = classification.Settings(weights="random", epochs=1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return phantoms.make(40, 32, 0)
+
+
+def test_a_backbone_without_weights_gets_a_row_and_stops_nothing(data, tmp_path, monkeypatch):
+    build = backbones.build
+
+    def missing(name, size, weights="imagenet", seed=0):
+        if name == "MobileNet":
+            raise backbones.WeightsError("no ImageNet weights of MobileNet")
+        return build(name, size, weights, seed)
+
+    monkeypatch.setattr(backbones, "build", missing)
+    split = splits.stratified(data.labels, 0)
+    variants = [("raw", "image"), ("own", "image"), ("raw", "image+mask")]
+    answers = baselines.run(
+        data, {"predicted": data.masks}, split, SETTINGS, ["MobileNet", "MobileNetV2"], variants, [0, 1], tmp_path
+    )
+    assert answers.backbone.tolist() == ["MobileNet", *["MobileNetV2"] * 3]
+    assert "WeightsError" in answers.error[0]
+    assert (answers.error[1:] == "").all()
+    costs = pd.DataFrame({"parameters": {"MobileNet": 1, "MobileNetV2": 2}})
+    table = baselines.table(answers, pd.Series({"MobileNet": 0.8, "MobileNetV2": 0.82}), costs)
+    assert "no ImageNet weights" in table.weights["MobileNet"]
+    assert table.weights["MobileNetV2"] == "random, seed 0"
+    assert np.isnan(table.loc["MobileNet", "image, raw"])
+    assert 0 <= table.loc["MobileNetV2", "image+mask, raw"] <= 1
+    compared = baselines.compare(answers, data.labels[split.test], ["image+mask"], "image")
+    assert compared.loc["image+mask – image", "answers"] == 2
+    gains = baselines.gains(answers, "image+mask", "image")
+    assert list(gains.index) == [("MobileNetV2", "raw")]
+
+
+def test_densenet_201_runs_as_the_others_do(data, tmp_path):
+    split = splits.stratified(data.labels, 0)
+    answers = baselines.run(data, {}, split, SETTINGS, ["DenseNet201"], [("raw", "image")], [0], tmp_path)
+    assert answers.error[0] == ""
+    assert np.shape(answers.probabilities[0]) == (1, len(split.test), 3)
+
+
+def test_costs_are_counted_without_weights(tmp_path):
+    costs = baselines.costs(["MobileNetV2"], 32, tmp_path)
+    assert costs.loc["MobileNetV2", "parameters"] == 2_257_984
+    assert costs.loc["MobileNetV2", "features"] == 1280
+    assert costs.loc["MobileNetV2", "ms"] > 0
+
+
+def test_each_switch_changes_one_thing():
+    base = switches.Variant()
+    found = switches.variants(base)
+    assert list(found) == [switches.BASE, *(name for name, *_ in switches.SWITCHES), switches.ALL_AS_CODE]
+    for name, *_ in switches.SWITCHES:
+        changed = [
+            (part, key)
+            for part in ("segmenter", "classifier")
+            for key, value in vars(getattr(found[name], part)).items()
+            if value != vars(getattr(base, part))[key]
+        ]
+        changed += [key for key in ("masks", "inputs") if getattr(found[name], key) != getattr(base, key)]
+        assert len(changed) == 1, name
+    code = found[switches.ALL_AS_CODE]
+    assert (code.masks, code.segmenter.keep, code.segmenter.decoder_dropout) == ("first", "last", False)
+
+
+def test_masks_in_between(data):
+    blends = ablation.blends(np.zeros_like(data.masks), data.masks, (0.5, 1.0))
+    assert list(blends) == ["50% truth", "100% truth"]
+    assert (blends["100% truth"] == data.masks).all()
+    assert blends["50% truth"].max() == 0.5
+
+
+def test_switches_are_scored_against_the_union_and_the_base():
+    frame = pd.DataFrame(
+        {
+            "name": [switches.BASE, "features"],
+            "dice validation": [0.5, 0.5],
+            "dice test": [0.4, 0.4],
+            "accuracy": [[0.5, 0.5], [0.75, 1.0]],
+            "right": [[[1, 0, 1, 0]] * 2, [[1, 1, 1, 0], [1, 1, 1, 1]]],
+            "error": ["", ""],
+        }
+    )
+    table = switches.table(frame)
+    assert table.loc["features", "difference"] == pytest.approx(0.375)
+    assert table.loc[switches.BASE, "difference"] == 0
+    assert table.loc["features", "switched to"] == "pooled"

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import evaluation, honest, profiles
+from lib.data import duplicates, phantoms, splits
+from lib.data.record import DataError
+
+PROFILE = profiles.get("smoke")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return phantoms.with_relatives(phantoms.make(90, 64, 0), 9)
+
+
+def test_all_planted_relatives_are_found_and_grouped_folds_do_not_leak(data):
+    groups = honest.groups_of(data, duplicates.find_pairs(data.images))
+    check = duplicates.compare_groups(groups, honest.known_groups(data))
+    assert (check["published"], check["recall"]) == (9, 1.0)
+    folds, random = splits.k_fold(data.labels, 3, 0, groups), splits.k_fold(data.labels, 3, 0)
+    shares = honest.leak_shares(data.labels, groups, folds, random, 0, n_replays=20)
+    assert shares.loc["grouped folds", "share"] == 0
+    assert shares.loc["random folds", "share"] > 0
+    assert shares.loc["stratified 80:10:10 (paper)", "high"] > 0
+
+
+def test_policies(data, tmp_path):
+    groups = np.arange(len(data))
+    a, b = np.flatnonzero(data.labels == 0)[0], np.flatnonzero(data.labels == 1)[0]
+    groups[b] = groups[a]
+    assert len(honest.keep(data, groups, PROFILE)) == len(data)
+    dropped = honest.keep(data, groups, replace(PROFILE, conflicts="drop"))
+    assert set(range(len(data))) - set(dropped) == {a, b}
+    listed = tmp_path / "axilla.csv"
+    pd.DataFrame({"name": data.names[:2]}).to_csv(listed, index=False)
+    assert honest.keep(data, groups, replace(PROFILE, excluded=str(listed))).tolist() == list(range(2, len(data)))
+    listed.write_text("name\nbenign (9999)\n")
+    with pytest.raises(DataError, match="1 unknown images"):
+        honest.keep(data, groups, replace(PROFILE, excluded=str(listed)))
+    listed.write_text("image\nx\n")
+    with pytest.raises(DataError, match="needs a column name"):
+        honest.keep(data, groups, replace(PROFILE, excluded=str(listed)))
+    with pytest.raises(profiles.SettingsError, match="did you mean 'drop'"):
+        honest.keep(data, groups, replace(PROFILE, conflicts="dropp"))
+
+
+def test_masks_of_lesions_and_normals_apart(data):
+    table = honest.mask_table(data.masks, data.masks, np.arange(len(data)), 0)
+    assert set(table.index) == {evaluation.LESION, evaluation.NORMAL}
+    assert (table.dice == 1).all()
+    assert (table.hd95 == 0).all()
+    table = honest.mask_table(data.masks, np.zeros_like(data.masks), np.arange(len(data)), 0)
+    assert table.loc[evaluation.LESION, "dice 0"] == 1
+    assert table.loc[evaluation.NORMAL, "dice"] == 1
+    assert table.loc[evaluation.LESION, "hd95"] == pytest.approx(np.hypot(64, 64), rel=0.03)
+
+
+def test_names_of_pairs(data):
+    pairs = duplicates.find_pairs(data.images)
+    first = pairs[["first", "second"]].to_numpy()[:2]
+    table = honest.name_pairs(np.vstack([first, [[0, 1]]]), data, pairs)
+    assert table["first"].tolist() == data.names[[*first[:, 0], 0]].tolist()
+    assert table.correlation.isna().tolist() == [False, False, True]
