@@ -106,8 +106,9 @@ def fine_tuned(
     def train(split: Split, seed: int) -> np.ndarray:
         model = _tunable(backbone, data.images.shape[1], weights, len(data.classes), seed)
         n_steps = epochs * int(np.ceil(len(split.train) / batch_size))
-        rate = keras.optimizers.schedules.CosineDecay(5e-4, n_steps)
-        model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
+        optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-4, n_steps))
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
         training.fit(
             model,
             inputs[split.train],

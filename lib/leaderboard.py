@@ -1,6 +1,6 @@
 """The paper's method and better ones under grouped cross-validation: each a row, each compared on the same images."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +22,13 @@ from lib import (
 from lib.cross_validation import Pooled
 from lib.data.record import ImageSet
 from lib.models import backbones
-from lib.profiles import Profile
+from lib.profiles import Profile, check_choice
 
 LEAKY = "image, random folds (paper's protocol)"
 IMAGE = "image"
 PAPER = "image + mask"
 ENSEMBLE = "ensemble"
+MC_DROPOUT = "MC dropout"
 _FINE_TUNED = "MobileNetV2"
 
 
@@ -40,7 +41,7 @@ def evaluate(
     seed: int,
     cache: Path,
 ) -> dict[str, Pooled]:
-    """Every row of the comparison, resumable.
+    """Every row of the comparison that ``profile.grouped_rows`` asks for, resumable.
 
     Parameters
     ----------
@@ -56,7 +57,6 @@ def evaluate(
     """
     n_classes, seeds = len(data.classes), range(seed, seed + profile.grouped_seeds)
     settings = replace(classification.Settings.of(profile), inputs="image")
-    mirrored_images = data.images[:, :, ::-1]
 
     def features(images: np.ndarray, drawn: np.ndarray | None = None, **changes) -> np.ndarray:
         return classification.features(images, drawn, replace(settings, **changes), cache, seed)
@@ -67,31 +67,45 @@ def evaluate(
     def logistic(x: np.ndarray) -> candidates.Predict:
         return candidates.logistic(x, data.labels)
 
-    image = features(data.images)
-    with_mask = np.stack([features(data.images, drawn, inputs="image+mask") for drawn in masks])
-    pooled = {"features": "pooled", "preprocessing": "own"}
-    rows: dict[str, candidates.Predict] = {
-        IMAGE: head(image),
-        PAPER: head(with_mask, inputs="image+mask"),
-        "image, classes weighted": head(image, balance="weights"),
-        "image, rare classes resampled": head(image, balance="resampled"),
-        "image, mirrored too": candidates.mirrored_head(
-            image, features(mirrored_images), data.labels, n_classes, settings, seeds, cache
+    def stacked(drawn_by_fold: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return np.stack([of(drawn) for drawn in drawn_by_fold])
+
+    def crops(drawn: np.ndarray) -> np.ndarray:
+        return features(candidates.lesion_crops(data.images, drawn), backbone=_FINE_TUNED, **pooled)
+
+    image, pooled = features(data.images), {"features": "pooled", "preprocessing": "own"}
+    # Made when its turn comes: a row that the profile leaves out costs nothing.
+    rows: dict[str, Callable[[], candidates.Predict]] = {
+        IMAGE: lambda: head(image),
+        PAPER: lambda: head(
+            stacked(masks, lambda drawn: features(data.images, drawn, inputs="image+mask")), inputs="image+mask"
+        ),
+        "image, classes weighted": lambda: head(image, balance="weights"),
+        "image, rare classes resampled": lambda: head(image, balance="resampled"),
+        "image, mirrored too": lambda: candidates.mirrored_head(
+            image, features(data.images[:, :, ::-1]), data.labels, n_classes, settings, seeds, cache
         ),
     }
     for name in usable(profile.grouped_backbones.split(), data.images.shape[1], profile.weights):
-        rows[f"pooled {name}"] = logistic(features(data.images, backbone=name, **pooled))
-    crops = [candidates.lesion_crops(data.images, drawn) for drawn in masks]
-    rows["lesion crops"] = logistic(np.stack([features(crop, backbone=_FINE_TUNED, **pooled) for crop in crops]))
-    rows["U-Net bottleneck"] = logistic(bottlenecks(data, folds, honest.segmenter(profile), seed, cache))
-    described = np.stack([descriptors.describe(data.images, drawn).to_numpy() for drawn in masks])
-    rows["mask descriptors"] = logistic(described)
-    rows[f"fine-tuned {_FINE_TUNED}"] = candidates.fine_tuned(
-        data, _FINE_TUNED, profile.weights, profile.fine_tuned_epochs, seeds[:1], cache
+        rows[f"pooled {name}"] = lambda name=name: logistic(features(data.images, backbone=name, **pooled))
+    rows |= {
+        "lesion crops": lambda: logistic(stacked(masks, crops)),
+        "U-Net bottleneck": lambda: logistic(bottlenecks(data, folds, honest.segmenter(profile), seed, cache)),
+        "mask descriptors": lambda: logistic(
+            stacked(masks, lambda drawn: descriptors.describe(data.images, drawn).to_numpy())
+        ),
+        f"fine-tuned {_FINE_TUNED}": lambda: candidates.fine_tuned(
+            data, _FINE_TUNED, profile.weights, profile.fine_tuned_epochs, seeds[:1], cache
+        ),
+        MC_DROPOUT: lambda: candidates.mc_dropout(image, data.labels, n_classes, settings, seed),
+    }
+    wanted = {IMAGE, PAPER, MC_DROPOUT} | set(
+        list(rows) if profile.grouped_rows == "all" else profile.grouped_rows.split("; ")
     )
-    rows["MC dropout"] = candidates.mc_dropout(image, data.labels, n_classes, settings, seed)
-    results = {LEAKY: cross_validation.run(rows[IMAGE], random_folds)}
-    results |= {name: cross_validation.run(predict, folds) for name, predict in rows.items()}
+    for name in wanted:
+        check_choice("row", name, tuple(rows))
+    results = {LEAKY: cross_validation.run(rows[IMAGE](), random_folds)}
+    results |= {name: cross_validation.run(make(), folds) for name, make in rows.items() if name in wanted}
     return {**results, ENSEMBLE: cross_validation.ensemble({name: results[name] for name in members(results)})}
 
 
@@ -144,7 +158,7 @@ def uncertainties(results: Mapping[str, Pooled], calibrated: np.ndarray) -> dict
     """Probabilities and an uncertainty of each image: entropy, rounds that disagree, dropout passes that disagree."""
     entropy = calibration.predictive_entropy(calibrated)
     found = {f"{ENSEMBLE}: entropy": (calibrated, entropy)}
-    for name, title in ((IMAGE, "rounds as an ensemble"), ("MC dropout", "MC dropout")):
+    for name, title in ((IMAGE, "rounds as an ensemble"), (MC_DROPOUT, MC_DROPOUT)):
         said = results[name].test
         found[f"{title}: mutual information"] = (said.mean(axis=0), calibration.mutual_information(said))
     return found

@@ -102,10 +102,14 @@ def build(size: int, settings: Settings, seed: int, n_steps: int | None = None) 
     # The cross-entropy is tracked apart from penalties and Dice: the paper's 0.097 is the cross-entropy alone.
     bce = keras.metrics.BinaryCrossentropy(name="bce")
     loss = "binary_crossentropy" if settings.loss == "bce" else _bce_and_dice
-    model.compile(keras.optimizers.Adam(rate), loss, metrics=[bce])
+    optimizer = keras.optimizers.Adam(rate)
+    # Variables that come into being in the first step make TensorFlow trace it twice: seconds a training.
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, loss, metrics=[bce])
     return model
 
 
+@keras.saving.register_keras_serializable(package="lib")
 def _bce_and_dice(truth, predicted):
     bce = keras.ops.mean(keras.losses.binary_crossentropy(truth, predicted))
     # Over the whole batch: images without a lesion have no Dice of their own.
