@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from lib import classification, evaluation
-from lib.ablation import INPUTS, ORACLE, compare_inputs, summarise
+from lib.ablation import INPUTS, ORACLE, OUT_OF_FOLD, compare_inputs
+from lib.comparison import summarise
 from lib.models import backbones
 from lib.models.head import build_head
 from lib.reported import two_stage as reported
@@ -93,7 +94,7 @@ def test_rounds_resume_from_the_cache(tmp_path, monkeypatch, small):
 def test_comparison_of_inputs(small):
     data, split = small
     rounds = compare_inputs(data, np.zeros_like(data.masks), split, SETTINGS, [0, 1])
-    assert rounds.inputs.tolist() == [name for name in INPUTS for _ in range(2)]
+    assert rounds.inputs.tolist() == [name for name in INPUTS if name != OUT_OF_FOLD for _ in range(2)]
     assert rounds.accuracy.between(0, 1).all()
     blind = rounds[rounds.inputs == "mask"]
     majority = np.bincount(data.labels[split.test]).max() / len(split.test)
