@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -17,12 +16,12 @@ def show(run: Run, name: str, index_col=0, precision: int = 3):
     return table.style.set_caption(caption).format(precision=precision, na_rep="–").set_uuid(name)
 
 
-def provenance(folder: Path) -> pd.DataFrame:
-    """One row a result in ``folder``: ``name``, ``notebook``, ``profile``, ``seed``, ``commit``, ``machine``."""
+def provenance(run: Run) -> pd.DataFrame:
+    """One row a result of other notebooks: ``name``, ``notebook``, ``profile``, ``seed``, ``commit``, ``machine``."""
     rows = []
-    for sidecar in sorted(Path(folder).glob("*.json")):
+    for sidecar in sorted(run.figures.glob("*.json")):
         source = artifacts.read_json(sidecar)
-        if "notebook" not in source:
+        if source.get("notebook", run.notebook) == run.notebook:
             continue
         machine = source["machine"]
         where = f"{machine['device']}, {machine['cores']} cores, Keras {machine['keras']} on {machine['backend']}"

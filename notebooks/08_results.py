@@ -35,7 +35,7 @@ print("profile", run.profile.name, "· cut:", run.profile.cuts)
 # ## Where does each number come from?
 
 # %% tags=["nbval-ignore-output"]
-sources = results.provenance(run.figures)
+sources = results.provenance(run)
 assert set(sources.seed) == {run.seed}
 run.save_table(sources.groupby(["notebook", "commit", "machine"]).size().to_frame("results"), "08_sources", "Sources")
 
