@@ -92,7 +92,7 @@ _PROFILES = {
     "full": Profile(),
     "lite": Profile(
         name="lite",
-        cuts="16 U-Net epochs of 50, batches of 16, momentum 0.9; MobileNetV2 for DenseNet201; 3 heads on one U-Net",
+        cuts="16 U-Net epochs of 50, batches of 16, momentum 0.9; MobileNetV2 for DenseNet201; 3 rounds on one U-Net",
         unet_epochs=16,
         unet_batch=16,
         unet_bn_momentum=0.9,
@@ -110,6 +110,7 @@ _PROFILES = {
         tune_epochs=4,
         tune_passes=1,
         tune_images=200,
+        tune_components="dropout units",
         grouped_seeds=2,
         grouped_epochs=6,
         grouped_backbones="VGG16 Xception MobileNetV2",
