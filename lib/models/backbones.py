@@ -102,9 +102,10 @@ def build(name: str, size: int, weights: str = "imagenet", seed: int = 0) -> ker
     except Exception as error:  # Keras raises a bare Exception when a download fails
         if source is None:
             raise
+        folder = paths.relative(paths.weights_folders()[0])
         raise WeightsError(
             f"no ImageNet weights of {name}: Keras could not download them ({str(error).splitlines()[0]}). "
-            f"Put {name.lower()}_notop_float32.weights.h5, saved by Keras 3, into {paths.relative(paths.weights_folders()[0])}"
+            f"Put {name.lower()}_notop_float32.weights.h5, saved by Keras 3, into {folder}"
         ) from error
     if file is not None:
         _load(model, file, name)
