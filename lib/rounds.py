@@ -14,8 +14,6 @@ import pandas as pd
 
 from lib import artifacts, runtime
 
-_prepared = False
-
 
 def run(
     task: Callable[..., dict],
@@ -60,7 +58,7 @@ def _one(task: Callable, job: Mapping, common: Mapping, state: Mapping, file: Pa
     if file.exists():
         return {**job, **artifacts.read_json(file)["answer"], "error": ""}
     if alone:
-        _prepare()
+        runtime.prepare_worker()
     began = time.perf_counter()
     try:
         answer = task(**common, **job)
@@ -73,12 +71,3 @@ def _one(task: Callable, job: Mapping, common: Mapping, state: Mapping, file: Pa
     except OSError as error:
         return {**job, **answer, "error": f"not kept: {error}"}
     return {**job, **answer, "error": ""}
-
-
-def _prepare() -> None:
-    """Once a worker process: one thread, repeatable operations."""
-    global _prepared
-    if not _prepared:
-        _prepared = True
-        runtime.compute_on_one_thread()
-        runtime.use_deterministic_operations()

@@ -5,6 +5,7 @@ import os
 import platform
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 def set_environment() -> None:
@@ -72,6 +73,13 @@ def compute_on_one_thread() -> None:
         keras.ops.convert_to_numpy(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2)))
         for thread in os.listdir("/proc/self/task"):
             os.sched_setaffinity(int(thread), cores)
+
+
+@lru_cache
+def prepare_worker() -> None:
+    """Once a worker process: one thread, repeatable operations."""
+    compute_on_one_thread()
+    use_deterministic_operations()
 
 
 def machine() -> Machine:

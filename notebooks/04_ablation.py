@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 04 · What does each input add, and what does each gap between paper and code cost?
 #
-# Table I of the paper says that the image with its predicted mask is classified better than the image alone:
-# 92.41 % against 87.34 %. Here the rows of that table are run again over several rounds, with a fifth row that
+# Table I of the paper says that the image with its predicted mask is classified better than the image alone.
+# Here the rows of that table are run again over several rounds, with a fifth row that
 # the paper lacks, and every pair is compared on the same test images.
 #
 # | | |
@@ -146,7 +146,7 @@ least = comparison.least_significant_gain()
 print(f"On one hold-out the least gain that can be significant is {least} of {len(split.test)} images, {least}:0.")
 
 # %% [markdown]
-# The printed gain of image + mask over the image alone is 4 of 79 images, below what one hold-out can show. The
+# The printed gain of image + mask over the image alone is below what one hold-out can show. The
 # pooled p takes a round's answers for new evidence although the test images are the same: it is too small, and is
 # given because the paper's rounds would be pooled so.
 
@@ -233,5 +233,5 @@ run.save_table(timed, "04_timing", f"Seconds · {what} · {runtime.machine()} ·
 
 # %% [markdown]
 # `U-Net` and `classifier` (features + head) are trainings; `load`, `first call`, `one at a time` and `in a batch` are
-# seconds for reading the saved model and for each image. The paper's 4.98 s an image can hardly be the networks
+# seconds for reading the saved model and for each image. The paper's time for an image can hardly be the networks
 # alone.

@@ -10,8 +10,9 @@
 # # 05 · How much does the choice of the ImageNet network matter?
 #
 # Table II of the paper sets its model against thirteen ImageNet networks, each as the frozen backbone of the same
-# head on the image alone. Some of its figures are strangely low: VGG-16 0.7468, EfficientNetV2 0.6076. The authors'
-# code gives every network raw pixels in [0, 1]; the networks were trained with a preprocessing of their own.
+# head on the image alone. Some of its figures are strangely low, VGG-16's and EfficientNetV2's for two.
+# The authors' code gives every network raw pixels in [0, 1]; the networks were trained with a preprocessing of
+# their own.
 #
 # | | |
 # |---|---|

@@ -29,8 +29,6 @@ from lib.nas.training import Data, Recipe, train
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
 warnings.filterwarnings("ignore", message="Sending large graph")  # of dask, about the images
 
-_prepared = False
-
 
 @dataclass(frozen=True)
 class Job:
@@ -62,7 +60,7 @@ def child_seed(search_seed: int, architecture_hash: str) -> int:
 def train_child(job: Job, data: Data) -> dict:
     """Train one child, keep its weights, and say how it went; a failure is an answer, not an exception."""
     if job.alone:
-        _prepare()
+        runtime.prepare_worker()
     began = time.time()
     answer = {"hash": job.hash, "status": "ok", "error": "", "inherited": "", "began": began}
     try:
@@ -193,15 +191,6 @@ def _parallel(workers: int) -> joblib.Parallel:
     return joblib.Parallel(
         n_jobs=max(2, workers), pre_dispatch=workers, batch_size=1, return_as="generator_unordered", max_nbytes="1M"
     )
-
-
-def _prepare() -> None:
-    """Once a worker process: one thread, repeatable operations."""
-    global _prepared
-    if not _prepared:
-        _prepared = True
-        runtime.compute_on_one_thread()
-        runtime.use_deterministic_operations()
 
 
 def save_weights(path: Path, weights: list[np.ndarray]) -> None:
