@@ -17,10 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lib import artifacts, augmentation, calibration, classification, runtime, training
-from lib.data.record import ImageSet
+from lib import calibration, classification, runtime
 from lib.data.splits import Split
-from lib.models import backbones
 
 Predict = Callable[[Split, int], np.ndarray]
 
@@ -91,57 +89,6 @@ def logistic(x: np.ndarray, labels: np.ndarray, balanced: bool = True) -> Predic
     return predict
 
 
-def fine_tuned(
-    data: ImageSet, backbone: str, weights: str, epochs: int, seeds: Sequence[int], cache: Path | None = None
-) -> Predict:
-    """The last block of an ImageNet network learns too, from augmented images; mirror images averaged.
-
-    Batch normalisation stays as it is.  The learning rate falls to zero with the last epoch, which is
-    kept: nothing is chosen.
-    """
-    inputs = np.repeat(data.images, 3, axis=-1)
-    one_hot = np.eye(len(data.classes), dtype=np.float32)[data.labels]
-    batch_size = 16
-
-    def train(split: Split, seed: int) -> np.ndarray:
-        model = _tunable(backbone, data.images.shape[1], weights, len(data.classes), seed)
-        n_steps = epochs * int(np.ceil(len(split.train) / batch_size))
-        optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-4, n_steps))
-        optimizer.build(model.trainable_variables)
-        model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
-        training.fit(
-            model,
-            inputs[split.train],
-            one_hot[split.train],
-            None,
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
-            keep="last",
-            augment=augmentation.ultrasound,
-        )
-        said = model.predict(inputs, verbose=0) + model.predict(inputs[:, :, ::-1], verbose=0)
-        return said / 2
-
-    def predict(split: Split, fold: int) -> np.ndarray:
-        if cache is None:
-            return np.stack([train(split, seed) for seed in seeds])
-        key = {
-            "step": "fine-tuned",
-            "data": data.digest,
-            "train": split.train.tolist(),
-            "backbone": backbone,
-            "weights": backbones.weights_id(backbone, weights),
-            "epochs": epochs,
-        }
-        code = ("lib.candidates",)
-        return np.stack(
-            [artifacts.cached({**key, "seed": seed}, lambda s=seed: train(split, s), cache, code) for seed in seeds]
-        )
-
-    return predict
-
-
 def mc_dropout(
     x: np.ndarray,
     labels: np.ndarray,
@@ -168,37 +115,31 @@ def mc_dropout(
 
 
 def lesion_crops(images: np.ndarray, masks: np.ndarray, margin: float = 0.25, threshold: float = 0.5) -> np.ndarray:
-    """The surroundings of each drawn lesion, enlarged to the size of the image; the whole image if nothing is drawn.
+    """The surroundings of each drawn lesion, enlarged to the size of the masks; the whole image if nothing is drawn.
 
     Parameters
     ----------
-    images, masks : (n, size, size, 1) in [0, 1].
+    images : (n, fine, fine, 1) in [0, 1], as large as the masks or larger: a crop then shows more than
+        the image that the mask was drawn on.
+    masks : (n, size, size, 1) in [0, 1].
     margin : of the longer side of the bounding box, on each side; the crop is square.
+
+    Returns
+    -------
+    float32 (n, size, size, 1).
     """
-    crops = np.empty_like(images)
+    size, finer = masks.shape[1], images.shape[1] / masks.shape[1]
+    crops = np.empty(masks.shape, np.float32)
     for index, (image, mask) in enumerate(zip(images[..., 0], masks[..., 0], strict=True)):
         rows, columns = np.nonzero(mask >= threshold)
         if len(rows) == 0:
-            crops[index, ..., 0] = image
-            continue
-        size = image.shape[0]
+            rows = columns = np.array([0, size - 1])
         side = min(max(np.ptp(rows) + 1, np.ptp(columns) + 1) * (1 + 2 * margin), size)
         top, left = (np.clip((part.min() + part.max() + 1) / 2 - side / 2, 0, size - side) for part in (rows, columns))
-        steps = (np.arange(size) + 0.5) * side / size - 0.5
-        grid = np.meshgrid(top + steps, left + steps, indexing="ij")
+        steps = (np.arange(size) + 0.5) * side / size
+        grid = np.meshgrid((top + steps) * finer - 0.5, (left + steps) * finer - 0.5, indexing="ij")
         crops[index, ..., 0] = ndimage.map_coordinates(image, grid, order=1, mode="nearest")
     return crops
-
-
-def _tunable(backbone: str, size: int, weights: str, n_classes: int, seed: int) -> keras.Model:
-    network = backbones.build(backbone, size, weights, seed)
-    layers = network.layers
-    for layer in layers[-len(layers) // 4 :]:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    inputs = keras.Input((size, size, 3))
-    x = network(keras.layers.Rescaling(2.0, -1.0)(inputs))
-    x = keras.layers.Dropout(0.3)(keras.layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
 
 
 def _of_fold(x: np.ndarray, fold: int) -> np.ndarray:

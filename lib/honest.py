@@ -22,6 +22,15 @@ def load(profile: Profile, cache: Path | None = None) -> ImageSet:
     return phantoms.with_relatives(data, len(data) // 10) if profile.data == "phantoms" else data
 
 
+def fine_images(data: ImageSet, profile: Profile, cache: Path | None = None) -> np.ndarray:
+    """The same images at ``profile.crop_size`` pixels, of which lesions are cut out; 0: as they are."""
+    if not profile.crop_size:
+        return data.images
+    fine = ultrasound.load(profile, cache, size=profile.crop_size)
+    places = {name: index for index, name in enumerate(fine.names)}
+    return fine.images[[places[name] for name in data.names]]
+
+
 def groups_of(data: ImageSet, pairs: pd.DataFrame) -> np.ndarray:
     """Groups of related images, int64 (n,): those found, corrected by ``overrides.csv`` of the data folder, if any."""
     groups = duplicates.connected(len(data), pairs)

@@ -1,9 +1,10 @@
 """The paper's method and better ones under grouped cross-validation: each a row, each compared on the same images."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -15,9 +16,10 @@ from lib import (
     crossfit,
     decision,
     descriptors,
+    fine_tuning,
     honest,
+    lesion_maps,
     segmentation,
-    two_stage,
 )
 from lib.cross_validation import Pooled
 from lib.data.record import ImageSet
@@ -28,12 +30,14 @@ LEAKY = "image, random folds (paper's protocol)"
 IMAGE = "image"
 PAPER = "image + mask"
 ENSEMBLE = "ensemble"
+CHOSEN = "ensemble, members chosen on validation data"
 MC_DROPOUT = "MC dropout"
 _FINE_TUNED = "MobileNetV2"
 
 
 def evaluate(
     data: ImageSet,
+    fine: np.ndarray,
     masks: np.ndarray,
     folds: np.ndarray,
     random_folds: np.ndarray,
@@ -45,6 +49,7 @@ def evaluate(
 
     Parameters
     ----------
+    fine : of :func:`lib.honest.fine_images`.
     masks : of :func:`lib.cross_validation.nested_masks`.
     folds, random_folds : grouped folds, and folds that ignore relatives.
 
@@ -52,10 +57,15 @@ def evaluate(
     -------
     In this order: the paper's head on the image with random folds, on the image, on image and mask; the
     paper's head on the image with balanced classes or mirror images; logistic regressions on pooled
-    features of each backbone, of lesion crops, of the U-Net's bottleneck and on mask descriptors; a
-    fine-tuned network; dropout kept on; and the mean of the members that :func:`members` names.
+    features of each backbone, of lesion crops, of stage 1's own maps and on mask descriptors; fine-tuned
+    networks; dropout kept on; the mean of the members that :func:`members` names, and of those of them
+    that validation data choose.
     """
-    n_classes, seeds = len(data.classes), range(seed, seed + profile.grouped_seeds)
+    n_classes, seeds, segmenter = (
+        len(data.classes),
+        range(seed, seed + profile.grouped_seeds),
+        honest.segmenter(profile),
+    )
     settings = replace(classification.Settings.of(profile), inputs="image")
 
     def features(images: np.ndarray, drawn: np.ndarray | None = None, **changes) -> np.ndarray:
@@ -70,8 +80,11 @@ def evaluate(
     def stacked(drawn_by_fold: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         return np.stack([of(drawn) for drawn in drawn_by_fold])
 
-    def crops(drawn: np.ndarray) -> np.ndarray:
-        return features(candidates.lesion_crops(data.images, drawn), backbone=_FINE_TUNED, **pooled)
+    def crops(name: str) -> np.ndarray:
+        return stacked(masks, lambda drawn: features(candidates.lesion_crops(fine, drawn), backbone=name, **pooled))
+
+    def drawer(fold: int) -> keras.Model:
+        return stage_1(data, folds, fold, segmenter, seed, cache)
 
     image, pooled = features(data.images), {"features": "pooled", "preprocessing": "own"}
     # Made when its turn comes: a row that the profile leaves out costs nothing.
@@ -88,14 +101,23 @@ def evaluate(
     }
     for name in usable(profile.grouped_backbones.split(), data.images.shape[1], profile.weights):
         rows[f"pooled {name}"] = lambda name=name: logistic(features(data.images, backbone=name, **pooled))
+        rows[f"lesion crops {name}"] = lambda name=name: logistic(crops(name))
+    n_folds = int(folds.max()) + 1
     rows |= {
-        "lesion crops": lambda: logistic(stacked(masks, crops)),
-        "U-Net bottleneck": lambda: logistic(bottlenecks(data, folds, honest.segmenter(profile), seed, cache)),
+        "U-Net bottleneck": lambda: logistic(
+            np.stack([segmentation.bottleneck(drawer(fold), data.images) for fold in range(n_folds)])
+        ),
+        "U-Net maps over the lesion": lambda: logistic(
+            np.stack([lesion_maps.describe(drawer(fold), data.images) for fold in range(n_folds)])
+        ),
         "mask descriptors": lambda: logistic(
             stacked(masks, lambda drawn: descriptors.describe(data.images, drawn).to_numpy())
         ),
-        f"fine-tuned {_FINE_TUNED}": lambda: candidates.fine_tuned(
+        f"fine-tuned {_FINE_TUNED}": lambda: fine_tuning.from_imagenet(
             data, _FINE_TUNED, profile.weights, profile.fine_tuned_epochs, seeds[:1], cache
+        ),
+        "fine-tuned U-Net": lambda: fine_tuning.from_stage_1(
+            data, drawer, {"segmenter": segmenter, "seed of stage 1": seed}, profile.fine_tuned_epochs, seeds[:1], cache
         ),
         MC_DROPOUT: lambda: candidates.mc_dropout(image, data.labels, n_classes, settings, seed),
     }
@@ -106,12 +128,17 @@ def evaluate(
         check_choice("row", name, tuple(rows))
     results = {LEAKY: cross_validation.run(rows[IMAGE](), random_folds)}
     results |= {name: cross_validation.run(make(), folds) for name, make in rows.items() if name in wanted}
-    return {**results, ENSEMBLE: cross_validation.ensemble({name: results[name] for name in members(results)})}
+    joined = {name: results[name] for name in members(results)}
+    return {
+        **results,
+        ENSEMBLE: cross_validation.ensemble(joined),
+        CHOSEN: cross_validation.chosen_ensemble(joined, data.labels),
+    }
 
 
 def members(names: Mapping[str, object]) -> list[str]:
     """Members of the ensemble: one of each kind of knowledge, named before any result was seen."""
-    kinds = ("image, mirrored too", "pooled ", "lesion crops", "U-Net bottleneck", "mask descriptors", "fine-tuned ")
+    kinds = ("image, mirrored too", "pooled ", "lesion crops ", "U-Net maps", "mask descriptors", "fine-tuned ")
     return [name for name in names if name.startswith(kinds)]
 
 
@@ -127,20 +154,12 @@ def usable(names: list[str], size: int, weights: str) -> list[str]:
     return found
 
 
-def bottlenecks(
-    data: ImageSet, folds: np.ndarray, settings: segmentation.Settings, seed: int, cache: Path
-) -> np.ndarray:
-    """Pooled bottleneck features for each test fold, float32 (n_folds, n, n_features).
-
-    Of the network that has seen neither the tested nor the choosing fold, so both look alike to it.
-    """
-    n_folds, x = int(folds.max()) + 1, []
-    for fold in range(n_folds):
-        pair = tuple(sorted((fold, cross_validation.chooser(fold, n_folds))))
-        model = crossfit.without(data, folds, pair, settings, seed, cache)
-        both = [segmentation.bottleneck(model, images) for images in (data.images, data.images[:, :, ::-1])]
-        x.append(np.mean(both, axis=0))
-    return np.stack(x)
+def stage_1(
+    data: ImageSet, folds: np.ndarray, fold: int, settings: segmentation.Settings, seed: int, cache: Path
+) -> keras.Model:
+    """The network that has seen neither the tested ``fold`` nor the one that chooses: both look alike to it."""
+    pair = tuple(sorted((fold, cross_validation.chooser(fold, int(folds.max()) + 1))))
+    return crossfit.without(data, folds, pair, settings, seed, cache)
 
 
 def comparisons(results: Mapping[str, Pooled], data: ImageSet, groups: np.ndarray, seed: int) -> pd.DataFrame:
@@ -181,51 +200,3 @@ def malignant_against_rest(
     point = decision.at_threshold(labels == malignant, shifted, 0.0).drop("threshold")
     point["lowest threshold"], point["highest threshold"] = min(thresholds), max(thresholds)
     return point, decision.net_benefit(labels == malignant, scores, np.arange(0.02, 0.8, 0.02))
-
-
-@dataclass(frozen=True)
-class Cases:
-    """Images of the first fold that are looked at, with titles, and the indices of the whole fold."""
-
-    images: np.ndarray
-    titles: list[str]
-    test: np.ndarray
-
-
-def explained_model(
-    data: ImageSet, masks: np.ndarray, folds: np.ndarray, profile: Profile, seed: int, cache: Path, n_wrong: int = 3
-) -> tuple[two_stage.TwoStageModel, Cases]:
-    """The two stages tested on the first fold as one model; a right case a class, and the surest wrong ones."""
-    split = cross_validation.split_of(folds, 0)
-    stage_1, stage_2 = honest.segmenter(profile), classification.Settings.of(profile)
-    n_folds = int(folds.max()) + 1
-    unet = crossfit.without(data, folds, (0, cross_validation.chooser(0, n_folds)), stage_1, seed, cache)
-    x = classification.features(data.images, masks[0], stage_2, cache, seed)
-    head, _ = classification.train_head(x, data.labels, len(data.classes), split, stage_2, seed)
-    backbone = backbones.build(stage_2.backbone, data.images.shape[1], stage_2.weights, seed)
-    model = two_stage.TwoStageModel(two_stage.Settings(stage_1, stage_2), data.classes, unet, backbone, head)
-    said = model.predict(data.images[split.test])
-    true = data.labels[split.test]
-    right = [np.flatnonzero((said.labels == true) & (true == label))[:1] for label in range(len(data.classes))]
-    wrong = np.flatnonzero(said.labels != true)
-    wrong = wrong[np.argsort(-said.probabilities.max(axis=1)[wrong])][:n_wrong]
-    shown = np.concatenate([*right, wrong])
-    titles = [f"{data.classes[true[i]]}, said {data.classes[said.labels[i]]}" for i in shown]
-    return model, Cases(data.images[split.test[shown]], titles, split.test)
-
-
-def why_table(through: pd.DataFrame, occluded: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
-    """What the answers depend on, from :func:`lib.explain.sensitivity_through_mask` and :func:`lib.explain.occlude`."""
-    marked = occluded[occluded.area > 0]
-    values = {
-        "accuracy": (through.label == labels).mean(),
-        "accuracy without mask": (through.label_without_mask == labels).mean(),
-        "accuracy without image (what the mask alone tells)": (through.label_without_image == labels).mean(),
-        "images": len(through),
-        "images with burnt-in marks (heuristic)": len(marked),
-        "mean change of the probability, marks removed": (marked.without_marks - marked.before).mean(),
-        "mean change of the probability, as much removed elsewhere": (marked.control - marked.before).mean(),
-        "answers flipped, marks removed": marked.flipped.mean(),
-        "answers flipped, as much removed elsewhere": marked.control_flipped.mean(),
-    }
-    return pd.DataFrame({"value": values})

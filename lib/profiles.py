@@ -62,6 +62,7 @@ class Profile:
     grouped_folds: int = 5
     grouped_seeds: int = 5  # heads a fold
     grouped_epochs: int = 24  # of the U-Nets, one for each pair of folds
+    crop_size: int = 256  # pixels of the images that lesions are cut out of; 0: image_size
     grouped_backbones: str = "DenseNet201 VGG16 Xception MobileNetV2"
     grouped_rows: str = "all"  # or names of rows of lib.leaderboard, separated by "; "
     fine_tuned_epochs: int = 24
@@ -112,9 +113,9 @@ _PROFILES = {
         tune_images=200,
         tune_components="dropout units",
         grouped_seeds=2,
-        grouped_epochs=6,
+        grouped_epochs=16,
         grouped_backbones="VGG16 Xception MobileNetV2",
-        fine_tuned_epochs=5,
+        fine_tuned_epochs=10,
         attention_epochs=6,
         nas_cuts=(
             "1,000 of 60,000 training and 2,000 test images, 2 epochs of 10, 9 models a search (mammograms: 3), "
@@ -162,6 +163,7 @@ _PROFILES = {
         grouped_folds=3,
         grouped_seeds=2,
         grouped_epochs=2,
+        crop_size=0,
         grouped_backbones="MobileNetV2",
         grouped_rows="pooled MobileNetV2; mask descriptors",
         fine_tuned_epochs=1,

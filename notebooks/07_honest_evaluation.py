@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 import lib.run
-from lib import calibration, cross_validation, explain, honest, leaderboard, runtime
+from lib import calibration, cross_validation, explain, honest, leaderboard, runtime, why
 from lib import marks as burnt_in
 from lib.data import duplicates, group_files, splits
 from lib.plots import calibration as plots
@@ -119,7 +119,8 @@ run.save_table(others, "07_segmenters", caption) if len(others) else print("not 
 # pooled over folds. One row is one switch away from the paper's head, or one of the models it leaves to future work.
 
 # %% tags=["nbval-ignore-output"]
-results = leaderboard.evaluate(data, masks, folds, random_folds, run.profile, run.seed, run.cache)
+fine = honest.fine_images(data, run.profile, run.cache)
+results = leaderboard.evaluate(data, fine, masks, folds, random_folds, run.profile, run.seed, run.cache)
 table = pd.DataFrame(
     {name: cross_validation.scores(one, data.labels, groups, data.classes, run.seed) for name, one in results.items()}
 ).T
@@ -189,7 +190,7 @@ run.save_figure(plots.decision_curve_plot(curve), "07_decision_curve", curve)
 # not, and equals Grad-CAM for pooled features.
 
 # %% tags=["nbval-ignore-output"]
-model, cases = leaderboard.explained_model(data, masks, folds, run.profile, run.seed, run.cache)
+model, cases = why.explained_model(data, masks, folds, run.profile, run.seed, run.cache)
 cams = (explain.grad_cam_mask, explain.grad_cam_class)
 maps = np.concatenate([cam(model, cases.images, method="hirescam") for cam in cams])
 titles = [f"{stage}: {title}" for stage in ("stage 1", "stage 2") for title in cases.titles]
@@ -199,5 +200,5 @@ run.save_figure(cam_grid(np.concatenate([cases.images] * 2), maps, titles), "07_
 through = explain.sensitivity_through_mask(model, data.images[cases.test])
 marks = burnt_in.find_marks(data.images[cases.test])
 occluded = burnt_in.occlude(lambda x: model.predict(x).probabilities, data.images[cases.test], marks, seed=run.seed)
-why = leaderboard.why_table(through, occluded, data.labels[cases.test])
-run.save_table(why, "07_why", f"What the answers of the first fold depend on · {what}")
+depends = why.why_table(through, occluded, data.labels[cases.test])
+run.save_table(depends, "07_why", f"What the answers of the first fold depend on · {what}")

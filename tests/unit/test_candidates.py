@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib import candidates, classification, cross_validation, leaderboard
+from lib import candidates, classification, cross_validation, fine_tuning, leaderboard, lesion_maps, segmentation
 from lib.data import phantoms, splits
 from lib.data.splits import Split
 
@@ -74,12 +74,62 @@ def test_dropout_passes_differ(problem):
 def test_fine_tuning_learns_and_reads_no_test_image(tmp_path):
     data = phantoms.make(24, 32, 0)
     split = Split(np.arange(0, 24, 2), np.arange(1, 24, 4), np.arange(3, 24, 4))
-    said = candidates.fine_tuned(data, "MobileNetV2", "random", 1, [0], tmp_path)(split, 0)
+    said = fine_tuning.from_imagenet(data, "MobileNetV2", "random", 1, [0], tmp_path)(split, 0)
     assert said.shape == (1, 24, 3)
     assert said.sum(axis=-1) == pytest.approx(1, abs=1e-4)
     kept = list(tmp_path.glob("fine-tuned-*.joblib"))
     assert len(kept) == 1
-    assert (candidates.fine_tuned(data, "MobileNetV2", "random", 1, [0], tmp_path)(split, 0) == said).all()
+    assert (fine_tuning.from_imagenet(data, "MobileNetV2", "random", 1, [0], tmp_path)(split, 0) == said).all()
+
+
+def test_a_network_that_draws_learns_to_name(tmp_path):
+    data = phantoms.make(24, 32, 0)
+    split = Split(np.arange(0, 24, 2), np.arange(1, 24, 4), np.arange(3, 24, 4))
+    stage_1 = segmentation.Settings(architecture="mobilenetv2", weights="random", epochs=1, batch_size=8, keep="last")
+    asked = []
+
+    def segmenter(fold):
+        asked.append(fold)
+        return segmentation.train(data, split, stage_1, 0, tmp_path)[0]
+
+    predict = fine_tuning.from_stage_1(data, segmenter, {"segmenter": stage_1}, 1, [0], tmp_path)
+    said = predict(split, 1)
+    assert said.shape == (1, 24, 3)
+    assert said.sum(axis=-1) == pytest.approx(1, abs=1e-4)
+    assert (predict(split, 1) == said).all()
+    assert asked == [1]
+
+
+def test_lesion_maps_are_averaged_inside_the_mask():
+    one = np.zeros((2, 4, 4, 1), np.float32)
+    one[:, :2] = 3
+    mask = np.zeros((2, 16, 16, 1), np.float32)
+    mask[0, :8] = 1
+    inside = np.asarray(lesion_maps.InsideMask()([one, mask]))
+    assert inside[0, 0] == pytest.approx(3 * 8 / 9)
+    assert inside[1, 0] == 0
+
+
+@pytest.mark.parametrize("architecture", segmentation.ARCHITECTURES)
+def test_every_stage_1_can_be_read(architecture):
+    unet = segmentation.build(32, segmentation.Settings(architecture=architecture, filters=4, weights="random"), 0)
+    x = lesion_maps.describe(unet, phantoms.make(12, 32, 0).images)
+    assert x.shape[0] == 12
+    assert np.isfinite(x).all()
+
+
+def test_validation_data_choose_the_members():
+    """A member that is right on validation data is picked, and test labels that lie change nothing."""
+    folds, labels = np.arange(60) % 3, np.arange(60) // 3 % 2
+    good = np.where(labels[:, None] == [0, 1], 0.9, 0.1)
+    bad = np.full((60, 2), 0.5)
+    members = {
+        "bad in validation": cross_validation.Pooled(good[None], bad[None], folds),
+        "good in validation": cross_validation.Pooled(bad[None], good[None], folds),
+    }
+    chosen = cross_validation.chosen_ensemble(members, labels)
+    assert (chosen.test == bad).all()
+    assert chosen.validation[0] == pytest.approx(good)
 
 
 def test_the_ensemble_takes_no_row_that_leaks_or_repeats():

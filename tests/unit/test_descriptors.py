@@ -75,3 +75,10 @@ def test_crops_enlarge_the_lesion_and_leave_normals():
     everything = np.ones((1, 96, 96, 1), np.float32)
     picture = np.random.default_rng(0).random((1, 96, 96, 1))
     assert candidates.lesion_crops(picture, everything) == pytest.approx(picture)
+
+
+def test_crops_of_finer_images_show_the_same_place():
+    mask = ellipse(16, 16, centre=(20, 70))
+    fine = mask.repeat(2, axis=1).repeat(2, axis=2)
+    assert candidates.lesion_crops(fine, mask).shape == mask.shape
+    assert np.abs(candidates.lesion_crops(fine, mask) - candidates.lesion_crops(mask, mask)).mean() < 0.02
