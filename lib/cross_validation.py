@@ -35,6 +35,10 @@ class Pooled:
         """Probabilities (n, n_classes), averaged over seeds: the ensemble of the rounds."""
         return self.test.mean(axis=0)
 
+    def validation_accuracy(self, labels: np.ndarray) -> float:
+        """Accuracy on the folds that choose, the rounds' probabilities averaged."""
+        return float((self.validation.mean(axis=0).argmax(axis=1) == labels).mean())
+
     def calibrated(self, labels: np.ndarray) -> tuple[np.ndarray, list[float]]:
         """:meth:`mean` after temperature scaling, and each fold's temperature.
 

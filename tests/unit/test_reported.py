@@ -1,7 +1,7 @@
 import numpy as np
 
 from lib.data.busi import CLASSES
-from lib.reported import two_stage
+from lib.reported import elsewhere, two_stage
 
 
 def test_printed_tables_agree_with_themselves():
@@ -31,3 +31,11 @@ def test_text():
     assert text.value["test accuracy"] == 0.9241
     assert text.unit["inference time an image"] == "s"
     assert len(text) == 13
+
+
+def test_elsewhere_dice_and_iou_are_of_one_order():
+    """Means over images: the Dice that follows from the mean IoU is an upper bound of the mean Dice, not far off."""
+    table = elsewhere.segmentation()
+    bound = 2 * table.iou / (1 + table.iou)
+    assert ((bound - table.dice).abs() < 0.06).all()
+    assert (table.dice > table.iou).all()
