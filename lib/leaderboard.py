@@ -30,7 +30,7 @@ LEAKY = "image, random folds (paper's protocol)"
 IMAGE = "image"
 PAPER = "image + mask"
 ENSEMBLE = "ensemble"
-CHOSEN = "ensemble, members chosen on validation data"
+CHOSEN = "ensemble, rows chosen on validation data"
 MC_DROPOUT = "MC dropout"
 _FINE_TUNED = "MobileNetV2"
 
@@ -55,17 +55,14 @@ def evaluate(
 
     Returns
     -------
-    In this order: the paper's head on the image with random folds, on the image, on image and mask; the
-    paper's head on the image with balanced classes or mirror images; logistic regressions on pooled
-    features of each backbone, of lesion crops, of stage 1's own maps and on mask descriptors; fine-tuned
-    networks; dropout kept on; the mean of the members that :func:`members` names, and of those of them
-    that validation data choose.
+    In this order: the paper's head on the image with random folds, on the image, on image and mask, on the
+    image with balanced classes or mirror images, and on both inputs in the other backbones; logistic
+    regressions on pooled features of each backbone, of lesion crops, of stage 1's own maps and on mask
+    descriptors; fine-tuned networks; dropout kept on; the mean of the members that :func:`members` names,
+    and a mean of those rows that validation data choose.
     """
-    n_classes, seeds, segmenter = (
-        len(data.classes),
-        range(seed, seed + profile.grouped_seeds),
-        honest.segmenter(profile),
-    )
+    n_classes, segmenter = len(data.classes), honest.segmenter(profile)
+    seeds = range(seed, seed + profile.grouped_seeds)
     settings = replace(classification.Settings.of(profile), inputs="image")
 
     def features(images: np.ndarray, drawn: np.ndarray | None = None, **changes) -> np.ndarray:
@@ -86,13 +83,15 @@ def evaluate(
     def drawer(fold: int) -> keras.Model:
         return stage_1(data, folds, fold, segmenter, seed, cache)
 
+    def with_masks(**changes) -> candidates.Predict:
+        changes = {**changes, "inputs": "image+mask"}
+        return head(stacked(masks, lambda drawn: features(data.images, drawn, **changes)), **changes)
+
     image, pooled = features(data.images), {"features": "pooled", "preprocessing": "own"}
     # Made when its turn comes: a row that the profile leaves out costs nothing.
     rows: dict[str, Callable[[], candidates.Predict]] = {
         IMAGE: lambda: head(image),
-        PAPER: lambda: head(
-            stacked(masks, lambda drawn: features(data.images, drawn, inputs="image+mask")), inputs="image+mask"
-        ),
+        PAPER: with_masks,
         "image, classes weighted": lambda: head(image, balance="weights"),
         "image, rare classes resampled": lambda: head(image, balance="resampled"),
         "image, mirrored too": lambda: candidates.mirrored_head(
@@ -100,6 +99,9 @@ def evaluate(
         ),
     }
     for name in usable(profile.grouped_backbones.split(), data.images.shape[1], profile.weights):
+        if name != profile.backbone:
+            rows[f"{IMAGE}, {name}"] = lambda name=name: head(features(data.images, backbone=name), backbone=name)
+            rows[f"{PAPER}, {name}"] = lambda name=name: with_masks(backbone=name)
         rows[f"pooled {name}"] = lambda name=name: logistic(features(data.images, backbone=name, **pooled))
         rows[f"lesion crops {name}"] = lambda name=name: logistic(crops(name))
     n_folds = int(folds.max()) + 1
@@ -129,10 +131,11 @@ def evaluate(
     results = {LEAKY: cross_validation.run(rows[IMAGE](), random_folds)}
     results |= {name: cross_validation.run(make(), folds) for name, make in rows.items() if name in wanted}
     joined = {name: results[name] for name in members(results)}
+    honest_rows = {name: one for name, one in results.items() if name != LEAKY}
     return {
         **results,
         ENSEMBLE: cross_validation.ensemble(joined),
-        CHOSEN: cross_validation.chosen_ensemble(joined, data.labels),
+        CHOSEN: cross_validation.chosen_ensemble(honest_rows, data.labels),
     }
 
 
@@ -163,13 +166,17 @@ def stage_1(
 
 
 def comparisons(results: Mapping[str, Pooled], data: ImageSet, groups: np.ndarray, seed: int) -> pd.DataFrame:
-    """Each row against the image alone under the same folds, and the leak: random against grouped folds."""
+    """Paired differences on the same images (see :func:`lib.cross_validation.compare`).
+
+    Each row against the image alone under the same folds, and so the leak: random against grouped folds.
+    Image and mask in another backbone stand against the image alone in that backbone.
+    """
     positive = data.classes.index("malignant")
-    rows = {
-        f"{name} – {IMAGE}": cross_validation.compare(one, results[IMAGE], data.labels, groups, positive, seed)
-        for name, one in results.items()
-        if name != IMAGE
-    }
+    rows = {}
+    for name, one in results.items():
+        base = name.replace(PAPER, IMAGE) if name.startswith(f"{PAPER}, ") else IMAGE
+        if name != base:
+            rows[f"{name} – {base}"] = cross_validation.compare(one, results[base], data.labels, groups, positive, seed)
     return pd.DataFrame(rows).T
 
 

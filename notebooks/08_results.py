@@ -103,7 +103,13 @@ models = run.read_table("07_models")
 run.save_figure(plots.scores_with_intervals(models), "08_models", models)
 
 # %% tags=["nbval-ignore-output"]
-results.show(run, "07_segmentation")
+results.show(run, "07_comparisons")
+
+# %% tags=["nbval-ignore-output"]
+results.show(run, "07_elsewhere")
+
+# %% tags=["nbval-ignore-output"]
+results.show(run, "07_segmentation_elsewhere")
 
 # %% tags=["nbval-ignore-output"]
 results.show(run, "07_calibration")
@@ -128,7 +134,7 @@ pd.Series(sorted(counts.index), name="verdict").to_frame()
 results.show(run, "06_table_4")
 
 # %% tags=["nbval-ignore-output"]
-results.show(run, "06_random")
+results.show(run, "06_random_spread")
 
 # %% tags=["nbval-ignore-output"]
 results.show(run, "06_compact", precision=4)
