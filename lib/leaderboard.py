@@ -24,7 +24,7 @@ from lib import (
 from lib.cross_validation import Pooled
 from lib.data.record import ImageSet
 from lib.models import backbones
-from lib.profiles import Profile, check_choice
+from lib.profiles import Profile, SettingsError, check_choice
 
 LEAKY = "image, random folds (paper's protocol)"
 IMAGE = "image"
@@ -131,6 +131,8 @@ def evaluate(
     results = {LEAKY: cross_validation.run(rows[IMAGE](), random_folds)}
     results |= {name: cross_validation.run(make(), folds) for name, make in rows.items() if name in wanted}
     joined = {name: results[name] for name in members(results)}
+    if not joined:
+        raise SettingsError(f"grouped_rows {profile.grouped_rows!r} has no member of the ensemble")
     honest_rows = {name: one for name, one in results.items() if name != LEAKY}
     return {
         **results,
