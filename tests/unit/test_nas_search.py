@@ -163,7 +163,7 @@ def test_a_child_that_kills_its_process_is_recorded_and_skipped(tmp_path):
 def test_a_loss_that_is_no_number_is_a_failure_with_its_reason(tmp_path):
     data = small_data()
     data.train_images[0] = np.nan
-    with pytest.raises(RuntimeError, match="no child could be trained; TrainingError: .* not (a number|numbers)"):
+    with pytest.raises(RuntimeError, match=r"no child could be trained; TrainingError: .* not (a number|numbers)"):
         search(data, replace(SETTINGS, iterations=1), tmp_path, Budget(models=1))
 
 
