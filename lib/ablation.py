@@ -1,6 +1,6 @@
 """Table I: what each input of stage 2 is worth, on the same images with the same heads (paper A, IV-B)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,12 @@ def plan(n_rounds: int, n_unets: int, seed: int, split: str = "shared") -> list[
         raise ValueError(f"at least one round and one U-Net are needed, not {n_rounds} and {n_unets}")
     unets = [seed + number % n_unets for number in range(n_rounds)]
     return [Round(number, unet if split == "new" else seed, unet, seed + number) for number, unet in enumerate(unets)]
+
+
+def in_words(repetitions: Sequence[Round]) -> str:
+    """How many rounds, trainings of stage 1 and splits a comparison has: for captions."""
+    n_unets, n_splits = (len({getattr(one, name) for one in repetitions}) for name in ("unet_seed", "split_seed"))
+    return f"{len(repetitions)} rounds, {n_unets} training(s) of stage 1, {n_splits} split(s)"
 
 
 def draw_masks(
@@ -118,31 +124,6 @@ def score_input(
     }
 
 
-def compare_inputs(
-    data: ImageSet,
-    masks: np.ndarray,
-    split: Split,
-    settings: classification.Settings,
-    seeds: Iterable[int],
-    cache: Path | None = None,
-    backbone_seed: int = 0,
-) -> pd.DataFrame:
-    """Accuracy of one head a seed on each of :data:`INPUTS` for which one U-Net's masks suffice.
-
-    Returns
-    -------
-    One row a head: ``inputs``, ``seed``, ``validation`` and ``accuracy`` (of the test part).
-    """
-    drawn = {"predicted": masks}
-    rows = []
-    for inputs in (name for name in INPUTS if name != OUT_OF_FOLD):
-        for seed in seeds:
-            row = score_input(data, drawn, split, settings, inputs, seed, cache, backbone_seed)
-            row.pop("probabilities")
-            rows.append({"inputs": inputs, "seed": seed, **row})
-    return pd.DataFrame(rows)
-
-
 def run(
     data: ImageSet,
     segmenter: segmentation.Settings,
@@ -169,16 +150,30 @@ def run(
         "cache": cache,
     }
     key = {"step": "ablation", "data": data.digest, "segmenter": segmenter, "classifier": classifier, "folds": n_folds}
-    return rounds.run(_one_round, jobs, common, key, cache / "rounds", n_jobs, ("lib.ablation",))
+    return rounds.run(_job, jobs, common, key, cache / "rounds", n_jobs, ("lib.ablation",))
 
 
-def _one_round(data, segmenter, classifier, n_folds, cache, number, split_seed, unet_seed, head_seed, inputs) -> dict:
-    split = splits.stratified(data.labels, split_seed)
+def one_round(
+    data: ImageSet,
+    segmenter: segmentation.Settings,
+    classifier: classification.Settings,
+    n_folds: int,
+    cache: Path,
+    repetition: Round,
+    inputs: str,
+) -> dict:
+    """One input in one round: what :func:`score_input` returns, and ``test``, the indices of the test images."""
+    split = splits.stratified(data.labels, repetition.split_seed)
     drawn = {}
     if inputs not in ("image", ORACLE):
-        drawn = draw_masks(data, split, segmenter, unet_seed, n_folds if inputs == OUT_OF_FOLD else 0, cache)
-    answer = score_input(data, drawn, split, classifier, inputs, head_seed, cache, split_seed)
+        folds = n_folds if inputs == OUT_OF_FOLD else 0
+        drawn = draw_masks(data, split, segmenter, repetition.unet_seed, folds, cache)
+    answer = score_input(data, drawn, split, classifier, inputs, repetition.head_seed, cache, repetition.split_seed)
     return {**answer, "test": split.test.tolist()}
+
+
+def _job(data, segmenter, classifier, n_folds, cache, inputs, **repetition) -> dict:
+    return one_round(data, segmenter, classifier, n_folds, cache, Round(**repetition), inputs)
 
 
 def by_mask_quality(

@@ -1,7 +1,7 @@
 """Table II: thirteen ImageNet networks as backbones, with one head and one training for all (paper A, IV-C)."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from lib import ablation, artifacts, classification, rounds, significance
+from lib import ablation, classification, rounds, segmentation, significance
 from lib.data.record import ImageSet
-from lib.data.splits import Split
 from lib.models import backbones, cost
 
 _TIMED = 16  # images
@@ -52,44 +51,46 @@ def _cost(size: int, backbone: str) -> dict:
 
 def run(
     data: ImageSet,
-    drawn: Mapping[str, np.ndarray],
-    split: Split,
+    segmenter: segmentation.Settings,
     classifier: classification.Settings,
     names: Sequence[str],
     variants: Sequence[tuple[str, str]],
-    seeds: Sequence[int],
+    repetitions: Sequence[ablation.Round],
+    n_folds: int,
     cache: Path,
     n_jobs: int = 0,
 ) -> pd.DataFrame:
-    """One head a seed on every backbone, preprocessing and input.
+    """Every backbone, preprocessing and input in every round, with the same splits, masks and heads for all.
 
     Parameters
     ----------
-    drawn : masks of :func:`lib.ablation.draw_masks`.
+    segmenter : stage 1; its masks come from the cache if :func:`lib.ablation.run` has drawn them.
     classifier : of stage 2; backbone, preprocessing and inputs are replaced.
     variants : preprocessing and input of each row of a backbone.
+    repetitions : of :func:`lib.ablation.plan`.
+    n_folds : of the cross-fitting of out-of-fold masks.
 
     Returns
     -------
-    One row a backbone, preprocessing and input: ``accuracy`` and ``validation`` (lists, one value a
-    seed), ``probabilities`` (n_seeds, n_test, n_classes), ``weights``, ``seconds``, and ``error``: a
-    backbone without weights, say, which spoils no other row.
+    One row a backbone, preprocessing and input, with one value a round in each list: ``accuracy``,
+    ``validation``, ``right`` (n_rounds, n_test) of the images ``test``; ``weights``, ``seconds``, and
+    ``error``: a backbone without weights, say, which spoils no other row.
     """
     common = {
         "data": data,
-        "drawn": drawn,
-        "split": split,
+        "segmenter": segmenter,
         "classifier": classifier,
-        "seeds": list(seeds),
+        "repetitions": list(repetitions),
+        "n_folds": n_folds,
         "cache": cache,
     }
     key = {
         "step": "baseline",
         "data": data.digest,
-        "split": split.digest(data.names),
-        "masks": {name: artifacts.digest(masks) for name, masks in drawn.items()},
+        "segmenter": segmenter,
         "classifier": classifier,
-        "seeds": list(seeds),
+        "rounds": [vars(repetition) for repetition in repetitions],
+        "folds": n_folds,
         "weights": {name: backbones.weights_id(name, classifier.weights) for name in names},
     }
 
@@ -105,11 +106,13 @@ def run(
     return both.sort_values("backbone", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 
-def _one(data, drawn, split, classifier, seeds, cache, backbone, preprocessing, inputs) -> dict:
+def _one(data, segmenter, classifier, repetitions, n_folds, cache, backbone, preprocessing, inputs) -> dict:
     settings = replace(classifier, backbone=backbone, preprocessing=preprocessing)
-    answers = [ablation.score_input(data, drawn, split, settings, inputs, seed, cache, seeds[0]) for seed in seeds]
-    found = {name: [answer[name] for answer in answers] for name in ("accuracy", "validation", "probabilities")}
-    return {**found, "weights": backbones.weights_id(backbone, settings.weights, seeds[0])}
+    answers = [ablation.one_round(data, segmenter, settings, n_folds, cache, one, inputs) for one in repetitions]
+    found = {name: [answer[name] for answer in answers] for name in ("accuracy", "validation", "test")}
+    said = [np.argmax(answer["probabilities"], axis=1) for answer in answers]
+    found["right"] = [(one == data.labels[test]).tolist() for one, test in zip(said, found["test"], strict=True)]
+    return {**found, "weights": backbones.weights_id(backbone, settings.weights, repetitions[0].split_seed)}
 
 
 def table(answers: pd.DataFrame, reported: pd.Series, cost_table: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +133,7 @@ def table(answers: pd.DataFrame, reported: pd.Series, cost_table: pd.DataFrame) 
 
 
 def gains(answers: pd.DataFrame, of: str, over: str) -> pd.DataFrame:
-    """What input ``of`` adds to input ``over``: mean difference over heads, one row a backbone and preprocessing."""
+    """What input ``of`` adds to input ``over``: mean difference over rounds, one row a backbone and preprocessing."""
     done = answers[answers.error == ""]
     means = done.assign(accuracy=done.accuracy.map(np.mean)).pivot_table(
         index=["backbone", "preprocessing"], columns="inputs", values="accuracy", sort=False
@@ -138,33 +141,31 @@ def gains(answers: pd.DataFrame, of: str, over: str) -> pd.DataFrame:
     return means[[over, of]].assign(gain=means[of] - means[over]).dropna()
 
 
-def compare(answers: pd.DataFrame, labels: np.ndarray, of: Sequence[str], over: str, seed: int = 0) -> pd.DataFrame:
-    """What each input of ``of`` adds to ``over``, pooled over backbones, preprocessings and heads.
-
-    Parameters
-    ----------
-    labels : of the test images, int (n_test,).
+def compare(answers: pd.DataFrame, of: Sequence[str], over: str, seed: int = 0) -> pd.DataFrame:
+    """What each input of ``of`` adds to ``over`` in each backbone, and pooled over all of them.
 
     Returns
     -------
-    By input: ``difference`` in accuracy, its 95 % bootstrap interval over test images (each drawn with
-    all its answers), and ``answers``: how many an image has.
+    By pair of inputs and backbone (``all``: every backbone and preprocessing): ``difference`` in accuracy,
+    its 95 % bootstrap interval over test images (each drawn with all its answers), the number of
+    ``images``, and ``answers`` an input has on them.
     """
-    done = answers[answers.error == ""]
-    right = {
-        key: np.argmax(np.array(row.probabilities), axis=2) == labels
-        for key, row in done.set_index(["backbone", "preprocessing", "inputs"]).iterrows()
-    }
+    done = answers[answers.error == ""].set_index(["backbone", "preprocessing", "inputs"])
+    right = {key: np.concatenate(row.right).astype(float) for key, row in done.iterrows()}
+    images = {key: np.concatenate(row.test) for key, row in done.iterrows()}
     rows = {}
     for name in of:
-        pairs = [(one, right[*key[:2], over]) for key, one in right.items() if key[2] == name]
-        difference = np.concatenate([one.astype(float) - other for one, other in pairs])
-        bounds = significance.mean_bootstrap(difference.mean(axis=0), np.arange(len(labels)), seed=seed)
-        rows[f"{name} – {over}"] = {
-            "difference": bounds.estimate,
-            "95 % low": bounds.low,
-            "95 % high": bounds.high,
-            "images": len(labels),
-            "answers": len(difference),
-        }
-    return pd.DataFrame(rows).T
+        pairs = [(key, (*key[:2], over)) for key in right if key[2] == name]
+        for backbone in (*dict.fromkeys(key[0] for key, _ in pairs), "all"):
+            chosen = [pair for pair in pairs if backbone in (pair[0][0], "all")]
+            differences = np.concatenate([right[first] - right[second] for first, second in chosen])
+            drawn = np.concatenate([images[first] for first, _ in chosen])
+            bounds = significance.mean_bootstrap(differences, drawn, seed=seed)
+            rows[f"{name} – {over}", backbone] = {
+                "difference": bounds.estimate,
+                "95 % low": bounds.low,
+                "95 % high": bounds.high,
+                "images": len(np.unique(drawn)),
+                "answers": len(differences),
+            }
+    return pd.DataFrame(rows).T.rename_axis(["pair", "backbone"])

@@ -26,9 +26,13 @@ def fine_images(data: ImageSet, profile: Profile, cache: Path | None = None) -> 
     """The same images at ``profile.crop_size`` pixels, of which lesions are cut out; 0: as they are."""
     if not profile.crop_size:
         return data.images
-    fine = ultrasound.load(profile, cache, size=profile.crop_size)
+    return _at_size(data, profile.crop_size, profile, cache).images
+
+
+def _at_size(data: ImageSet, size: int, profile: Profile, cache: Path | None) -> ImageSet:
+    fine = ultrasound.load(profile, cache, size=size)
     places = {name: index for index, name in enumerate(fine.names)}
-    return fine.images[[places[name] for name in data.names]]
+    return fine.select([places[name] for name in data.names])
 
 
 def groups_of(data: ImageSet, pairs: pd.DataFrame) -> np.ndarray:
@@ -155,6 +159,47 @@ def other_segmenters(
                 "parameters": model.count_params(),
                 **averaged.loc[evaluation.LESION],
             }
+    return pd.DataFrame(rows).T
+
+
+def mask_attempts(
+    data: ImageSet,
+    folds: np.ndarray,
+    masks: np.ndarray,
+    profile: Profile,
+    groups: np.ndarray,
+    seed: int,
+    cache: Path | None = None,
+) -> pd.DataFrame:
+    """What was tried for better masks of lesions, each attempt on the first grouped fold (see :func:`mask_table`).
+
+    One network of 60 % of the images, its mirror images averaged, the mean of four such networks, a
+    threshold with the best mean Dice on the fold that chooses, a network of all other folds, and one of
+    images of ``profile.attempt_size`` pixels (0: the last two are not trained).
+
+    Parameters
+    ----------
+    masks : of :func:`lib.cross_validation.nested_masks`.
+    """
+    tested, chosen, settings = folds == 0, folds == 1, segmenter(profile)
+    rows = {}
+
+    def score(name: str, drawn: np.ndarray, of: ImageSet = data, share: float = 1 - 2 / (folds.max() + 1)) -> None:
+        table = mask_table(of.masks[tested], drawn, groups[tested], seed)
+        rows[name] = {"pixels": of.images.shape[1], "learns from": share, **table.loc[evaluation.LESION]}
+
+    one = crossfit.without(data, folds, (0, 1), settings, seed, cache)
+    score("one network", segmentation.predict(one, data.images[tested]))
+    score("mirror images averaged", segmentation.predict(one, data.images[tested], mirrored=True))
+    score("mean of the networks without this fold", masks[0, tested])
+    threshold = evaluation.best_threshold(data.masks[chosen], masks[0, chosen])
+    score(f"the same, threshold {threshold:.2f}", evaluation.at_threshold(masks[0, tested], threshold))
+    if profile.attempt_size:
+        most = {"share": 1 - 1 / (folds.max() + 1)}
+        fine = _at_size(data, profile.attempt_size, profile, cache)
+        for name, of in {"one network, more images": data, "the same, larger images": fine}.items():
+            model = crossfit.without(of, folds, (0,), settings, seed, cache)
+            score(name, segmentation.predict(model, of.images[tested], mirrored=True), of, **most)
     return pd.DataFrame(rows).T
 
 

@@ -13,7 +13,6 @@ from lib import (
     candidates,
     classification,
     cross_validation,
-    crossfit,
     decision,
     descriptors,
     fine_tuning,
@@ -26,9 +25,13 @@ from lib.data.record import ImageSet
 from lib.models import backbones
 from lib.profiles import Profile, SettingsError, check_choice
 
-LEAKY = "image, random folds (paper's protocol)"
 IMAGE = "image"
 PAPER = "image + mask"
+OWN_MASKS = "image + mask as in the paper"
+LEAKY = f"{IMAGE}, random folds"
+LEAKY_MASKS = f"{OWN_MASKS}, random folds"
+# The paper's two inputs under random and grouped folds, and the cure of its training masks.
+PROTOCOLS = (LEAKY, IMAGE, LEAKY_MASKS, OWN_MASKS, PAPER)
 ENSEMBLE = "ensemble"
 CHOSEN = "ensemble, rows chosen on validation data"
 MC_DROPOUT = "MC dropout"
@@ -55,11 +58,12 @@ def evaluate(
 
     Returns
     -------
-    In this order: the paper's head on the image with random folds, on the image, on image and mask, on the
-    image with balanced classes or mirror images, and on both inputs in the other backbones; logistic
-    regressions on pooled features of each backbone, of lesion crops, of stage 1's own maps and on mask
-    descriptors; fine-tuned networks; dropout kept on; the mean of the members that :func:`members` names,
-    and a mean of those rows that validation data choose.
+    In this order: the paper's head on the image and on image and mask with random folds; the same with
+    grouped folds, image and mask both with ``masks`` and with those of the paper
+    (:func:`lib.cross_validation.own_masks`); on the image with balanced classes or mirror images, and on
+    both inputs in the other backbones; logistic regressions on pooled features of each backbone, of lesion
+    crops, of stage 1's own maps and on mask descriptors; fine-tuned networks; dropout kept on; the mean of
+    the members that :func:`members` names, and a mean of those rows that validation data choose.
     """
     n_classes, segmenter = len(data.classes), honest.segmenter(profile)
     seeds = range(seed, seed + profile.grouped_seeds)
@@ -81,17 +85,21 @@ def evaluate(
         return stacked(masks, lambda drawn: features(candidates.lesion_crops(fine, drawn), backbone=name, **pooled))
 
     def drawer(fold: int) -> keras.Model:
-        return stage_1(data, folds, fold, segmenter, seed, cache)
+        return cross_validation.trained_beside(data, folds, fold, segmenter, seed, cache)
 
-    def with_masks(**changes) -> candidates.Predict:
+    def with_masks(drawn_by_fold: np.ndarray = masks, **changes) -> candidates.Predict:
         changes = {**changes, "inputs": "image+mask"}
-        return head(stacked(masks, lambda drawn: features(data.images, drawn, **changes)), **changes)
+        return head(stacked(drawn_by_fold, lambda drawn: features(data.images, drawn, **changes)), **changes)
+
+    def own_masks(parts: np.ndarray) -> np.ndarray:
+        return cross_validation.own_masks(data, parts, segmenter, seed, cache)
 
     image, pooled = features(data.images), {"features": "pooled", "preprocessing": "own"}
     # Made when its turn comes: a row that the profile leaves out costs nothing.
     rows: dict[str, Callable[[], candidates.Predict]] = {
         IMAGE: lambda: head(image),
         PAPER: with_masks,
+        OWN_MASKS: lambda: with_masks(own_masks(folds)),
         "image, classes weighted": lambda: head(image, balance="weights"),
         "image, rare classes resampled": lambda: head(image, balance="resampled"),
         "image, mirrored too": lambda: candidates.mirrored_head(
@@ -123,17 +131,18 @@ def evaluate(
         ),
         MC_DROPOUT: lambda: candidates.mc_dropout(image, data.labels, n_classes, settings, seed),
     }
-    wanted = {IMAGE, PAPER, MC_DROPOUT} | set(
+    wanted = {IMAGE, PAPER, OWN_MASKS, MC_DROPOUT} | set(
         list(rows) if profile.grouped_rows == "all" else profile.grouped_rows.split("; ")
     )
     for name in wanted:
         check_choice("row", name, tuple(rows))
-    results = {LEAKY: cross_validation.run(rows[IMAGE](), random_folds)}
+    leaky = {LEAKY: rows[IMAGE](), LEAKY_MASKS: with_masks(own_masks(random_folds))}
+    results = {name: cross_validation.run(predict, random_folds) for name, predict in leaky.items()}
     results |= {name: cross_validation.run(make(), folds) for name, make in rows.items() if name in wanted}
     joined = {name: results[name] for name in members(results)}
     if not joined:
         raise SettingsError(f"grouped_rows {profile.grouped_rows!r} has no member of the ensemble")
-    honest_rows = {name: one for name, one in results.items() if name != LEAKY}
+    honest_rows = {name: one for name, one in results.items() if name not in leaky}
     return {
         **results,
         ENSEMBLE: cross_validation.ensemble(joined),
@@ -159,27 +168,25 @@ def usable(names: list[str], size: int, weights: str) -> list[str]:
     return found
 
 
-def stage_1(
-    data: ImageSet, folds: np.ndarray, fold: int, settings: segmentation.Settings, seed: int, cache: Path
-) -> keras.Model:
-    """The network that has seen neither the tested ``fold`` nor the one that chooses: both look alike to it."""
-    pair = tuple(sorted((fold, cross_validation.chooser(fold, int(folds.max()) + 1))))
-    return crossfit.without(data, folds, pair, settings, seed, cache)
-
-
 def comparisons(results: Mapping[str, Pooled], data: ImageSet, groups: np.ndarray, seed: int) -> pd.DataFrame:
     """Paired differences on the same images (see :func:`lib.cross_validation.compare`).
 
-    Each row against the image alone under the same folds, and so the leak: random against grouped folds.
-    Image and mask in another backbone stand against the image alone in that backbone.
+    Each row against the image alone, and so the leak: random against grouped folds.  Image and mask stand
+    against the image alone in the same backbone and under the same folds, and against grouped folds.
     """
     positive = data.classes.index("malignant")
-    rows = {}
-    for name, one in results.items():
-        base = name.replace(PAPER, IMAGE) if name.startswith(f"{PAPER}, ") else IMAGE
-        if name != base:
-            rows[f"{name} – {base}"] = cross_validation.compare(one, results[base], data.labels, groups, positive, seed)
+    pairs = [(name, _base(name)) for name in results if name != IMAGE] + [(LEAKY_MASKS, OWN_MASKS), (PAPER, OWN_MASKS)]
+    rows = {
+        f"{one} – {base}": cross_validation.compare(results[one], results[base], data.labels, groups, positive, seed)
+        for one, base in pairs
+    }
     return pd.DataFrame(rows).T
+
+
+def _base(name: str) -> str:
+    if name == LEAKY_MASKS:
+        return LEAKY
+    return name.replace(PAPER, IMAGE) if name.startswith(f"{PAPER}, ") else IMAGE
 
 
 def uncertainties(results: Mapping[str, Pooled], calibrated: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -59,6 +59,7 @@ class Profile:
     tune_components: str = "all"  # or names
 
     # Honest evaluation, 07
+    grouped_cuts: str = "none"  # said in the caption of every table of 07_honest_evaluation
     grouped_folds: int = 5
     grouped_seeds: int = 5  # heads a fold
     grouped_epochs: int = 24  # of the U-Nets, one for each pair of folds
@@ -66,6 +67,7 @@ class Profile:
     grouped_backbones: str = "DenseNet201 VGG16 Xception MobileNetV2"
     grouped_rows: str = "all"  # or names of rows of lib.leaderboard, separated by "; "
     fine_tuned_epochs: int = 24
+    attempt_size: int = 256  # pixels, of one more network for better masks; 0: not trained
     attention_epochs: int = 50  # of the attention U-Net and the U-Net it is compared with; 0: not trained
     conflicts: str = "keep"  # or drop: groups whose images have different labels
     excluded: str = ""  # CSV with a column name: images to leave out (axilla, say), which BUSI does not mark
@@ -93,15 +95,19 @@ _PROFILES = {
     "full": Profile(),
     "lite": Profile(
         name="lite",
-        cuts="16 U-Net epochs of 50, batches of 16, momentum 0.9; MobileNetV2 for DenseNet201; 3 rounds on one U-Net",
+        cuts=(
+            "U-Net 16 epochs of 50, batches of 16, momentum 0.9; ImageNet encoder 16 epochs of 24, 3 folds of 5; "
+            "MobileNetV2 for DenseNet201; 6 rounds on 3 splits and U-Nets; tuning and switches: smaller, shorter"
+        ),
         unet_epochs=16,
         unet_batch=16,
         unet_bn_momentum=0.9,
-        pretrained_epochs=12,
+        pretrained_epochs=16,
         pretrained_batch=8,
         backbone="MobileNetV2",
-        n_rounds=3,
-        n_unets=1,
+        n_rounds=6,
+        n_unets=3,
+        rounds_split="new",
         n_folds=3,
         unet_folds=0,
         switch_size=64,
@@ -111,11 +117,15 @@ _PROFILES = {
         tune_epochs=4,
         tune_passes=1,
         tune_images=200,
-        tune_components="dropout units",
+        grouped_cuts=(
+            "2 heads a fold of 5; 16 epochs of 24 for stage 1, 10 of 24 for fine-tuning, 6 of 50 where stages 1 are "
+            "compared; no DenseNet201"
+        ),
         grouped_seeds=2,
         grouped_epochs=16,
         grouped_backbones="VGG16 Xception MobileNetV2",
         fine_tuned_epochs=10,
+        attempt_size=192,
         attention_epochs=6,
         nas_cuts=(
             "1,000 of 60,000 training and 2,000 test images, 2 epochs of 10, 9 models a search (mammograms: 3), "
@@ -160,6 +170,7 @@ _PROFILES = {
         tune_passes=1,
         tune_images=32,
         tune_components="batch_norm units",
+        grouped_cuts="phantoms of 64 pixels, 3 folds, a few epochs, random backbone weights: shows only that it runs",
         grouped_folds=3,
         grouped_seeds=2,
         grouped_epochs=2,
@@ -167,6 +178,7 @@ _PROFILES = {
         grouped_backbones="MobileNetV2",
         grouped_rows="pooled MobileNetV2; mask descriptors",
         fine_tuned_epochs=1,
+        attempt_size=0,
         attention_epochs=0,
         nas_cuts="digits of 8 pixels and phantoms, one epoch, a few models: shows only that it runs",
         nas_digits="small",

@@ -1,5 +1,6 @@
 """What notebook 08 reads: tables with the captions they were made with, their sources, the project's targets."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,7 +55,8 @@ def _least_gain(run: Run, inputs: str) -> float:
 
 def _least_grouped_gain(run: Run) -> float:
     differences = run.read_table("07_comparisons").difference
-    return differences[differences.index.str.startswith(leaderboard.PAPER)].min()
+    both, image = (re.escape(name) for name in (leaderboard.PAPER, leaderboard.IMAGE))
+    return differences[differences.index.str.fullmatch(rf"{both}(, \w+)? – {image}(, \w+)?")].min()
 
 
 TARGETS = (

@@ -5,7 +5,7 @@ machine made it, so a picture in a talk can be traced to the code and the number
 """
 
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class Run:
     @property
     def figures(self) -> Path:
         return self.folder / "figures"
+
+    def with_cuts(self, cuts: str) -> "Run":
+        """The same run with a chapter's own cuts in the captions of its tables, in place of the general ones."""
+        return replace(self, profile=replace(self.profile, cuts=cuts))
 
     def save_figure(self, figure: Figure, name: str, table: pd.DataFrame | None = None) -> Figure:
         """Write ``name`` as PNG and PDF with a sidecar, and the data behind it as CSV; return the figure."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import classification, cross_validation, honest, leaderboard, two_stage
+from lib import classification, cross_validation, honest, two_stage
 from lib.data.record import ImageSet
 from lib.models import backbones
 from lib.profiles import Profile
@@ -27,7 +27,7 @@ def explained_model(
     """The two stages tested on the first fold as one model; a right case a class, and the surest wrong ones."""
     split = cross_validation.split_of(folds, 0)
     stage_1, stage_2 = honest.segmenter(profile), classification.Settings.of(profile)
-    unet = leaderboard.stage_1(data, folds, 0, stage_1, seed, cache)
+    unet = cross_validation.trained_beside(data, folds, 0, stage_1, seed, cache)
     x = classification.features(data.images, masks[0], stage_2, cache, seed)
     head, _ = classification.train_head(x, data.labels, len(data.classes), split, stage_2, seed)
     backbone = backbones.build(stage_2.backbone, data.images.shape[1], stage_2.weights, seed)

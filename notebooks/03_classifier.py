@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 import lib.run
-from lib import ablation, comparison, evaluation, runtime, segmentation, significance, two_stage
+from lib import ablation, comparison, evaluation, runtime, significance, two_stage
 from lib.data import splits, ultrasound
 from lib.models import backbones
 from lib.plots import classification as plots
@@ -153,9 +153,10 @@ run.save_figure(grid, "03_mistakes_grid") if grid else print("no test image is m
 # so the label is in the input. It only bounds what better masks could bring.
 
 # %% tags=["nbval-ignore-output"]
-masks = segmentation.predict(model.unet, data.images)
-seeds = range(run.seed, run.seed + run.profile.n_rounds)
-rounds = ablation.compare_inputs(data, masks, split, stage_2, seeds, run.cache, run.seed)
+plan = ablation.plan(run.profile.n_rounds, 1, run.seed)
+inputs = [name for name in ablation.INPUTS if name != ablation.OUT_OF_FOLD]
+rounds = ablation.run(data, settings.segmenter, stage_2, plan, inputs, 0, run.cache, run.profile.n_jobs)
+assert (rounds.error == "").all(), rounds.error.unique()
 
 # %% tags=["nbval-ignore-output"]
 by_input = comparison.summarise(rounds, reported.table_i().accuracy)
@@ -165,7 +166,8 @@ run.save_table(by_input, "03_inputs", caption)
 # %% tags=["nbval-ignore-output"]
 assert rounds.accuracy.between(0, 1).all()
 assert by_input.loc[ablation.ORACLE, "mean"] > 0.5, "the label is in this input: a head must find it"
-run.save_figure(plots.accuracy_by_input(rounds, reported.table_i().accuracy), "03_inputs_figure", rounds)
+heads = rounds[["inputs", "number", "validation", "accuracy"]]
+run.save_figure(plots.accuracy_by_input(heads, reported.table_i().accuracy), "03_inputs_figure", heads)
 
 # %% tags=["nbval-ignore-output"]
 gain = by_input.loc["image+mask", "mean"] - by_input.loc["image", "mean"]

@@ -93,7 +93,7 @@ run.save_table(dice, "04_dice", f"Mean Dice of lesions · {data.source} · one t
 
 # %%
 plan = ablation.plan(run.profile.n_rounds, run.profile.n_unets, run.seed, run.profile.rounds_split)
-rounds_text = f"{len(plan)} rounds on {run.profile.n_unets} training(s) of stage 1, {run.profile.rounds_split} split"
+rounds_text = ablation.in_words(plan)
 print(rounds_text)
 
 # %% tags=["nbval-ignore-output"]

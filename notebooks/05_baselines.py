@@ -39,8 +39,9 @@ print(runtime.machine())
 
 # %%
 data = ultrasound.load(run.profile, run.cache)
-split = splits.stratified(data.labels, run.seed)
-print(data.source, "· split", split.digest(data.names))
+plan = ablation.plan(run.profile.n_rounds, run.profile.n_unets, run.seed, run.profile.rounds_split)
+parts = {one.split_seed: splits.stratified(data.labels, one.split_seed) for one in plan}
+print(data.source, "· splits", *(split.digest(data.names) for split in parts.values()))
 
 # %% [markdown]
 # ## Which networks?
@@ -88,27 +89,26 @@ pd.Series(sources, name="weights").to_frame()
 
 # %% tags=["nbval-ignore-output"]
 stage_1 = segmentation.Settings.pretrained(run.profile)
-drawn = ablation.draw_masks(data, split, stage_1, run.seed, run.profile.n_folds, run.cache)
-seeds = range(run.seed, run.seed + run.profile.n_rounds)
 inputs = ("image", "image+mask", ablation.OUT_OF_FOLD)
 variants = [("raw", "image"), ("own", "image"), *(("raw", name) for name in inputs[1:])]
 
 # %% tags=["nbval-ignore-output"]
-answers = baselines.run(data, drawn, split, stage_2, names, variants, seeds, run.cache, run.profile.n_jobs)
+folds, n_jobs = run.profile.n_folds, run.profile.n_jobs
+answers = baselines.run(data, stage_1, stage_2, names, variants, plan, folds, run.cache, n_jobs)
 done = answers[answers.error == ""]
 print(len(done), "of", len(answers), "rows;", answers.backbone.nunique() - done.backbone.nunique(), "without weights")
 
 # %% tags=["nbval-ignore-output"]
 table_ii = baselines.table(answers, printed.accuracy, costs)
-what = f"{data.source} · {len(seeds)} heads on one split"
+what = f"{data.source} · {ablation.in_words(plan)}"
 run.save_table(table_ii, "05_table_ii", f"Table II, test accuracy by backbone · {what}")
 
 # %% [markdown]
-# Standard deviations (`sd`) are over heads: they do not cover the choice of the test images. One of them is worth as
-# much as the step between two neighbouring values of accuracy:
+# Standard deviations (`sd`) are over rounds: of the heads alone if these share a split, else of splits and masks too.
+# One test image is worth the step between two neighbouring values of accuracy:
 
 # %%
-print(f"{len(split.test)} test images: one image is {1 / len(split.test):.4f}")
+print({f"{len(split.test)} test images, one is {1 / len(split.test):.4f}" for split in parts.values()})
 
 # %% tags=["nbval-ignore-output"]
 run.save_figure(plots.accuracy_against_cost(table_ii, "image, raw"), "05_accuracy_against_cost", table_ii)
@@ -140,14 +140,14 @@ for name, row in explained.iterrows():
 # %% tags=["nbval-ignore-output"]
 gains = {of: baselines.gains(answers, of, "image") for of in inputs[1:]}
 gains = pd.concat({name: frame.gain for name, frame in gains.items()}, axis=1)
-run.save_table(gains, "05_gains", f"Accuracy gained over the image alone, means over heads · {what}")
+run.save_table(gains, "05_gains", f"Accuracy gained over the image alone, means over rounds · {what}")
 
 # %% tags=["nbval-ignore-output"]
-compared = baselines.compare(answers, data.labels[split.test], inputs[1:], "image", run.seed)
-run.save_table(compared, "05_gains_paired", f"The same, pooled over backbones and heads · {what}")
+compared = baselines.compare(answers, inputs[1:], "image", run.seed)
+run.save_table(compared, "05_gains_paired", f"The same by backbone and for all, paired · {what}")
 
 # %% [markdown]
-# The interval draws test images anew, each with all its backbones and heads: twelve networks that look at one picture
+# The interval draws test images anew, each with all its backbones and rounds: twelve networks that look at one picture
 # are not twelve pictures.
 
 # %%

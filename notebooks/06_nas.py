@@ -36,7 +36,7 @@ from lib.plots import nas as plots
 from lib.reported import nas as reported
 
 run = lib.run.start("06_nas", profile, seed)
-run = study.with_own_cuts(run)
+run = run.with_cuts(run.profile.nas_cuts)
 print(runtime.machine())
 
 # %% [markdown]

@@ -84,7 +84,7 @@ results.show(run, "04_switches")
 results.show(run, "05_table_ii")
 
 # %% tags=["nbval-ignore-output"]
-results.show(run, "05_gains_paired")
+results.show(run, "05_gains_paired", index_col=[0, 1])
 
 # %% [markdown]
 # ## Timing

@@ -60,11 +60,6 @@ class Task:
         return frame.assign(images=frame.sum(axis=1), majority=frame.max(axis=1) / frame.sum(axis=1))
 
 
-def with_own_cuts(run: Run) -> Run:
-    """The run with paper B's cuts in the captions of its tables, in place of paper A's."""
-    return replace(run, profile=replace(run.profile, cuts=run.profile.nas_cuts))
-
-
 def digits_task(profile: Profile, seed: int) -> Task:
     """MNIST or the small digits; a subset for the search is drawn with the classes' proportions."""
     check_choice("nas_digits", profile.nas_digits, DIGITS)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.plots.style import CLASS_COLOURS, grid, tidy
+from lib.plots.style import CLASS_COLOURS, grid, label_points, tidy
 
 _DOT, _MARK = CLASS_COLOURS["benign"], CLASS_COLOURS["malignant"]
 
@@ -62,9 +62,9 @@ def accuracy_against_cost(table: pd.DataFrame, accuracy: str, reported: str = "r
         color=_DOT,
         label="here",
     )
-    for name, row in table.iterrows():
-        cell.annotate(name, (cost[name], row[reported]), (4, 3), textcoords="offset points", fontsize=7, color="0.35")
     cell.set(xscale="log", xlabel="multiply-adds an image / 10⁹", ylabel=f"test accuracy ({accuracy})")
-    cell.legend(fontsize=8, frameon=False)
+    cell.margins(x=0.12, y=0.08)
+    figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
     tidy(cell)
+    label_points(cell, [(name, cost[name], row[reported]) for name, row in table.iterrows()])
     return figure

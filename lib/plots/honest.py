@@ -7,12 +7,19 @@ from matplotlib.figure import Figure
 from lib.data.record import ImageSet
 from lib.plots.style import CLASS_COLOURS, grid, show_image, tidy
 
+_ACROSS = 6
+
 
 def image_pairs(data: ImageSet, pairs: np.ndarray) -> Figure:
-    """Pairs of images, indices (m, 2), one pair a column."""
-    figure, axes = grid(2, len(pairs), 1.7, 1.8)
-    for column, pair in zip(axes.T, pairs, strict=True):
-        for cell, index in zip(column, pair, strict=True):
+    """Pairs of images, indices (m, 2), one above the other, at most :data:`_ACROSS` pairs side by side."""
+    across = min(len(pairs), _ACROSS)
+    figure, axes = grid(2 * -(-len(pairs) // across), across, 1.7, 1.8)
+    for cell in axes.flat:
+        cell.set_axis_off()
+    for number, pair in enumerate(pairs):
+        row, column = divmod(number, across)
+        for cell, index in zip(axes[2 * row : 2 * row + 2, column], pair, strict=True):
+            cell.set_axis_on()
             show_image(cell, data.images[index], data.names[index])
     return figure
 

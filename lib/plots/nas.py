@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from lib.nas.layers import Concat, Shape
 from lib.nas.notation import Architecture
-from lib.plots.style import tidy
+from lib.plots.style import label_points, tidy
 
 # Okabe and Ito's palette, one colour a kind of layer.
 _COLOURS = {
@@ -198,9 +198,6 @@ def accuracy_over_size(table: pd.DataFrame) -> Figure:
             axes.plot([row.parameters] * 2, [100 * (1 - row.low), 100 * (1 - row.high)], color=colour, linewidth=1.5)
         error = 100 * (1 - row.accuracy)
         axes.plot(row.parameters, error, "o" if ours else "x", color=colour)
-        axes.annotate(
-            str(name).split(": ")[-1], (float(row.parameters), error), (5, 4), textcoords="offset points", fontsize=7
-        )
     _count_parameters(axes)
     axes.set_yscale("log")
     axes.set_xlim(right=axes.get_xlim()[1] * 2)
@@ -208,6 +205,8 @@ def accuracy_over_size(table: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
     tidy(axes)
+    points = [(str(name).split(": ")[-1], row.parameters, 100 * (1 - row.accuracy)) for name, row in table.iterrows()]
+    label_points(axes, points)
     return figure
 
 

@@ -1,12 +1,17 @@
 """What the figures share: colours of the classes and parts, pictures of images with contours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 # Okabe and Ito's palette: told apart with every kind of colour vision.
 CLASS_COLOURS = {"normal": "#009E73", "benign": "#0072B2", "malignant": "#D55E00"}
 PART_COLOURS = {"train": "#999999", "validation": "#56B4E9", "test": "#E69F00"}
+# Offsets of a label from its point, in points, the nearest first.
+_PLACES = tuple((dx, dy) for d in (0, 8, 16, 24) for dx in (6, -6) for dy in dict.fromkeys((d + 4, -d - 4)))
 TRUE, PREDICTED = "#F0E442", "#CC79A7"
 
 
@@ -30,6 +35,43 @@ def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0
     above = mask[..., 0] >= threshold
     if above.any() and not above.all():
         axes.contour(mask[..., 0], levels=[threshold], colors=[colour], linewidths=1.2)
+
+
+def label_points(axes: Axes, points: Sequence[tuple[str, float, float]], size: float = 7) -> None:
+    """Write a text beside each point (text, x, y), where it hides neither another text nor a point.
+
+    Call it last: places are found on the finished axes.  Where none is free the text stays at the upper right.
+    """
+    figure = axes.figure
+    figure.draw_without_rendering()
+    pixel = figure.dpi / 72
+    at = axes.transData.transform([(x, y) for _, x, y in points])
+    taken = [Bbox.from_bounds(x - 3 * pixel, y - 3 * pixel, 6 * pixel, 6 * pixel) for x, y in at]
+    for index, (text, x, y) in enumerate(points):
+        drawn = []
+        for dx, dy in _PLACES:
+            drawn.append(
+                axes.annotate(
+                    text,
+                    (x, y),
+                    (dx, dy),
+                    textcoords="offset points",
+                    fontsize=size,
+                    color="0.3",
+                    ha="left" if dx > 0 else "right" if dx < 0 else "center",
+                    va="center",
+                )
+            )
+            box = drawn[-1].get_window_extent()
+            others = taken[:index] + taken[index + 1 :]
+            inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+            if inside and not any(box.overlaps(other) for other in others):
+                break
+        else:
+            drawn.append(drawn.pop(0))
+        for other in drawn[:-1]:
+            other.remove()
+        taken.append(drawn[-1].get_window_extent())
 
 
 def tidy(axes: Axes) -> None:

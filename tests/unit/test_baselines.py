@@ -2,10 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import ablation, baselines, classification, switches
+from lib import ablation, baselines, classification, segmentation, switches
 from lib.data import phantoms, splits
 from lib.models import backbones
 
+SEGMENTER = segmentation.Settings(filters=4, epochs=1, batch_size=8)
 SETTINGS = classification.Settings(weights="random", epochs=1)
 
 
@@ -23,11 +24,10 @@ def test_a_backbone_without_weights_gets_a_row_and_stops_nothing(data, tmp_path,
         return build(name, size, weights, seed)
 
     monkeypatch.setattr(backbones, "build", missing)
-    split = splits.stratified(data.labels, 0)
     variants = [("raw", "image"), ("own", "image"), ("raw", "image+mask")]
-    answers = baselines.run(
-        data, {"predicted": data.masks}, split, SETTINGS, ["MobileNet", "MobileNetV2"], variants, [0, 1], tmp_path
-    )
+    plan = ablation.plan(2, 2, 0, "new")
+    names = ["MobileNet", "MobileNetV2"]
+    answers = baselines.run(data, SEGMENTER, SETTINGS, names, variants, plan, 0, tmp_path)
     assert answers.backbone.tolist() == ["MobileNet", *["MobileNetV2"] * 3]
     assert "WeightsError" in answers.error[0]
     assert (answers.error[1:] == "").all()
@@ -37,17 +37,20 @@ def test_a_backbone_without_weights_gets_a_row_and_stops_nothing(data, tmp_path,
     assert table.weights["MobileNetV2"] == "random, seed 0"
     assert np.isnan(table.loc["MobileNet", "image, raw"])
     assert 0 <= table.loc["MobileNetV2", "image+mask, raw"] <= 1
-    compared = baselines.compare(answers, data.labels[split.test], ["image+mask"], "image")
-    assert compared.loc["image+mask – image", "answers"] == 2
+    compared = baselines.compare(answers, ["image+mask"], "image").loc["image+mask – image"]
+    tests = [splits.stratified(data.labels, seed).test for seed in (0, 1)]
+    assert answers.test[1] == [test.tolist() for test in tests]
+    assert compared.answers.tolist() == [sum(map(len, tests))] * 2
+    assert compared.images["all"] == len(np.union1d(*tests))
     gains = baselines.gains(answers, "image+mask", "image")
     assert list(gains.index) == [("MobileNetV2", "raw")]
 
 
 def test_densenet_201_runs_as_the_others_do(data, tmp_path):
-    split = splits.stratified(data.labels, 0)
-    answers = baselines.run(data, {}, split, SETTINGS, ["DenseNet201"], [("raw", "image")], [0], tmp_path)
+    plan = ablation.plan(1, 1, 0)
+    answers = baselines.run(data, SEGMENTER, SETTINGS, ["DenseNet201"], [("raw", "image")], plan, 0, tmp_path)
     assert answers.error[0] == ""
-    assert np.shape(answers.probabilities[0]) == (1, len(split.test), 3)
+    assert np.shape(answers.right[0]) == (1, len(splits.stratified(data.labels, 0).test))
 
 
 def test_costs_are_counted_without_weights(tmp_path):

@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from lib import classification, evaluation
-from lib.ablation import INPUTS, ORACLE, OUT_OF_FOLD, compare_inputs
+from lib import ablation, classification, evaluation, segmentation
+from lib.ablation import INPUTS, ORACLE, OUT_OF_FOLD
 from lib.comparison import summarise
+from lib.data import splits
 from lib.models import backbones
 from lib.models.head import build_head
 from lib.reported import two_stage as reported
@@ -91,10 +92,15 @@ def test_rounds_resume_from_the_cache(tmp_path, monkeypatch, small):
     assert np.array_equal(three[:2], two)
 
 
-def test_comparison_of_inputs(small):
-    data, split = small
-    rounds = compare_inputs(data, np.zeros_like(data.masks), split, SETTINGS, [0, 1])
-    assert rounds.inputs.tolist() == [name for name in INPUTS if name != OUT_OF_FOLD for _ in range(2)]
+def test_comparison_of_inputs(small, tmp_path, monkeypatch):
+    data, _ = small
+    split = splits.stratified(data.labels, 0)
+    monkeypatch.setattr(ablation, "draw_masks", lambda *_: {"predicted": np.zeros_like(data.masks)})
+    inputs = [name for name in INPUTS if name != OUT_OF_FOLD]
+    rounds = ablation.run(data, segmentation.Settings(), SETTINGS, ablation.plan(2, 1, 0), inputs, 0, tmp_path)
+    assert (rounds.error == "").all()
+    assert rounds.test.map(lambda test: test == split.test.tolist()).all()
+    assert sorted(rounds.inputs) == sorted(2 * inputs)
     assert rounds.accuracy.between(0, 1).all()
     blind = rounds[rounds.inputs == "mask"]
     majority = np.bincount(data.labels[split.test]).max() / len(split.test)

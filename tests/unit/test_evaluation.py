@@ -113,3 +113,15 @@ def test_interval_of_a_mean():
         significance.mean_interval([1])
     with pytest.raises(ValueError, match="no proportion"):
         significance.proportion_interval(5, 4)
+
+
+def test_the_best_threshold_is_the_one_that_the_masks_were_drawn_for():
+    truth = np.zeros((3, 8, 8, 1), np.float32)
+    truth[:2, 2:6, 2:6] = 1
+    drawn = np.full_like(truth, 0.21)  # the background; a threshold of 0.2 or less draws everything
+    drawn[truth == 1] = 0.33
+    assert evaluation.best_threshold(truth, drawn) == pytest.approx(0.25)
+    assert (evaluation.mask_scores(truth, evaluation.at_threshold(drawn, 0.25)).dice == 1).all()
+    assert (evaluation.mask_scores(truth, drawn).dice[:2] == 0).all()
+    with pytest.raises(ValueError, match="without a lesion"):
+        evaluation.best_threshold(truth[2:], drawn[2:])
