@@ -97,7 +97,7 @@ _PROFILES = {
         name="lite",
         cuts=(
             "U-Net 16 epochs of 50, batches of 16, momentum 0.9; ImageNet encoder 16 epochs of 24, 3 folds of 5; "
-            "MobileNetV2 for DenseNet201; 6 rounds on 3 splits and U-Nets; tuning and switches: smaller, shorter"
+            "MobileNetV2 for DenseNet201; 6 rounds on 2 splits and U-Nets; tuning and switches: smaller, shorter"
         ),
         unet_epochs=16,
         unet_batch=16,
@@ -106,7 +106,7 @@ _PROFILES = {
         pretrained_batch=8,
         backbone="MobileNetV2",
         n_rounds=6,
-        n_unets=3,
+        n_unets=2,
         rounds_split="new",
         n_folds=3,
         unet_folds=0,

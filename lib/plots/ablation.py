@@ -66,5 +66,10 @@ def accuracy_against_cost(table: pd.DataFrame, accuracy: str, reported: str = "r
     cell.margins(x=0.12, y=0.08)
     figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
     tidy(cell)
-    label_points(cell, [(name, cost[name], row[reported]) for name, row in table.iterrows()])
+    half = table[f"{accuracy} sd"].fillna(0) if spread is not None else 0 * cost
+    bars = [
+        (cost[name], table[accuracy][name] - half[name], table[accuracy][name] + half[name])
+        for name in cost[here].index
+    ]
+    label_points(cell, [(name, cost[name], row[reported]) for name, row in table.iterrows()], bars)
     return figure

@@ -206,7 +206,8 @@ def accuracy_over_size(table: pd.DataFrame) -> Figure:
     axes.yaxis.set_minor_formatter("{x:g}")
     tidy(axes)
     points = [(str(name).split(": ")[-1], row.parameters, 100 * (1 - row.accuracy)) for name, row in table.iterrows()]
-    label_points(axes, points)
+    bars = [(row.parameters, 100 * (1 - row.high), 100 * (1 - row.low)) for _, row in table.iterrows() if "low" in row]
+    label_points(axes, points, [bar for bar in bars if not np.isnan(bar).any()])
     return figure
 
 

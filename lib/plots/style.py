@@ -37,8 +37,13 @@ def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0
         axes.contour(mask[..., 0], levels=[threshold], colors=[colour], linewidths=1.2)
 
 
-def label_points(axes: Axes, points: Sequence[tuple[str, float, float]], size: float = 7) -> None:
-    """Write a text beside each point (text, x, y), where it hides neither another text nor a point.
+def label_points(
+    axes: Axes,
+    points: Sequence[tuple[str, float, float]],
+    bars: Sequence[tuple[float, float, float]] = (),
+    size: float = 7,
+) -> None:
+    """Write a text beside each point (text, x, y), where it hides no other text, point or bar (x, low, high).
 
     Call it last: places are found on the finished axes.  Where none is free the text stays at the upper right.
     """
@@ -47,6 +52,9 @@ def label_points(axes: Axes, points: Sequence[tuple[str, float, float]], size: f
     pixel = figure.dpi / 72
     at = axes.transData.transform([(x, y) for _, x, y in points])
     taken = [Bbox.from_bounds(x - 3 * pixel, y - 3 * pixel, 6 * pixel, 6 * pixel) for x, y in at]
+    for x, low, high in bars:
+        ends = axes.transData.transform([(x, low), (x, high)])
+        taken.append(Bbox(ends + 3 * pixel * np.array([[-1, -1], [1, 1]])))
     for index, (text, x, y) in enumerate(points):
         drawn = []
         for dx, dy in _PLACES:
