@@ -118,6 +118,31 @@ results.show(run, "07_calibration")
 results.show(run, "07_operating_point")
 
 # %% [markdown]
+# # Model card
+#
+# **What it is.** The ensemble of `07_honest_evaluation` and the paper's two-stage model that `03_classifier` saves
+# (`python -m lib.predict`): networks that name a breast ultrasound image normal, benign or malignant and draw the
+# lesion.
+#
+# **What it is for.** Research into methods and their evaluation. It is no medical device: no clinical use, no
+# screening, no second opinion, no decision about a person.
+#
+# **Data.** BUSI: women of one hospital, examined with one make of scanner, images chosen and cropped by its
+# authors, labels and masks from them alone. There are no patient numbers: images are grouped by what they show, so
+# pictures of one woman that look different may still lie on both sides. Age, density and histology are not given:
+# how the model differs between groups of people cannot be measured here.
+#
+# **Known weaknesses.** The shares of the classes are those of a collection, not of a clinic, so predictive values do
+# not carry over. Burnt-in marks change some answers (`07_why`), the classifier leans on the drawn mask and fails
+# without it, and a lesion that stage 1 misses is lost to it. No other hospital's images were tested.
+#
+# **Figures.** Grouped folds, every image tested once; the threshold of the operating point is chosen on validation
+# data to find 95 % of the malignant images, and the table says whether it does.
+
+# %% tags=["nbval-ignore-output"]
+run.save_table(results.card(run), "08_model_card", "Key figures of the models, 95 % intervals")
+
+# %% [markdown]
 # # Paper B
 #
 # ## Which printed parameter counts can be?

@@ -1,7 +1,18 @@
+import types
+
 import numpy as np
 import pytest
 
-from lib import candidates, classification, cross_validation, fine_tuning, leaderboard, lesion_maps, segmentation
+from lib import (
+    candidates,
+    classification,
+    cross_validation,
+    fine_tuning,
+    leaderboard,
+    lesion_maps,
+    results,
+    segmentation,
+)
 from lib.data import phantoms, splits
 from lib.data.splits import Split
 
@@ -134,7 +145,7 @@ def test_validation_data_choose_the_members():
 
 def test_the_ensemble_takes_no_row_that_leaks_or_repeats():
     names = dict.fromkeys(
-        [leaderboard.LEAKY, "image", "image, mirrored too", "pooled VGG16", "mask descriptors", "MC dropout"]
+        [*leaderboard.PROTOCOLS, "image, mirrored too", "pooled VGG16", "mask descriptors", "MC dropout"]
     )
     assert leaderboard.members(names) == ["image, mirrored too", "pooled VGG16", "mask descriptors"]
 
@@ -152,3 +163,24 @@ def test_operating_point_uses_each_folds_own_threshold():
     assert point.specificity == 1
     assert point["lowest threshold"] < 0.5 < point["highest threshold"]
     assert list(curve.columns[:1]) == ["threshold"]
+
+
+def test_image_and_mask_stand_against_the_image_in_the_same_backbone_and_folds():
+    data = phantoms.make(30, 32, 0)
+    p = np.random.default_rng(0).dirichlet(np.ones(3), len(data))[None]
+    one = cross_validation.Pooled(p, p, np.arange(30) % 3)
+    names = [*leaderboard.PROTOCOLS, "image, VGG16", "image + mask, VGG16"]
+    table = leaderboard.comparisons(dict.fromkeys(names, one), data, np.arange(30), 0)
+    assert list(table.index) == [
+        "image, random folds – image",
+        "image + mask as in the paper, random folds – image, random folds",
+        "image + mask as in the paper – image",
+        "image + mask – image",
+        "image, VGG16 – image",
+        "image + mask, VGG16 – image, VGG16",
+        "image + mask as in the paper, random folds – image + mask as in the paper",
+        "image + mask – image + mask as in the paper",
+    ]
+    assert (table.difference == 0).all()
+    run = types.SimpleNamespace(read_table=lambda _: table.assign(difference=np.arange(8)))
+    assert results.least_grouped_gain(run) == 3, "of image + mask over image, whatever the backbone"

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import evaluation, honest, profiles
+from lib import cross_validation, crossfit, evaluation, honest, profiles
 from lib.data import duplicates, phantoms, splits
 from lib.data.record import DataError
+from lib.plots.honest import image_pairs
 
 PROFILE = profiles.get("smoke")
 
@@ -64,3 +65,44 @@ def test_names_of_pairs(data):
     table = honest.name_pairs(np.vstack([first, [[0, 1]]]), data, pairs)
     assert table["first"].tolist() == data.names[[*first[:, 0], 0]].tolist()
     assert table.correlation.isna().tolist() == [False, False, True]
+
+
+class Constant:
+    """Stands for a trained network: it draws one value everywhere."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def predict(self, x, **_):
+        return np.full((*x.shape[:3], 1), self.value, np.float32)
+
+
+def test_masks_as_in_the_paper_come_from_the_network_of_the_training_images(data, monkeypatch):
+    seen = []
+    monkeypatch.setattr(crossfit, "without", lambda *a: (seen.append(a[2]), Constant(len(seen) / 4))[1])
+    folds = np.arange(len(data)) % 3
+    masks = cross_validation.own_masks(data, folds, honest.segmenter(PROFILE), 0)
+    assert seen == [(0, 1), (1, 2), (0, 2)], "the tested fold and the one that chooses are left out"
+    assert masks.shape == (3, *data.images.shape)
+    assert [np.unique(one).tolist() for one in masks] == [[0.25], [0.5], [0.75]]
+
+
+def test_attempts_at_better_masks(data, monkeypatch):
+    seen = []
+    monkeypatch.setattr(crossfit, "without", lambda *a: (seen.append((len(a[0]), a[2])), Constant(0.9))[1])
+    monkeypatch.setattr(honest, "_at_size", lambda data, size, *_: replace(data, images=data.images[:, :size, :size]))
+    folds, groups = np.arange(len(data)) % 3, np.arange(len(data))
+    masks = np.stack([0.4 * data.masks + 0.05] * 3)
+    table = honest.mask_attempts(data, folds, masks, replace(PROFILE, attempt_size=64), groups, 0)
+    assert seen == [(len(data), (0, 1)), (len(data), (0,)), (len(data), (0,))]
+    assert table.loc["mean of the networks without this fold", "dice"] == 0, "nothing is above 0.5"
+    (chosen,) = (name for name in table.index if "threshold" in name)
+    assert table.loc[chosen, "dice"] > 0.95, "the threshold is chosen on the next fold"
+    assert table["learns from"].tolist() == pytest.approx([1 / 3] * 4 + [2 / 3] * 2)
+    assert len(honest.mask_attempts(data, folds, masks, PROFILE, groups, 0)) == 4
+
+
+def test_every_pair_is_in_the_picture(data):
+    figure = image_pairs(data, np.arange(16).reshape(8, 2))
+    shown = [cell.get_title() for cell in figure.axes if cell.axison]
+    assert sorted(shown) == sorted(data.names[:16])
