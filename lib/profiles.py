@@ -44,7 +44,8 @@ class Profile:
 
     # Comparisons of 04 and 05
     n_jobs: int = 0  # rounds at a time: 0 in this process (one GPU), else so many processes of one thread
-    n_unets: int = 10  # trainings of stage 1 that the rounds use in turn
+    n_unets: int = 10  # trainings of the paper's U-Net that the rounds use in turn
+    n_pretrained: int = 10  # the same of the U-Net with an ImageNet encoder
     n_folds: int = 5  # cross-fitting of out-of-fold masks, ImageNet encoder
     unet_folds: int = 5  # the same for the paper's U-Net; 0: not done
     rounds_split: str = "shared"  # by all rounds, as in the paper, or a new one for each U-Net
@@ -97,7 +98,8 @@ _PROFILES = {
         name="lite",
         cuts=(
             "U-Net 16 epochs of 50, batches of 16, momentum 0.9; ImageNet encoder 16 epochs of 24, 3 folds of 5; "
-            "MobileNetV2 for DenseNet201; 6 rounds on 2 splits and U-Nets; tuning and switches: smaller, shorter"
+            "MobileNetV2 for DenseNet201; 6 rounds of 10, one U-Net, two encoders on two splits; tuning and switches: "
+            "smaller images, fewer epochs"
         ),
         unet_epochs=16,
         unet_batch=16,
@@ -106,7 +108,8 @@ _PROFILES = {
         pretrained_batch=8,
         backbone="MobileNetV2",
         n_rounds=6,
-        n_unets=2,
+        n_unets=1,
+        n_pretrained=2,
         rounds_split="new",
         n_folds=3,
         unet_folds=0,
@@ -159,6 +162,7 @@ _PROFILES = {
         head_epochs=8,
         n_rounds=2,
         n_unets=1,
+        n_pretrained=1,
         n_folds=2,
         unet_folds=0,
         baselines="MobileNet MobileNetV2",

@@ -92,15 +92,17 @@ run.save_table(dice, "04_dice", f"Mean Dice of lesions · {data.source} · one t
 # stage 1's. *image+true mask* is an **oracle**: a normal image has an empty true mask, so the label is in the input.
 
 # %%
-plan = ablation.plan(run.profile.n_rounds, run.profile.n_unets, run.seed, run.profile.rounds_split)
-rounds_text = ablation.in_words(plan)
+trainings = {unet: run.profile.n_unets, encoder: run.profile.n_pretrained}
+n_rounds, kind = run.profile.n_rounds, run.profile.rounds_split
+plans = {name: ablation.plan(n_rounds, n, run.seed, kind) for name, n in trainings.items()}
+rounds_text = "; ".join(f"{name}: {ablation.in_words(plan)}" for name, plan in plans.items())
 print(rounds_text)
 
 # %% tags=["nbval-ignore-output"]
 results = {}
 for name, (segmenter, n_folds) in stages.items():
     inputs = [i for i in ablation.INPUTS if n_folds or i != ablation.OUT_OF_FOLD]
-    results[name] = ablation.run(data, segmenter, stage_2, plan, inputs, n_folds, run.cache, run.profile.n_jobs)
+    results[name] = ablation.run(data, segmenter, stage_2, plans[name], inputs, n_folds, run.cache, run.profile.n_jobs)
     assert (results[name].error == "").all(), results[name].error.unique()
 pd.DataFrame({name: frame.groupby("inputs", sort=False).size() for name, frame in results.items()})
 

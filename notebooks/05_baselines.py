@@ -39,7 +39,7 @@ print(runtime.machine())
 
 # %%
 data = ultrasound.load(run.profile, run.cache)
-plan = ablation.plan(run.profile.n_rounds, run.profile.n_unets, run.seed, run.profile.rounds_split)
+plan = ablation.plan(run.profile.n_rounds, run.profile.n_pretrained, run.seed, run.profile.rounds_split)
 parts = {one.split_seed: splits.stratified(data.labels, one.split_seed) for one in plan}
 print(data.source, "· splits", *(split.digest(data.names) for split in parts.values()))
 
