@@ -174,8 +174,8 @@ def mask_attempts(
     """What was tried for better masks of lesions, each attempt on the first grouped fold (see :func:`mask_table`).
 
     One network of 60 % of the images, its mirror images averaged, the mean of four such networks, a
-    threshold with the best mean Dice on the fold that chooses, a network of all other folds, and one of
-    images of ``profile.attempt_size`` pixels (0: the last two are not trained).
+    threshold with the best mean Dice on the fold that chooses, and a network of all other folds for each of
+    ``profile.attempt_sizes``.
 
     Parameters
     ----------
@@ -194,12 +194,11 @@ def mask_attempts(
     score("mean of the networks without this fold", masks[0, tested])
     threshold = evaluation.best_threshold(data.masks[chosen], masks[0, chosen])
     score(f"the same, threshold {threshold:.2f}", evaluation.at_threshold(masks[0, tested], threshold))
-    if profile.attempt_size:
-        most = {"share": 1 - 1 / (folds.max() + 1)}
-        fine = _at_size(data, profile.attempt_size, profile, cache)
-        for name, of in {"one network, more images": data, "the same, larger images": fine}.items():
-            model = crossfit.without(of, folds, (0,), settings, seed, cache)
-            score(name, segmentation.predict(model, of.images[tested], mirrored=True), of, **most)
+    for size in map(int, profile.attempt_sizes.split()):
+        of = data if size == data.images.shape[1] else _at_size(data, size, profile, cache)
+        model = crossfit.without(of, folds, (0,), settings, seed, cache)
+        drawn = segmentation.predict(model, of.images[tested], mirrored=True)
+        score(f"one network, all other folds, {size} pixels", drawn, of, share=1 - 1 / (folds.max() + 1))
     return pd.DataFrame(rows).T
 
 

@@ -68,7 +68,7 @@ class Profile:
     grouped_backbones: str = "DenseNet201 VGG16 Xception MobileNetV2"
     grouped_rows: str = "all"  # or names of rows of lib.leaderboard, separated by "; "
     fine_tuned_epochs: int = 24
-    attempt_size: int = 256  # pixels, of one more network for better masks; 0: not trained
+    attempt_sizes: str = "128 256"  # pixels, of further networks for better masks, separated by blanks
     attention_epochs: int = 50  # of the attention U-Net and the U-Net it is compared with; 0: not trained
     conflicts: str = "keep"  # or drop: groups whose images have different labels
     excluded: str = ""  # CSV with a column name: images to leave out (axilla, say), which BUSI does not mark
@@ -128,7 +128,7 @@ _PROFILES = {
         grouped_epochs=16,
         grouped_backbones="VGG16 Xception MobileNetV2",
         fine_tuned_epochs=10,
-        attempt_size=192,
+        attempt_sizes="128",
         attention_epochs=6,
         nas_cuts=(
             "1,000 of 60,000 training and 2,000 test images, 2 epochs of 10, 9 models a search (mammograms: 3), "
@@ -182,7 +182,7 @@ _PROFILES = {
         grouped_backbones="MobileNetV2",
         grouped_rows="pooled MobileNetV2; mask descriptors",
         fine_tuned_epochs=1,
-        attempt_size=0,
+        attempt_sizes="",
         attention_epochs=0,
         nas_cuts="digits of 8 pixels and phantoms, one epoch, a few models: shows only that it runs",
         nas_digits="small",

@@ -90,14 +90,19 @@ def test_masks_as_in_the_paper_come_from_the_network_of_the_training_images(data
 def test_attempts_at_better_masks(data, monkeypatch):
     seen = []
     monkeypatch.setattr(crossfit, "without", lambda *a: (seen.append((len(a[0]), a[2])), Constant(0.9))[1])
-    monkeypatch.setattr(honest, "_at_size", lambda data, size, *_: replace(data, images=data.images[:, :size, :size]))
+    monkeypatch.setattr(
+        honest,
+        "_at_size",
+        lambda data, *_: replace(data, images=data.images[:, ::2, ::2], masks=data.masks[:, ::2, ::2]),
+    )
     folds, groups = np.arange(len(data)) % 3, np.arange(len(data))
     masks = np.stack([0.4 * data.masks + 0.05] * 3)
-    table = honest.mask_attempts(data, folds, masks, replace(PROFILE, attempt_size=64), groups, 0)
+    table = honest.mask_attempts(data, folds, masks, replace(PROFILE, attempt_sizes="64 32"), groups, 0)
     assert seen == [(len(data), (0, 1)), (len(data), (0,)), (len(data), (0,))]
     assert table.loc["mean of the networks without this fold", "dice"] == 0, "nothing is above 0.5"
     (chosen,) = (name for name in table.index if "threshold" in name)
     assert table.loc[chosen, "dice"] > 0.95, "the threshold is chosen on the next fold"
+    assert table.pixels.tolist() == [64] * 5 + [32]
     assert table["learns from"].tolist() == pytest.approx([1 / 3] * 4 + [2 / 3] * 2)
     assert len(honest.mask_attempts(data, folds, masks, PROFILE, groups, 0)) == 4
 
