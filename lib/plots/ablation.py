@@ -24,10 +24,13 @@ def accuracy_against_dice(heads: pd.DataFrame, oracles: tuple[str, ...] = ()) ->
         cell.scatter(rows.dice, rows.accuracy, s=28, facecolors=filled, edgecolors=_DOT, alpha=0.8)
         dice, mean = rows.dice.iloc[0], rows.accuracy.mean()
         cell.plot([dice - 0.012, dice + 0.012], [mean, mean], "k", lw=2)
-        cell.annotate(name, (dice, rows.accuracy.max()), (0, 6), textcoords="offset points", fontsize=8, ha="center")
     cell.set(xlabel="Dice of the test part's lesions (0: image alone)", ylabel="test accuracy")
-    cell.margins(x=0.1, y=0.15)
+    cell.margins(x=0.15, y=0.1)
     tidy(cell)
+    spans = heads.groupby("masks", sort=False).agg(
+        x=("dice", "first"), low=("accuracy", "min"), high=("accuracy", "max")
+    )
+    label_points(cell, [(str(name), row.x, row.high) for name, row in spans.iterrows()], spans.to_numpy(), size=8)
     return figure
 
 
