@@ -11,7 +11,12 @@ from matplotlib.transforms import Bbox
 CLASS_COLOURS = {"normal": "#009E73", "benign": "#0072B2", "malignant": "#D55E00"}
 PART_COLOURS = {"train": "#999999", "validation": "#56B4E9", "test": "#E69F00"}
 # Offsets of a label from its point, in points, the nearest first.
-_PLACES = tuple((dx, dy) for d in (0, 8, 16, 24) for dx in (6, -6) for dy in dict.fromkeys((d + 4, -d - 4)))
+_PLACES = tuple(
+    place
+    for d in (0, 8, 16, 24)
+    for place in ((6, d + 4), (6, -d - 4), (-6, d + 4), (-6, -d - 4), (0, d + 9), (0, -d - 9))
+)
+_FAR = 16  # from here on a line leads from the label to its point
 TRUE, PREDICTED = "#F0E442", "#CC79A7"
 
 
@@ -80,6 +85,9 @@ def label_points(
         for other in drawn[:-1]:
             other.remove()
         taken.append(drawn[-1].get_window_extent())
+        if abs(drawn[-1].xyann[1]) > _FAR:
+            line = {"arrowstyle": "-", "lw": 0.5, "color": "0.6"}
+            axes.annotate("", (x, y), drawn[-1].xyann, textcoords="offset points", arrowprops=line)
 
 
 def tidy(axes: Axes) -> None:

@@ -14,8 +14,9 @@ def test_labels_hide_neither_each_other_nor_points_nor_bars():
     cell.set(xlim=(0, 1), ylim=(0, 1))
     bars = [(0.5, 0.2, 0.8)]
     label_points(cell, [(f"a long name {n}", *at) for n, at in enumerate(zip(x, y, strict=True))], bars)
-    assert len(cell.texts) == 12, "one text a point stays"
-    boxes = [text.get_window_extent() for text in cell.texts]
+    texts = [text for text in cell.texts if text.get_text()]
+    assert len(texts) == 12, "one text a point stays"
+    boxes = [text.get_window_extent() for text in texts]
     for number, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:number])
         assert box.x0 >= cell.bbox.x0
