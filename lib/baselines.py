@@ -135,6 +135,8 @@ def table(answers: pd.DataFrame, reported: pd.Series, cost_table: pd.DataFrame) 
 def gains(answers: pd.DataFrame, of: str, over: str) -> pd.DataFrame:
     """What input ``of`` adds to input ``over``: mean difference over rounds, one row a backbone and preprocessing."""
     done = answers[answers.error == ""]
+    if done.empty:
+        return pd.DataFrame(columns=[over, of, "gain"])
     means = done.assign(accuracy=done.accuracy.map(np.mean)).pivot_table(
         index=["backbone", "preprocessing"], columns="inputs", values="accuracy", sort=False
     )
@@ -156,7 +158,7 @@ def compare(answers: pd.DataFrame, of: Sequence[str], over: str, seed: int = 0) 
     rows = {}
     for name in of:
         pairs = [(key, (*key[:2], over)) for key in right if key[2] == name]
-        for backbone in (*dict.fromkeys(key[0] for key, _ in pairs), "all"):
+        for backbone in (*dict.fromkeys(key[0] for key, _ in pairs), "all") if pairs else ():
             chosen = [pair for pair in pairs if backbone in (pair[0][0], "all")]
             differences = np.concatenate([right[first] - right[second] for first, second in chosen])
             drawn = np.concatenate([images[first] for first, _ in chosen])
@@ -168,4 +170,6 @@ def compare(answers: pd.DataFrame, of: Sequence[str], over: str, seed: int = 0) 
                 "images": len(np.unique(drawn)),
                 "answers": len(differences),
             }
-    return pd.DataFrame(rows).T.rename_axis(["pair", "backbone"])
+    columns = ["difference", "95 % low", "95 % high", "images", "answers"]
+    index = pd.MultiIndex.from_tuples(list(rows), names=["pair", "backbone"]) if rows else None
+    return pd.DataFrame(list(rows.values()), index, columns)

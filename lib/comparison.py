@@ -14,7 +14,8 @@ def summarise(heads: pd.DataFrame, reported: pd.Series) -> pd.DataFrame:
     groups = heads.groupby("inputs", sort=False).accuracy
     table = pd.DataFrame({"reported": reported}).reindex(list(dict.fromkeys(heads.inputs)))
     table = table.join(groups.agg(["mean", "std", "min", "max"]))
-    bounds = groups.apply(significance.mean_interval)
+    # One round has no spread, and so no interval.
+    bounds = groups.apply(lambda values: significance.mean_interval(values) if len(values) > 1 else (np.nan, np.nan))
     table["95 % low"], table["95 % high"], table["heads"] = bounds.str[0], bounds.str[1], groups.size()
     return table
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import crossfit, evaluation, paths, segmentation, significance, surface
+from lib import cross_validation, crossfit, evaluation, paths, segmentation, significance, surface
 from lib.data import duplicates, group_files, phantoms, splits, ultrasound
 from lib.data.record import DataError, ImageSet
 from lib.profiles import Profile, check_choice
@@ -91,7 +91,8 @@ def leak_shares(
 ) -> pd.DataFrame:
     """Share of test images that have a relative in training, by protocol.
 
-    The paper's 80:10:10 split is drawn ``n_replays`` times: mean and the range of 95 % of the replays.
+    Training is what a model learns from; images that only choose are not counted.  The paper's 80:10:10 split
+    is drawn ``n_replays`` times: mean and the range of 95 % of the replays.  Folds: mean, least and most.
     """
     replays = []
     for number in range(n_replays):
@@ -99,7 +100,8 @@ def leak_shares(
         replays.append(np.isin(groups[split.test], groups[split.train]).mean())
     rows = {"stratified 80:10:10 (paper)": [np.mean(replays), *np.percentile(replays, [2.5, 97.5])]}
     for name, parts in (("random folds", random_folds), ("grouped folds", folds)):
-        shares = [np.isin(groups[parts == fold], groups[parts != fold]).mean() for fold in range(int(parts.max()) + 1)]
+        cuts = [cross_validation.split_of(parts, fold) for fold in range(int(parts.max()) + 1)]
+        shares = [np.isin(groups[split.test], groups[split.train]).mean() for split in cuts]
         rows[name] = [np.mean(shares), min(shares), max(shares)]
     return pd.DataFrame(rows, index=["share", "low", "high"]).T
 
@@ -173,32 +175,42 @@ def mask_attempts(
 ) -> pd.DataFrame:
     """What was tried for better masks of lesions, each attempt on the first grouped fold (see :func:`mask_table`).
 
-    One network of 60 % of the images, its mirror images averaged, the mean of four such networks, a
-    threshold with the best mean Dice on the fold that chooses, and a network of all other folds for each of
-    ``profile.attempt_sizes``.
+    One network without the fold and the one that chooses, its mirror images averaged, the same with the
+    threshold of best mean Dice on the fold that chooses, the mean of all networks without the fold, and a
+    network of all other folds for each of ``profile.attempt_sizes``.  They are scored on a fold that is
+    tested elsewhere, so nothing may be picked from here.
 
     Parameters
     ----------
     masks : of :func:`lib.cross_validation.nested_masks`.
+
+    Returns
+    -------
+    ``pixels``, ``learns from`` (share of the images), ``images``, Dice and IoU; no distances, which would be in
+    pixels of different size.
     """
     tested, chosen, settings = folds == 0, folds == 1, segmenter(profile)
     rows = {}
 
     def score(name: str, drawn: np.ndarray, of: ImageSet = data, share: float = 1 - 2 / (folds.max() + 1)) -> None:
         table = mask_table(of.masks[tested], drawn, groups[tested], seed)
-        rows[name] = {"pixels": of.images.shape[1], "learns from": share, **table.loc[evaluation.LESION]}
+        row = table.loc[evaluation.LESION].filter(regex="images|dice|iou")
+        rows[name] = {"pixels": of.images.shape[1], "learns from": share, **row}
 
     one = crossfit.without(data, folds, (0, 1), settings, seed, cache)
     score("one network", segmentation.predict(one, data.images[tested]))
-    score("mirror images averaged", segmentation.predict(one, data.images[tested], mirrored=True))
-    score("mean of the networks without this fold", masks[0, tested])
+    mirrored = segmentation.predict(one, data.images[tested], mirrored=True)
+    score("mirror images averaged", mirrored)
+    # These masks of the fold that chooses are the same network's.
     threshold = evaluation.best_threshold(data.masks[chosen], masks[0, chosen])
-    score(f"the same, threshold {threshold:.2f}", evaluation.at_threshold(masks[0, tested], threshold))
+    score(f"mirror images averaged, threshold {threshold:.2f}", evaluation.at_threshold(mirrored, threshold))
+    most = 1 - 1 / (folds.max() + 1)
+    score("mean of the networks without this fold", masks[0, tested], share=most)
     for size in map(int, profile.attempt_sizes.split()):
         of = data if size == data.images.shape[1] else _at_size(data, size, profile, cache)
         model = crossfit.without(of, folds, (0,), settings, seed, cache)
         drawn = segmentation.predict(model, of.images[tested], mirrored=True)
-        score(f"one network, all other folds, {size} pixels", drawn, of, share=1 - 1 / (folds.max() + 1))
+        score(f"one network, all other folds, {size} pixels", drawn, of, share=most)
     return pd.DataFrame(rows).T
 
 

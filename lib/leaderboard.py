@@ -151,7 +151,7 @@ def evaluate(
 
 
 def members(names: Mapping[str, object]) -> list[str]:
-    """Members of the ensemble: one of each kind of knowledge, named before any result was seen."""
+    """Members of the ensemble, by kinds that are fixed here; no result of a run picks one."""
     kinds = ("image, mirrored too", "pooled ", "lesion crops ", "U-Net maps", "mask descriptors", "fine-tuned ")
     return [name for name in names if name.startswith(kinds)]
 
@@ -202,9 +202,10 @@ def uncertainties(results: Mapping[str, Pooled], calibrated: np.ndarray) -> dict
 def malignant_against_rest(
     pooled: Pooled, labels: np.ndarray, malignant: int, sensitivity: float = 0.95
 ) -> tuple[pd.Series, pd.DataFrame]:
-    """The operating point of :func:`lib.decision.at_threshold` and the decision curve.
+    """The operating point of :func:`lib.decision.at_threshold` and the decision curve of calibrated probabilities.
 
-    Each fold's threshold comes from its own validation fold; the scores are shifted by it and pooled.
+    Each fold's threshold comes from its own validation fold; the scores are shifted by it and pooled.  So does
+    each fold's temperature.
     """
     n_folds = int(pooled.folds.max()) + 1
     scores, validation = pooled.mean()[:, malignant], pooled.validation.mean(axis=0)[:, malignant]
@@ -215,4 +216,5 @@ def malignant_against_rest(
         shifted[tested] = scores[tested] - thresholds[-1]
     point = decision.at_threshold(labels == malignant, shifted, 0.0).drop("threshold")
     point["lowest threshold"], point["highest threshold"] = min(thresholds), max(thresholds)
-    return point, decision.net_benefit(labels == malignant, scores, np.arange(0.02, 0.8, 0.02))
+    calibrated, _ = pooled.calibrated(labels)
+    return point, decision.net_benefit(labels == malignant, calibrated[:, malignant], np.arange(0.02, 0.8, 0.02))

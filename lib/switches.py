@@ -34,7 +34,7 @@ SWITCHES = (
     ("several lesions", "union of all masks", "first mask only (code)"),
     ("preprocessing", "raw [0, 1] (code)", "the backbone's own"),
     ("features", "flattened (code)", "pooled"),
-    ("stage 2 learns from", "masks of the U-Net's own training images (both)", "out-of-fold masks (the cure)"),
+    ("stage 2 learns from", "masks of the U-Net's own training images (both)", "out-of-fold masks (the remedy)"),
 )
 
 

@@ -56,9 +56,9 @@ print(weights)
 # ## Which masks?
 #
 # Two networks draw masks: the paper's **U-Net**, and one with an **ImageNet encoder** (MobileNetV2), which is
-# cheaper and draws better. Stage 2 learns from masks of images that stage 1 was trained on. **Out-of-fold masks**
-# are the cure: the training part is cut into folds, and each fold's masks are drawn by a network that was trained
-# on the others.
+# meant to draw better; the table says whether it does. Stage 2 learns from masks of images that stage 1 was trained
+# on. **Out-of-fold masks** are the usual remedy: the training part is cut into folds, and each fold's masks are drawn
+# by a network that was trained on the others.
 
 # %% tags=["nbval-ignore-output"]
 unet, encoder = "paper's U-Net", "ImageNet encoder"
@@ -89,7 +89,9 @@ run.save_table(dice, "04_dice", f"Mean Dice of lesions · {data.source} · one t
 # ## Table I
 #
 # The same head on every input, in rounds that differ in the head's seed and, as far as the profile affords it, in
-# stage 1's. *image+true mask* is an **oracle**: a normal image has an empty true mask, so the label is in the input.
+# stage 1's; the profile also says whether rounds share a split. Compare rows within one stage 1 only: the two may have
+# other splits, and then other test images. *image+true mask* is an **oracle**: a normal image has an empty true mask,
+# so the label is in the input.
 
 # %%
 trainings = {unet: run.profile.n_unets, encoder: run.profile.n_pretrained}
@@ -113,7 +115,8 @@ table_i = pd.concat(tables, names=["stage 1", "inputs"])
 run.save_table(table_i, "04_table_i", f"Table I, test accuracy · {what} · {rounds_text}")
 
 # %% [markdown]
-# The interval is Student's over rounds: it covers the seeds, and not the choice of the test images.
+# The interval is Student's over rounds, taken for independent. Rounds that share a split share its test images, and
+# rounds that share a training of stage 1 share its luck: it is too narrow.
 
 # %% tags=["nbval-ignore-output"]
 heads = results[encoder][["inputs", "number", "validation", "accuracy"]]
@@ -149,8 +152,8 @@ print(f"On one hold-out the least gain that can be significant is {least} of {le
 
 # %% [markdown]
 # The printed gain of image + mask over the image alone is below what one hold-out can show. The
-# pooled p takes a round's answers for new evidence although the test images are the same: it is too small, and is
-# given because the paper's rounds would be pooled so.
+# pooled p takes each round's answers for new evidence, although rounds on one split have the same test images: it is
+# too small, and is given because the paper's rounds would be pooled so. `images` are different ones over all splits.
 
 # %% [markdown]
 # ## How good must the masks be?
@@ -195,7 +198,9 @@ run.save_table(switches.table(switched, run.seed), "04_switches", caption)
 
 # %% tags=["nbval-ignore-output"]
 small = ultrasound.load(run.profile, run.cache, size=run.profile.tune_size)
-few = splits.Split(split.train[: run.profile.tune_images or None], split.validation, split.test)
+n_images = run.profile.tune_images or len(split.train)
+chosen = splits.sample(data.labels[split.train], (n_images,), run.seed)[0]
+few = splits.Split(split.train[chosen], split.validation, split.test)
 paths = {}
 components = tuning.only(tuning.UNET_COMPONENTS, run.profile.tune_components)
 start = replace(settings.segmenter, epochs=run.profile.tune_epochs)
@@ -234,6 +239,6 @@ timed = pd.DataFrame({"reported": beside, "here": times}).loc[times.index]
 run.save_table(timed, "04_timing", f"Seconds · {what} · {runtime.machine()} · reported: RTX 2080 Ti")
 
 # %% [markdown]
-# `U-Net` and `classifier` (features + head) are trainings; `load`, `first call`, `one at a time` and `in a batch` are
-# seconds for reading the saved model and for each image. The paper's time for an image can hardly be the networks
-# alone.
+# `U-Net` is a training, scaled from epochs on a few images; `classifier` (features + head) one as it is run; `load`,
+# `first call`, `one at a time` and `in a batch` are seconds for reading the saved model and for each image. The
+# paper's time for an image can hardly be the networks alone.

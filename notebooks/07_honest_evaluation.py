@@ -108,12 +108,12 @@ run.save_table(drawn, "07_segmentation", f"Masks out of fold, 95 % intervals ove
 # %% tags=["nbval-ignore-output"]
 others = honest.other_segmenters(data, folds, run.profile, groups, run.seed, run.cache)
 epochs = run.profile.attention_epochs
-caption = f"Stages 1 on the same first fold, {epochs} epochs each, lesions · {data.source} · 1 training"
+caption = f"Stages 1 on the same first fold, half the size, {epochs} epochs each, lesions · {data.source} · 1 training"
 run.save_table(others, "07_segmenters", caption) if len(others) else print("not trained in this profile")
 
 # %% tags=["nbval-ignore-output"]
 attempts = honest.mask_attempts(data, folds, masks, run.profile, groups, run.seed, run.cache)
-run.save_table(attempts, "07_mask_attempts", f"Attempts at better masks, lesions of the first fold · {data.source}")
+run.save_table(attempts, "07_mask_attempts", f"Attempts at better masks, scored on the first fold · {data.source}")
 
 # %% tags=["nbval-ignore-output"]
 here = drawn.loc[["lesion"], ["dice", "iou", "images"]].rename(index={"lesion": "here"})
@@ -143,8 +143,9 @@ run.save_table(table, "07_models", f"Pooled out-of-fold scores, 95 % intervals o
 run.save_figure(honest_plots.scores_with_intervals(table), "07_models_figure", table)
 
 # %% [markdown]
-# The paper's two inputs under both protocols. *As in the paper* the classifier learns from masks that stage 1 drew of
-# its own training images; the last row has masks of networks that had not seen them.
+# The paper's two inputs under both protocols, with masks of the network that has an ImageNet encoder. *As in the
+# paper* the classifier learns from masks that stage 1 drew of its own training images; the last row has masks of
+# networks that had not seen them.
 
 # %% tags=["nbval-ignore-output"]
 protocols = table.loc[list(leaderboard.PROTOCOLS)]
@@ -161,7 +162,7 @@ published = pd.concat([reached, elsewhere.classification()])
 run.save_table(published, "07_elsewhere", f"Here, and the best published mostly leak-free figure · {data.source}")
 
 # %% tags=["nbval-ignore-output"]
-best = leaderboard.ENSEMBLE  # named before any result was seen: no row is picked for its test score
+best = leaderboard.ENSEMBLE  # its members are fixed in the code: no row is picked for its test score
 comparisons = leaderboard.comparisons(results, data, groups, run.seed)
 run.save_table(comparisons, "07_comparisons", f"Paired differences, 95 % intervals over groups · {what}")
 
@@ -201,7 +202,8 @@ run.save_figure(plots.risk_coverage_plot(curves), "07_risk_coverage", pd.concat(
 # ## Malignant against the rest
 #
 # For each fold the threshold that finds 95 % of the malignant images of the fold that chooses, applied to the tested
-# one. Intervals are Wilson's, and so too narrow where relatives agree.
+# one. Intervals are Wilson's, and so too narrow where relatives agree. The decision curve is of the calibrated
+# probabilities.
 
 # %% tags=["nbval-ignore-output"]
 malignant = data.classes.index("malignant")
@@ -231,4 +233,5 @@ through = explain.sensitivity_through_mask(model, data.images[cases.test])
 marks = burnt_in.find_marks(data.images[cases.test])
 occluded = burnt_in.occlude(lambda x: model.predict(x).probabilities, data.images[cases.test], marks, seed=run.seed)
 depends = why.why_table(through, occluded, data.labels[cases.test])
-run.save_table(depends, "07_why", f"What the answers of the first fold depend on · {what}")
+caption = f"What the answers depend on · first fold, one stage 1, one head · {data.source}"
+run.save_table(depends, "07_why", caption)

@@ -1,6 +1,5 @@
 """Handwritten digits: MNIST (IV-A) for the search, scikit-learn's small ones for smoke."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,36 +47,6 @@ def small() -> ImageSet:
     names = np.array([f"digit-{index:04d}" for index in range(len(stored.target))])
     images = (stored.images[..., None] / 16).astype(np.float32)
     return ImageSet(images, stored.target.astype(np.int64), names, CLASSES, "scikit-learn's digits, 8×8")
-
-
-def sample(labels: np.ndarray, sizes: tuple[int, ...], seed: int) -> list[np.ndarray]:
-    """Disjoint random subsets that keep the classes' proportions, for runs on part of the data.
-
-    Parameters
-    ----------
-    labels : int (n,).
-    sizes : images in each subset, together at most n.
-
-    Returns
-    -------
-    One ascending int64 array of indices a subset.
-
-    Raises
-    ------
-    lib.data.record.DataError
-        If there are too few images.
-    """
-    if min(sizes) < 0 or sum(sizes) > len(labels):
-        raise DataError(f"{len(labels)} images cannot give subsets of {sizes}")
-    generator = np.random.default_rng(seed)
-    # Interleaving the shuffled classes by their relative rank makes every stretch of the order stratified.
-    rank = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    order = np.argsort(rank, kind="stable")
-    cuts = np.cumsum((0, *sizes))
-    return [np.sort(order[start:end]) for start, end in pairwise(cuts)]
 
 
 def _image_set(images: np.ndarray, labels: np.ndarray, part: str) -> ImageSet:

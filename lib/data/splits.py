@@ -1,6 +1,7 @@
 """Who is trained on, who chooses, who is tested: stratified hold-out splits, as files with a hash."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,36 @@ def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: fl
                 raise DataError(f"class {label} has {len(members)} images: too few for a {part} part")
             parts[part].append(indices)
     return Split(*(np.sort(np.concatenate(parts[part])) for part in PARTS))
+
+
+def sample(labels: np.ndarray, sizes: tuple[int, ...], seed: int) -> list[np.ndarray]:
+    """Disjoint random subsets that keep the classes' proportions, for runs on part of the data.
+
+    Parameters
+    ----------
+    labels : int (n,).
+    sizes : images in each subset, together at most n.
+
+    Returns
+    -------
+    One ascending int64 array of indices a subset.
+
+    Raises
+    ------
+    lib.data.record.DataError
+        If there are too few images.
+    """
+    if min(sizes) < 0 or sum(sizes) > len(labels):
+        raise DataError(f"{len(labels)} images cannot give subsets of {sizes}")
+    generator = np.random.default_rng(seed)
+    # Interleaving the shuffled classes by their relative rank makes every stretch of the order stratified.
+    rank = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    order = np.argsort(rank, kind="stable")
+    cuts = np.cumsum((0, *sizes))
+    return [np.sort(order[start:end]) for start, end in pairwise(cuts)]
 
 
 def part_names(split: Split) -> np.ndarray:

@@ -69,8 +69,8 @@ def digits_task(profile: Profile, seed: int) -> Task:
         images = digits.small()
         split = splits.stratified(images.labels, seed, train=0.6, validation=0.2)
         rest, test = images.select(np.concatenate([split.train, split.validation])), images.select(split.test)
-    train, validation = digits.sample(rest.labels, (profile.nas_train, profile.nas_validation), seed)
-    (tested,) = digits.sample(test.labels, (profile.nas_test,), seed)
+    train, validation = splits.sample(rest.labels, (profile.nas_train, profile.nas_validation), seed)
+    (tested,) = splits.sample(test.labels, (profile.nas_test,), seed)
     source = f"{rest.source}: {len(train)} training, {len(validation)} validation, {len(tested)} test images"
     task = _task(rest.select(train), rest.select(validation), test, rest, source)
     return replace(task, test=(test.images[tested], test.labels[tested]))

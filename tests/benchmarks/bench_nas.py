@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from lib.data import digits
+from lib.data import digits, splits
 from lib.nas.notation import parse
 from lib.nas.search import search
 from lib.nas.settings import Result, Settings
@@ -37,7 +37,7 @@ def counts_a_second(seconds: float = 1.0) -> float:
 def smoke_search(folder: Path, n_jobs: int) -> tuple[Result, float]:
     """BbNAS on the small digits, 2 iterations, 1 epoch a child; the result and the seconds it took."""
     images = digits.small()
-    train, validation = digits.sample(images.labels, (400, 200), 0)
+    train, validation = splits.sample(images.labels, (400, 200), 0)
     parts = (images.images[train], images.labels[train], images.images[validation], images.labels[validation])
     settings = Settings(paper_space("IB", 10), Recipe(epochs=1), iterations=2)
     began = time.perf_counter()

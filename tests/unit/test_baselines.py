@@ -99,3 +99,17 @@ def test_switches_are_scored_against_the_union_and_the_base():
     assert table.loc["features", "difference"] == pytest.approx(0.375)
     assert table.loc[switches.BASE, "difference"] == 0
     assert table.loc["features", "switched to"] == "pooled"
+
+
+def test_without_any_weights_the_tables_are_empty(data, tmp_path, monkeypatch):
+    def missing(*_):
+        raise backbones.WeightsError("none here")
+
+    monkeypatch.setattr(backbones, "build", missing)
+    plan, variants = ablation.plan(1, 1, 0), [("raw", "image"), ("raw", "image+mask")]
+    answers = baselines.run(data, SEGMENTER, SETTINGS, ["MobileNet"], variants, plan, 0, tmp_path)
+    assert answers.error.str.contains("none here").all()
+    assert baselines.gains(answers, "image+mask", "image").empty
+    assert baselines.compare(answers, ["image+mask"], "image").empty
+    table = baselines.table(answers, pd.Series({"MobileNet": 0.8}), pd.DataFrame({"parameters": {"MobileNet": 1}}))
+    assert "none here" in table.weights["MobileNet"]

@@ -7,6 +7,7 @@ from lib import (
     candidates,
     classification,
     cross_validation,
+    decision,
     fine_tuning,
     leaderboard,
     lesion_maps,
@@ -183,4 +184,35 @@ def test_image_and_mask_stand_against_the_image_in_the_same_backbone_and_folds()
     ]
     assert (table.difference == 0).all()
     run = types.SimpleNamespace(read_table=lambda _: table.assign(difference=np.arange(8)))
-    assert results.least_grouped_gain(run) == 3, "of image + mask over image, whatever the backbone"
+    assert results.least_grouped_gain(run)[0] == 3, "of image + mask over image, whatever the backbone"
+
+
+@pytest.mark.parametrize(
+    ("values", "met"),
+    [
+        ((0.9, 0.85, 0.95), "yes"),
+        ((0.9, 0.75, 0.95), "reached, not shown"),
+        ((0.9, np.nan, np.nan), "reached, no interval"),
+        ((0.7, 0.6, 0.9), "no"),
+        ((np.nan,) * 3, "no"),
+    ],
+)
+def test_a_target_is_met_only_if_its_interval_is(values, met, monkeypatch):
+    monkeypatch.setattr(results, "TARGETS", (results.Target("x", 0.8, lambda _: values),))
+    assert results.targets(None).met.tolist() == [met]
+    less = results.Target("x", -0.8, lambda _: tuple(-np.array(values)[[0, 2, 1]]), above=False)
+    monkeypatch.setattr(results, "TARGETS", (less,))
+    assert results.targets(None).met.tolist() == [met]
+
+
+def test_the_decision_curve_is_of_calibrated_probabilities():
+    generator = np.random.default_rng(0)
+    labels, folds = generator.integers(0, 2, 400), np.arange(400) % 2
+    logits = np.stack([-8 * (labels - 0.5), 8 * (labels - 0.5)], axis=1) + 8 * generator.normal(size=(400, 2))
+    sure = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # far too sure of itself
+    pooled = cross_validation.Pooled(sure[None], sure[None], folds)
+    _, curve = leaderboard.malignant_against_rest(pooled, labels, 1)
+    expected = decision.net_benefit(labels == 1, pooled.calibrated(labels)[0][:, 1], curve.threshold.to_numpy())
+    assert np.allclose(curve.model, expected.model)
+    raw = decision.net_benefit(labels == 1, sure[:, 1], curve.threshold.to_numpy())
+    assert not np.allclose(curve.model, raw.model)

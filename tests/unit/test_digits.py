@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lib import paths
-from lib.data import digits
+from lib.data import digits, splits
 from lib.data.record import DataError
 
 
@@ -16,20 +16,20 @@ def test_small_digits_come_with_the_package():
 
 def test_samples_are_disjoint_and_keep_proportions():
     labels = digits.small().labels
-    first, second = digits.sample(labels, (1000, 500), seed=3)
+    first, second = splits.sample(labels, (1000, 500), seed=3)
     assert not set(first) & set(second)
     share = np.bincount(labels) / len(labels)
     assert abs(np.bincount(labels[first]) / 1000 - share).max() < 0.003
     assert abs(np.bincount(labels[second]) / 500 - share).max() < 0.005
-    np.testing.assert_array_equal(first, digits.sample(labels, (1000, 500), seed=3)[0])
-    assert not np.array_equal(first, digits.sample(labels, (1000, 500), seed=4)[0])
+    np.testing.assert_array_equal(first, splits.sample(labels, (1000, 500), seed=3)[0])
+    assert not np.array_equal(first, splits.sample(labels, (1000, 500), seed=4)[0])
 
 
 def test_a_sample_can_be_everything_but_not_more():
     labels = np.repeat([0, 1], 5)
-    assert digits.sample(labels, (10,), 0)[0].tolist() == list(range(10))
+    assert splits.sample(labels, (10,), 0)[0].tolist() == list(range(10))
     with pytest.raises(DataError, match="10 images cannot give"):
-        digits.sample(labels, (8, 3), 0)
+        splits.sample(labels, (8, 3), 0)
 
 
 def test_mnist_is_mnist():

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from lib import paths
-from lib.data import digits
+from lib.data import digits, splits
 from lib.data.record import DataError
 from lib.nas import selection, workers
 from lib.nas.journal import Journal, JournalError
@@ -34,7 +34,7 @@ DIFFERS = ["seconds", "began"]
 
 def small_data(train: int = 120, validation: int = 80) -> Data:
     images = digits.small()
-    first, second = digits.sample(images.labels, (train, validation), 0)
+    first, second = splits.sample(images.labels, (train, validation), 0)
     return Data(images.images[first], images.labels[first], images.images[second], images.labels[second], 10)
 
 
