@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . lib/environment.sh
-exec "$PYTHON" -m lib.driver "$@"
+exec "$PYTHON" -m lib.pipeline.driver "$@"

@@ -2,7 +2,7 @@
 
 import warnings
 
-from lib import runtime
+from lib.core import runtime
 
 # Keras and TensorFlow read their environment once, on import, and TensorFlow logs to stderr
 # before Python code can stop it: so the environment is set before any module of lib imports keras.

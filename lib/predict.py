@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib import artifacts, paths, profiles
+from lib.core import artifacts, paths
+from lib.core import config as profiles
 from lib.data import busi
 from lib.data.record import DataError
-from lib.two_stage import Prediction, TwoStageModel
+from lib.two_stage.model import Prediction, TwoStageModel
 
 
 def predict_files(model: TwoStageModel, files: Sequence[Path], resize: str = "bilinear") -> Prediction:

@@ -26,13 +26,13 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
-import lib.run
-from lib import runtime
+import lib.core.run
+from lib.core import runtime
 from lib.data import splits, ultrasound
 from lib.plots import data as plots
 from lib.reported import two_stage as reported
 
-run = lib.run.start("01_preprocessing", profile, seed)
+run = lib.core.run.start("01_preprocessing", profile, seed)
 print(runtime.machine())
 
 # %% [markdown]

@@ -26,13 +26,15 @@ seed = 0
 import numpy as np
 import pandas as pd
 
-import lib.run
-from lib import evaluation, runtime, segmentation
+import lib.core.run
+from lib.core import runtime
 from lib.data import splits, ultrasound
+from lib.evaluation import metrics as evaluation
 from lib.plots import segmentation as plots
 from lib.reported import two_stage as reported
+from lib.two_stage import segmentation
 
-run = lib.run.start("02_unet", profile, seed)
+run = lib.core.run.start("02_unet", profile, seed)
 print(runtime.machine())
 
 # %%

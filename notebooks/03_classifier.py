@@ -26,15 +26,20 @@ seed = 0
 import numpy as np
 import pandas as pd
 
-import lib.run
-from lib import ablation, comparison, evaluation, runtime, significance, two_stage
+import lib.core.run
+from lib.core import runtime
 from lib.data import splits, ultrasound
+from lib.evaluation import metrics as evaluation
+from lib.evaluation import paired as comparison
+from lib.evaluation import statistics as significance
+from lib.experiments import input_ablation as ablation
 from lib.models import backbones
 from lib.plots import classification as plots
 from lib.plots.segmentation import learning_curves
 from lib.reported import two_stage as reported
+from lib.two_stage import model as two_stage
 
-run = lib.run.start("03_classifier", profile, seed)
+run = lib.core.run.start("03_classifier", profile, seed)
 print(runtime.machine())
 
 # %%

@@ -28,16 +28,21 @@ from dataclasses import replace
 
 import pandas as pd
 
-import lib.run
-from lib import ablation, classification, comparison, evaluation, runtime, segmentation, switches, timing, tuning
-from lib import two_stage as pipeline
+import lib.core.run
+from lib.core import runtime
 from lib.data import splits, ultrasound
+from lib.evaluation import metrics as evaluation
+from lib.evaluation import paired as comparison
+from lib.experiments import input_ablation as ablation
+from lib.experiments import paper_vs_code as switches
 from lib.models import backbones
 from lib.plots import ablation as plots
 from lib.plots.classification import accuracy_by_input
 from lib.reported import two_stage as reported
+from lib.two_stage import classification, segmentation, timing, tuning
+from lib.two_stage import model as pipeline
 
-run = lib.run.start("04_ablation", profile, seed)
+run = lib.core.run.start("04_ablation", profile, seed)
 print(runtime.machine())
 
 # %%

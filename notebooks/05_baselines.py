@@ -27,14 +27,18 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
-import lib.run
-from lib import ablation, baselines, classification, runtime, segmentation, significance
+import lib.core.run
+from lib.core import runtime
 from lib.data import splits, ultrasound
+from lib.evaluation import statistics as significance
+from lib.experiments import backbone_comparison as baselines
+from lib.experiments import input_ablation as ablation
 from lib.models import backbones
 from lib.plots import ablation as plots
 from lib.reported import two_stage as reported
+from lib.two_stage import classification, segmentation
 
-run = lib.run.start("05_baselines", profile, seed)
+run = lib.core.run.start("05_baselines", profile, seed)
 print(runtime.machine())
 
 # %%

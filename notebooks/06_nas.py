@@ -27,15 +27,17 @@ seed = 0
 # %matplotlib inline
 import pandas as pd
 
-import lib.run
-from lib import paths, runtime
-from lib.nas import final, forensics, study
+import lib.core.run
+from lib.core import paths, runtime
+from lib.nas import experiments as study
+from lib.nas import final
+from lib.nas import parameter_counts as forensics
 from lib.nas.notation import parse
 from lib.nas.tables import describe
 from lib.plots import nas as plots
 from lib.reported import nas as reported
 
-run = lib.run.start("06_nas", profile, seed)
+run = lib.core.run.start("06_nas", profile, seed)
 run = run.with_cuts(run.profile.nas_cuts)
 print(runtime.machine())
 

@@ -28,16 +28,23 @@ seed = 0
 import numpy as np
 import pandas as pd
 
-import lib.run
-from lib import calibration, cross_validation, explain, honest, leaderboard, runtime, why
-from lib import marks as burnt_in
-from lib.data import duplicates, group_files, splits
+import lib.core.run
+from lib.core import runtime
+from lib.data import group_files, splits
+from lib.data import near_duplicates as duplicates
+from lib.evaluation import calibration
+from lib.experiments import burned_in as burnt_in
+from lib.experiments import grouped_cv as cross_validation
+from lib.experiments import grouped_data as honest
+from lib.experiments import interpretability as explain
+from lib.experiments import model_comparison as leaderboard
+from lib.experiments import why
 from lib.plots import calibration as plots
 from lib.plots import honest as honest_plots
 from lib.plots.explain import cam_grid
 from lib.reported import elsewhere
 
-run = lib.run.start("07_honest_evaluation", profile, seed)
+run = lib.core.run.start("07_honest_evaluation", profile, seed)
 run = run.with_cuts(run.profile.grouped_cuts)
 print(runtime.machine())
 

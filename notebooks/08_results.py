@@ -24,11 +24,11 @@ seed = 0
 # %%
 import pandas as pd
 
-import lib.run
-from lib import results
+import lib.core.run
+from lib.pipeline import results
 from lib.plots import honest as plots
 
-run = lib.run.start("08_results", profile, seed)
+run = lib.core.run.start("08_results", profile, seed)
 print("profile", run.profile.name, "· cut:", run.profile.cuts)
 
 # %% [markdown]

@@ -17,9 +17,9 @@ import numpy as np
 import pooch
 from PIL import Image, UnidentifiedImageError
 
-from lib import artifacts, paths
+from lib.core import artifacts, paths
+from lib.core.config import check_choice
 from lib.data.record import DataError, ImageSet
-from lib.profiles import check_choice
 
 CLASSES = ("normal", "benign", "malignant")
 URL = "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
@@ -53,7 +53,7 @@ def load(
     Parameters
     ----------
     folder : folder with the three class folders.  None: ``busi`` in the data folders of
-        :mod:`lib.paths`, else a download (see :func:`download`).
+        :mod:`lib.core.paths`, else a download (see :func:`download`).
     size : side in pixels, ≥ 1; the paper's is 128.  The aspect ratio is not kept, as in the paper.
     masks : ``"union"`` of all masks of an image, or ``"first"``: only ``_mask.png``, as the authors'
         code, which loses lesions of 17 images.
@@ -69,7 +69,7 @@ def load(
 
     Raises
     ------
-    lib.paths.MissingDataError
+    lib.core.paths.MissingDataError
         No such folder, and no download.
     DataError
         An empty folder, a missing class, an image without a mask or a mask without an image, sizes
@@ -101,7 +101,7 @@ def download(folder: Path, url: str = URL, sha256: str = SHA256) -> Path:
 
     Raises
     ------
-    lib.paths.MissingDataError
+    lib.core.paths.MissingDataError
         If the download fails or its checksum differs; says what to put where instead.
     """
     target = Path(folder) / "busi"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import paths
+from lib.core import paths
 from lib.data.record import DataError, ImageSet
 
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -22,7 +22,7 @@ def mnist(file: Path | None = None) -> tuple[ImageSet, ImageSet]:
 
     Raises
     ------
-    lib.paths.MissingDataError
+    lib.core.paths.MissingDataError
         If it is nowhere and cannot be downloaded.
     lib.data.record.DataError
         If the file is not MNIST as Keras packs it.

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import DisjointSet
 
-from lib import artifacts
-from lib.data.duplicates import conflicts, connected, number, related_pairs
+from lib.core import artifacts
+from lib.data.near_duplicates import conflicts, connected, number, related_pairs
 from lib.data.record import DataError, ImageSet
 
 
@@ -21,8 +21,8 @@ def review_table(data: ImageSet, groups: np.ndarray, pairs: pd.DataFrame) -> pd.
     Parameters
     ----------
     data : the images.
-    groups : int (n,), of :func:`lib.data.duplicates.find_groups`.
-    pairs : of :func:`lib.data.duplicates.find_pairs`.
+    groups : int (n,), of :func:`lib.data.near_duplicates.find_groups`.
+    pairs : of :func:`lib.data.near_duplicates.find_pairs`.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def apply_overrides(groups: np.ndarray, names: np.ndarray, path: Path, pairs: pd
     groups : int (n,).
     names : str (n,).
     path : CSV file with columns ``first``, ``second`` (names) and ``related``: ``yes`` or ``no``.
-    pairs : of :func:`lib.data.duplicates.find_pairs`, or None.
+    pairs : of :func:`lib.data.near_duplicates.find_pairs`, or None.
 
     Raises
     ------

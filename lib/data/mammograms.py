@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from lib import paths
+from lib.core import paths
+from lib.core.config import check_choice
 from lib.data.record import DataError, ImageSet
-from lib.profiles import check_choice
 
 GROUPINGS = ("present", "three")
 _FOLDER = re.compile(r"bi-?rads?[ _-]*([1-5])", re.IGNORECASE)
@@ -33,7 +33,7 @@ def kau_bcmd(folder: Path | None = None, size: int = 64, classes: str = "present
 
     Raises
     ------
-    lib.paths.MissingDataError
+    lib.core.paths.MissingDataError
         If there is no such folder.
     lib.data.record.DataError
         For a file with another name, one that is no image, or a BI-RADS folder without images.
@@ -72,7 +72,7 @@ def mini_mias(folder: Path | None = None, size: int = 64) -> ImageSet:
 
     Raises
     ------
-    lib.paths.MissingDataError
+    lib.core.paths.MissingDataError
         If there is no such folder.
     lib.data.record.DataError
         For a film without an image, or an ``Info.txt`` without films.

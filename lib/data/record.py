@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from lib import artifacts
+from lib.core import artifacts
 
 
 class DataError(ValueError):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from lib import artifacts
+from lib.core import artifacts
 from lib.data.record import DataError
 
 PARTS = ("train", "validation", "test")

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from lib.core.config import Profile, check_choice
 from lib.data import busi, phantoms
 from lib.data.record import ImageSet
-from lib.profiles import Profile, check_choice
 
 SOURCES = ("busi", "phantoms")
 _PHANTOM_SEED = 0  # the phantoms are a data set: a notebook's seed draws splits and weights, not them

@@ -1,6 +1,6 @@
 """Stage 2's frozen feature extractors: the networks of Table II with their ImageNet weights.
 
-Weights are looked up as ``<backbone>_notop_*.weights.h5`` in the folders of :mod:`lib.paths`, then
+Weights are looked up as ``<backbone>_notop_*.weights.h5`` in the folders of :mod:`lib.core.paths`, then
 downloaded by Keras, then a :class:`WeightsError` says what to put where.  Random weights are never
 a fallback: they are asked for by name.
 """
@@ -15,8 +15,8 @@ import keras
 import numpy as np
 from keras import applications
 
-from lib import paths, runtime
-from lib.profiles import check_choice
+from lib.core import paths, runtime
+from lib.core.config import check_choice
 
 WEIGHTS = ("imagenet", "random")
 PREPROCESSINGS = ("raw", "own")

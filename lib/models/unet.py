@@ -3,7 +3,7 @@
 import keras
 from keras import layers, regularizers
 
-from lib.profiles import check_choice
+from lib.core.config import check_choice
 
 UPSAMPLINGS = ("transposed", "bilinear")
 REGULARIZERS = ("none", "l1", "l2")

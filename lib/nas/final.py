@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from statsmodels.stats.proportion import proportion_confint
 
-from lib import artifacts
+from lib.core import artifacts
 from lib.nas.notation import Architecture
 from lib.nas.tables import describe
 from lib.nas.training import Data, Recipe, predict, train

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from lib import artifacts, paths
+from lib.core import artifacts, paths
 
 try:
     import fcntl

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.core.config import check_choice
 from lib.nas import selection, transforms, workers
 from lib.nas.journal import Journal, identity
 from lib.nas.notation import Architecture, parse
@@ -28,7 +29,6 @@ from lib.nas.settings import (
 )
 from lib.nas.training import Data
 from lib.nas.transforms import NAMES
-from lib.profiles import check_choice
 
 # What a child's scores depend on.  Journals of other code are refused; selecting and storing is not in it.
 CODE = ("lib.nas.notation", "lib.nas.transforms", "lib.nas.training")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import artifacts
+from lib.core import artifacts
 from lib.data.record import DataError
 from lib.nas import workers
 from lib.nas.notation import Architecture, parse

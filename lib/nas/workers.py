@@ -20,7 +20,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
-from lib import artifacts, runtime
+from lib.core import artifacts, runtime
 from lib.nas import inheritance
 from lib.nas.notation import parse
 from lib.nas.training import Data, Recipe, train

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lib import calibration, significance
+from lib.evaluation import calibration
+from lib.evaluation import statistics as significance
 from lib.plots.style import grid, tidy
 
 BEFORE, AFTER = "#D55E00", "#0072B2"
@@ -18,7 +19,7 @@ def reliability_plot(before: pd.DataFrame, after: pd.DataFrame | None = None) ->
 
     Parameters
     ----------
-    before, after : from :func:`lib.calibration.reliability`, before and after temperature scaling.
+    before, after : from :func:`lib.evaluation.calibration.reliability`, before and after temperature scaling.
         Points below the diagonal are too sure.
     """
     figure, axes = grid(1, 2, 4.0, 3.6)
@@ -62,7 +63,7 @@ def reliability_plot(before: pd.DataFrame, after: pd.DataFrame | None = None) ->
 def risk_coverage_plot(curves: dict[str, pd.DataFrame]) -> Figure:
     """Error rate among the surest images against their share; name of a prediction to its curve.
 
-    The curves are from :func:`lib.calibration.risk_coverage`.
+    The curves are from :func:`lib.evaluation.calibration.risk_coverage`.
     """
     figure, axes = grid(1, 1, 5.5, 3.4)
     cell = axes[0, 0]
@@ -81,7 +82,7 @@ def decision_curve_plot(frame: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    frame : from :func:`lib.decision.net_benefit`; each further column is the net benefit of another model.
+    frame : from :func:`lib.evaluation.decision_curve.net_benefit`; each further column is the net benefit of another model.
     """
     figure, axes = grid(1, 1, 5.5, 3.4)
     cell = axes[0, 0]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lib.data.record import ImageSet
 from lib.plots.style import CLASS_COLOURS, grid, show_image, tidy
-from lib.two_stage import Prediction
+from lib.two_stage.model import Prediction
 
 
 def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure:

@@ -17,7 +17,7 @@ def learning_curves(
 
     Parameters
     ----------
-    history : from :func:`lib.training.fit`.
+    history : from :func:`lib.models.training.fit`.
     quantities : column of the history to its axis label; each gets an axes of its own.
     reference : label and value of a printed figure, drawn into the first axes.
     """

@@ -2,7 +2,7 @@
 
 Long, Guan, Holden: A Two-Stage Neural Network Model for Breast Ultrasound Image Classification.
 Columns of both tables: ``accuracy``, then ``precision normal`` … ``f1 malignant``, as
-:func:`lib.evaluation.table_row` makes them.
+:func:`lib.evaluation.metrics.table_row` makes them.
 """
 
 import io

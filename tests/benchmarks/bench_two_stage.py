@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from lib import ablation, classification, paths, rounds, runtime
+from lib.core import paths, rounds, runtime
 from lib.data import busi, phantoms, splits
+from lib.experiments import input_ablation as ablation
 from lib.models import backbones
 from lib.models.head import build_head
+from lib.two_stage import classification
 
 
 def timed(function):
@@ -102,7 +104,7 @@ def bench_smoke() -> None:
     """A smoke run of all notebooks into an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PAPER_ARTIFACTS": folder}
-        command = [sys.executable, "-m", "lib.driver", "smoke"]
+        command = [sys.executable, "-m", "lib.pipeline.driver", "smoke"]
         _, seconds = timed(lambda: subprocess.run(command, check=True, cwd=paths.ROOT, env=environment))
     print(f"smoke run of all notebooks: {seconds:.0f} s (aim 300)")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import paths
+from lib.core import paths
 from lib.data import phantoms, splits
 
 

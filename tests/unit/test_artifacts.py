@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from lib import artifacts
+from lib.core import artifacts
 
 
 def test_atomic_replaces_only_on_success(tmp_path):

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from lib import artifacts, paths
+from lib.core import artifacts, paths
+from lib.core.config import SettingsError
 from lib.models import backbones
-from lib.profiles import SettingsError
 
 
 def test_table_ii_is_complete():

@@ -2,9 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import ablation, baselines, classification, segmentation, switches
 from lib.data import phantoms, splits
+from lib.experiments import backbone_comparison as baselines
+from lib.experiments import input_ablation as ablation
+from lib.experiments import paper_vs_code as switches
 from lib.models import backbones
+from lib.two_stage import classification, segmentation
 
 SEGMENTER = segmentation.Settings(filters=4, epochs=1, batch_size=8)
 SETTINGS = classification.Settings(weights="random", epochs=1)

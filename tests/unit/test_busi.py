@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import paths
+from lib.core import paths
+from lib.core.config import SettingsError
 from lib.data import busi
 from lib.data.record import DataError
-from lib.profiles import SettingsError
 
 
 def test_reads_every_kind_of_file_into_one_record(busi_folder):

@@ -3,7 +3,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 from sklearn import metrics
 
-from lib import calibration
+from lib.evaluation import calibration
 
 
 def _prediction(n=500, sharpness=1.0, seed=0, k=3):

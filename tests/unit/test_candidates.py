@@ -3,19 +3,16 @@ import types
 import numpy as np
 import pytest
 
-from lib import (
-    candidates,
-    classification,
-    cross_validation,
-    decision,
-    fine_tuning,
-    leaderboard,
-    lesion_maps,
-    results,
-    segmentation,
-)
 from lib.data import phantoms, splits
 from lib.data.splits import Split
+from lib.evaluation import decision_curve as decision
+from lib.experiments import classifiers as candidates
+from lib.experiments import fine_tuning
+from lib.experiments import grouped_cv as cross_validation
+from lib.experiments import lesion_features as lesion_maps
+from lib.experiments import model_comparison as leaderboard
+from lib.pipeline import results
+from lib.two_stage import classification, segmentation
 
 SETTINGS = classification.Settings(inputs="image", epochs=6)
 

@@ -2,13 +2,15 @@ import keras
 import numpy as np
 import pytest
 
-from lib import ablation, classification, evaluation, segmentation
-from lib.ablation import INPUTS, ORACLE, OUT_OF_FOLD
-from lib.comparison import summarise
 from lib.data import splits
+from lib.evaluation import metrics as evaluation
+from lib.evaluation.paired import summarise
+from lib.experiments import input_ablation as ablation
+from lib.experiments.input_ablation import INPUTS, ORACLE, OUT_OF_FOLD
 from lib.models import backbones
 from lib.models.head import build_head
 from lib.reported import two_stage as reported
+from lib.two_stage import classification, segmentation
 
 SETTINGS = classification.Settings("MobileNetV2", "random", features="pooled", epochs=4)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import comparison
+from lib.evaluation import paired as comparison
 
 LABELS = np.array([0, 1, 2, 1, 0])
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lib import cross_validation
-from lib.cross_validation import Pooled
+from lib.experiments import grouped_cv as cross_validation
+from lib.experiments.grouped_cv import Pooled
 
 CLASSES = ("normal", "benign", "malignant")
 

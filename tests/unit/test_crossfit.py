@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from lib import ablation, cross_validation, crossfit, segmentation
 from lib.data import phantoms, splits
 from lib.data.record import DataError
+from lib.experiments import grouped_cv as cross_validation
+from lib.experiments import input_ablation as ablation
+from lib.two_stage import crossfit, segmentation
 
 SETTINGS = segmentation.Settings(epochs=1)
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from lib import decision, significance
+from lib.evaluation import decision_curve as decision
+from lib.evaluation import statistics as significance
 
 
 def _scores(n=200, seed=0):

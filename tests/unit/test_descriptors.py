@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from lib import candidates, descriptors
+from lib.experiments import classifiers as candidates
+from lib.experiments import descriptors
 
 
 def ellipse(height, width, size=96, tilt=0.0, centre=(48, 48)):

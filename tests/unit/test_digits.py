@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib import paths
+from lib.core import paths
 from lib.data import digits, splits
 from lib.data.record import DataError
 

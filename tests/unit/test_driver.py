@@ -3,7 +3,9 @@ import json
 import nbformat
 import pytest
 
-from lib import artifacts, driver, profiles, publication
+from lib.core import artifacts
+from lib.core import config as profiles
+from lib.pipeline import driver, publication
 
 PARAMETERS = 'profile = "smoke"\nseed = 0'
 

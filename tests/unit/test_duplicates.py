@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import paths
-from lib.data import busi, duplicates, group_files, phantoms, similarity
+from lib.core import paths
+from lib.data import busi, group_files, phantoms
+from lib.data import near_duplicates as duplicates
+from lib.data import registration as similarity
 from lib.data.record import DataError
 
 NAMES = np.array([f"image ({k})" for k in range(6)])

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lib import evaluation, significance
+from lib.evaluation import metrics as evaluation
+from lib.evaluation import statistics as significance
 
 CLASSES = ("normal", "benign", "malignant")
 MASKS = hnp.arrays(np.float32, (3, 6, 6, 1), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))

@@ -3,14 +3,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lib import classification, explain, segmentation
-from lib import marks as marks_of
 from lib.data import busi, phantoms
 from lib.data.record import DataError
+from lib.experiments import burned_in as marks_of
+from lib.experiments import interpretability as explain
 from lib.models import backbones
 from lib.models.head import build_head
 from lib.plots.explain import cam_grid
-from lib.two_stage import Settings, TwoStageModel
+from lib.two_stage import classification, segmentation
+from lib.two_stage.model import Settings, TwoStageModel
 
 CLASSES = ("normal", "benign", "malignant")
 SIZE, CELLS = 32, 8

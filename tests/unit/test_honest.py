@@ -4,10 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import cross_validation, crossfit, evaluation, honest, profiles
-from lib.data import duplicates, phantoms, splits
+from lib.core import config as profiles
+from lib.data import near_duplicates as duplicates
+from lib.data import phantoms, splits
 from lib.data.record import DataError
+from lib.evaluation import metrics as evaluation
+from lib.experiments import grouped_cv as cross_validation
+from lib.experiments import grouped_data as honest
 from lib.plots.honest import image_pairs
+from lib.two_stage import crossfit
 
 PROFILE = profiles.get("smoke")
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lib import paths
+from lib.core import paths
+from lib.core.config import SettingsError
 from lib.data import mammograms, splits
 from lib.data.record import DataError
-from lib.profiles import SettingsError
 
 
 def write(path: Path, value: int, size: tuple[int, int] = (50, 70)) -> None:

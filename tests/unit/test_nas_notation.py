@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import paths
-from lib.nas import forensics
+from lib.core import paths
+from lib.nas import parameter_counts as forensics
 from lib.nas.__main__ import main
 from lib.nas.layers import ShapeError
 from lib.nas.notation import NotationError, StructureError, parse

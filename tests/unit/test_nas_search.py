@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import paths
+from lib.core import paths
 from lib.data import digits, splits
 from lib.data.record import DataError
 from lib.nas import selection, workers
@@ -256,7 +256,7 @@ import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 sys.path.insert(0, sys.argv[2])
 import lib
-from lib import runtime
+from lib.core import runtime
 from test_nas_search import SETTINGS, small_data
 from lib.nas.search import search
 from lib.nas.settings import Budget

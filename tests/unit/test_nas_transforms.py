@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.nas import forensics
+from lib.nas import parameter_counts as forensics
 from lib.nas.inheritance import InheritanceError, inherit
 from lib.nas.notation import parse
 from lib.nas.training import predict

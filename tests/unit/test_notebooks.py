@@ -8,7 +8,8 @@ import papermill
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from lib import driver, paths, publication
+from lib.core import paths
+from lib.pipeline import driver, publication
 
 PAIRS = sorted((paths.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 GOLDEN = sorted((paths.ROOT / "tests" / "golden").glob("*.ipynb"))

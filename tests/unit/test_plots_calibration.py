@@ -3,7 +3,9 @@ import io
 import numpy as np
 import pytest
 
-from lib import calibration, decision, significance
+from lib.evaluation import calibration
+from lib.evaluation import decision_curve as decision
+from lib.evaluation import statistics as significance
 from lib.plots import calibration as plots
 
 

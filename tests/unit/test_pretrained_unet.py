@@ -2,10 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from lib import augmentation, segmentation
 from lib.data import phantoms
 from lib.data.splits import Split
+from lib.models import augmentation
 from lib.models.pretrained_unet import build_pretrained_unet
+from lib.two_stage import segmentation
 
 SETTINGS = segmentation.Settings(
     architecture="mobilenetv2",
@@ -80,7 +81,7 @@ def test_augmentation_moves_mask_and_image_alike_and_keeps_up_up():
 
 def test_augmented_training_repeats_and_resumes(tmp_path):
     """Order and changes depend on seed and epoch alone."""
-    from lib.training import _Batches
+    from lib.models.training import _Batches
 
     x = np.random.default_rng(0).random((10, 8, 8, 1)).astype(np.float32)
     whole, later = (_Batches(x, x, 4, 3, augmentation.ultrasound, epoch) for epoch in (0, 1))

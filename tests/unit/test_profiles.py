@@ -1,7 +1,7 @@
 import pytest
 
-import lib.run
-from lib import profiles
+import lib.core.run
+from lib.core import config as profiles
 
 
 def test_smoke_needs_neither_data_nor_weights():
@@ -40,17 +40,17 @@ def test_overrides_replace_and_leave_the_profile_alone():
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "0", True])
 def test_a_seed_is_a_small_natural_number(seed):
     with pytest.raises(profiles.SettingsError, match="seed must be"):
-        lib.run.start("01", "smoke", seed)
+        lib.core.run.start("01", "smoke", seed)
 
 
 def test_saved_figures_know_their_source(tmp_path, monkeypatch):
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from lib import artifacts
+    from lib.core import artifacts
 
     monkeypatch.setenv("PAPER_ARTIFACTS", str(tmp_path))
-    run = lib.run.start("09_test", "smoke", 5)
+    run = lib.core.run.start("09_test", "smoke", 5)
     table = pd.DataFrame({"x": [1.0, 2.0]})
     assert isinstance(run.save_figure(Figure(), "09_figure", table), Figure)
     styled = run.save_table(table, "09_table", "what it is")

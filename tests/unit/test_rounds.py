@@ -1,6 +1,6 @@
 import pytest
 
-from lib import artifacts, rounds
+from lib.core import artifacts, rounds
 
 KEY = {"step": "square", "data": "d"}
 

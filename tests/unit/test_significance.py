@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats import contingency_tables
 
-from lib import significance
+from lib.evaluation import statistics as significance
 
 
 def _discordant(only_a, only_b, both=70, neither=3):

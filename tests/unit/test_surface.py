@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lib import surface
+from lib.evaluation import surface
 
 MASKS = hnp.arrays(bool, (7, 9), elements=st.booleans())
 

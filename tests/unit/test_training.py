@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import paths, runtime, training
+from lib.core import paths, runtime
+from lib.models import training
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
 Y = (X[:, :1] > 0).astype(np.float32)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lib import tuning
-from lib.profiles import SettingsError
+from lib.core.config import SettingsError
+from lib.two_stage import tuning
 
 COMPONENTS = {"a": (0, 1, 2), "b": ("x", "y")}
 

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import classification, paths, predict, segmentation, two_stage
+from lib import predict
+from lib.core import paths
 from lib.data import phantoms
+from lib.two_stage import classification, segmentation
+from lib.two_stage import model as two_stage
 
 SETTINGS = two_stage.Settings(
     segmentation.Settings(filters=2, epochs=2, batch_size=8, bn_momentum=0.5),
@@ -44,7 +47,7 @@ def test_a_new_process_predicts_the_same(fitted, small, tmp_path):
     images = small[0].images[:6]
     np.save(tmp_path / "images.npy", images)
     code = (
-        "import sys, numpy as np; from lib.two_stage import TwoStageModel;"
+        "import sys, numpy as np; from lib.two_stage.model import TwoStageModel;"
         "p = TwoStageModel.load(sys.argv[1]).predict(np.load(sys.argv[2]));"
         "np.savez(sys.argv[3], masks=p.masks, probabilities=p.probabilities)"
     )

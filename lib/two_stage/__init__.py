@@ -1,0 +1,5 @@
+"""Paper A: stage 1 draws the lesion mask, stage 2 names the class."""
+
+from lib.two_stage.model import TwoStageModel
+
+__all__ = ["TwoStageModel"]
