@@ -4,9 +4,7 @@ A figure or table is saved with a sidecar that says which notebook, profile, see
 machine made it, so a picture in a talk can be traced to the code and the numbers behind it.
 """
 
-import subprocess
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -85,7 +83,7 @@ class Run:
             "notebook": self.notebook,
             "profile": asdict(self.profile),
             "seed": self.seed,
-            "commit": commit(),
+            "commit": runtime.commit(),
             "machine": asdict(runtime.machine()),
         }
         artifacts.write_json(self.figures / f"{name}.json", {**source, **more})
@@ -115,17 +113,3 @@ def _show_figures_as_pictures() -> None:
 
     if (shell := get_ipython()) is not None:
         select_figure_formats(shell, {"png"})
-
-
-@lru_cache
-def commit() -> str:
-    """Short commit of the code, ``+`` appended if tracked files differ from it; empty outside a checkout."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", paths.ROOT, *words], capture_output=True, text=True, check=True).stdout
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "lib", "notebooks")
-        return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed.strip() else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""

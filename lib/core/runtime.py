@@ -4,8 +4,11 @@ import logging
 import os
 import platform
 import random
+import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
+
+from lib.core import paths
 
 
 def set_environment() -> None:
@@ -80,6 +83,33 @@ def prepare_worker() -> None:
     """Once a worker process: one thread, repeatable operations."""
     compute_on_one_thread()
     use_deterministic_operations()
+
+
+@lru_cache
+def made_by() -> dict[str, str]:
+    """What a result carries about its making: machine and commit."""
+    return {"machine": str(machine()), "commit": commit()}
+
+
+@lru_cache
+def commit() -> str:
+    """Short commit of the code, ``+`` appended if tracked files differ from it; empty outside a checkout."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", paths.ROOT, *words], capture_output=True, text=True, check=True).stdout
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "lib", "notebooks")
+        return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def backend_id() -> str:
+    """Backend, its version and Keras', for the folder of working results: floats differ between them."""
+    import keras
+
+    return f"{keras.backend.backend()}-{_backend_version()}-keras-{keras.__version__}"
 
 
 def machine() -> Machine:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import applications
 
-from lib.core import paths, runtime
+from lib.core import paths, raw, runtime
 from lib.core.config import check_choice
 
 WEIGHTS = ("imagenet", "random")
@@ -61,20 +61,16 @@ BACKBONES = {
 }
 
 
-def weights_file(name: str) -> Path | None:
-    """The local weights file of backbone ``name``, or None."""
+def pattern(name: str) -> str:
+    """Pattern of the names of local weights files of backbone ``name``."""
     check_choice("backbone", name, tuple(BACKBONES))
-    pattern = f"{name.lower()}_notop_*.weights.h5"
-    return next((file for folder in paths.weights_folders() for file in sorted(folder.glob(pattern))), None)
+    return f"{name.lower()}_notop_*.weights.h5"
 
 
-def weights_id(name: str, weights: str, seed: int = 0) -> str:
-    """What a feature cache and a table call these weights, found without building the network."""
+def identity(name: str, weights: str) -> str:
+    """What a job's key and a table call these weights, found without building the network."""
     check_choice("weights", weights, WEIGHTS)
-    if weights == "random":
-        return f"random, seed {seed}"
-    file = weights_file(name)
-    return f"ImageNet, {file.name} ({file.stat().st_size} bytes)" if file else "ImageNet, Keras' download"
+    return "random" if weights == "random" else raw.weights_identity(pattern(name))
 
 
 def build(name: str, size: int, weights: str = "imagenet", seed: int = 0) -> keras.Model:
@@ -95,7 +91,7 @@ def build(name: str, size: int, weights: str = "imagenet", seed: int = 0) -> ker
     check_choice("backbone", name, tuple(BACKBONES))
     check_choice("weights", weights, WEIGHTS)
     runtime.seed_everything(seed)
-    file = weights_file(name) if weights == "imagenet" else None
+    file = raw.weights_file(pattern(name)) if weights == "imagenet" else None
     source = "imagenet" if weights == "imagenet" and file is None else None
     try:
         model = BACKBONES[name].builder(include_top=False, weights=source, input_shape=(size, size, 3))

@@ -1,63 +1,104 @@
-"""One ``fit`` for every network: best epoch kept, history as a frame, resumed after a kill."""
+"""One ``fit`` for every network: best epoch kept, resumed exactly after a kill; compiled networks used again."""
 
+import logging
 import math
-import shutil
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from lib.core import runtime
+from lib.core import runtime, store
+from lib.core.jobs import JobError
 
 KEEPS = ("best", "last")
-
+_STATE_KEY = "training state"
+_log = logging.getLogger(__name__)
 
 # A generator, inputs and targets; returns both, changed at random.
 Augmentation = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class _Batches(keras.utils.PyDataset):
-    """Augmented batches in an order that depends on seed and epoch only, so a resumed training repeats them."""
+    """Batches whose order and augmentation depend on seed and epoch only, so a resumed training repeats them."""
 
-    def __init__(self, x, y, batch_size: int, seed: int, augment: Augmentation, epoch: int):
+    def __init__(self, x, y, batch_size: int, seed: int, augment: Augmentation | None):
         super().__init__()
-        self.x, self.y, self.batch_size, self.augment = x, y, batch_size, augment
-        self.seed, self.epoch = seed, epoch
-        self._shuffle()
+        self.x, self.y, self.batch_size, self.augment, self.seed = x, y, batch_size, augment, seed
+        self.begin(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self.x) / self.batch_size)
 
     def __getitem__(self, index: int):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        if self.augment is None:
+            return self.x[chosen], self.y[chosen]
         generator = np.random.default_rng([self.seed, self.epoch, index])
         return self.augment(generator, self.x[chosen], self.y[chosen])
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.x))
+    def begin(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
 
 
-class _Log(keras.callbacks.Callback):
-    """Append each finished epoch to ``history.csv`` and print one line; quiet without a folder."""
+class _Keeper(keras.callbacks.Callback):
+    """Keeps history, best weights and, after each epoch, the state to go on from; stops a training without gain."""
 
-    def __init__(self, path: Path | None, verbose: bool):
+    def __init__(self, batches: _Batches, monitor: str, mode: str, keep: str, patience: int, state: Path | None):
         super().__init__()
-        self.path, self.verbose = path, verbose
-        self.rows: list[dict] = _read_history(path).to_dict("records") if path else []
+        self.batches, self.monitor, self.keep, self.patience, self.state = batches, monitor, keep, patience, state
+        self.sign = 1 if mode == "min" else -1
+        self.rows: list[dict] = []
+        self.best: list[np.ndarray] = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.begin(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
-        self.rows = [old for old in self.rows if old["epoch"] <= epoch] + [row]
-        if self.path:
-            pd.DataFrame(self.rows).to_csv(self.path, index=False)
-        if self.verbose:
-            print(" · ".join([f"epoch {epoch + 1}", *(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")]))
+        if not math.isfinite(row["loss"]):
+            raise JobError("the loss is not a number any more")
+        self.rows.append(row)
+        if self.keep == "best" and self.best_epoch() == epoch:
+            self.best = self.model.get_weights()
+        if self.patience and epoch - self.best_epoch() >= self.patience:
+            self.model.stop_training = True
+        if self.state:
+            values = {
+                "rows": self.rows,
+                "best": self.best,
+                "variables": [np.asarray(variable) for variable in self._variables()],
+            }
+            # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
+            store.write(self.state, values, {"key": _STATE_KEY})
+        _log.info(" · ".join([f"epoch {epoch + 1}", *(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")]))
+
+    def best_epoch(self) -> int:
+        """Index of the epoch with the best monitored value; of equals the earliest."""
+        return int(np.argmin([self.sign * row[self.monitor] for row in self.rows]))
+
+    def resume(self) -> None:
+        """Go on from the state that a killed training left; one that cannot be read is set aside."""
+        if self.state is None or not self.state.exists():
+            return
+        try:
+            values = store.read(self.state, _STATE_KEY)
+            variables = self._variables()
+            if [value.shape for value in values["variables"]] != [tuple(one.shape) for one in variables]:
+                raise store.StoreError(f"{self.state.name} is the state of another network")
+        except store.StoreError as error:
+            store.set_aside(self.state, error)
+            return
+        for variable, value in zip(variables, values["variables"], strict=True):
+            variable.assign(value)
+        self.rows, self.best = values["rows"], values["best"]
+
+    def _variables(self) -> list:
+        # Weights and running statistics, the generators of dropout, the optimizer's moments and step.
+        return [*self.model.variables, *self.model.optimizer.variables]
 
 
 def fit(
@@ -72,9 +113,10 @@ def fit(
     monitor: str = "val_loss",
     mode: str = "min",
     keep: str = "best",
+    patience: int = 0,
     augment: Augmentation | None = None,
-    folder: Path | None = None,
-    verbose: bool = False,
+    state: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> pd.DataFrame:
     """Train a compiled model in place, leave it with the weights of the kept epoch, return the history.
 
@@ -82,14 +124,14 @@ def fit(
     ----------
     x, y : training arrays, same length; ``validation`` the same for the data that choose the epoch, or
         None if the last epoch is kept.
+    seed : of the order of batches and their augmentation.
     monitor, mode : quantity of ``validation`` that is best at its ``"min"`` or ``"max"``; of equals
         the earliest epoch is kept.
     keep : ``"best"`` epoch as the paper says, or ``"last"`` as the authors' code does.
-    augment : changes each batch before it is learnt from (:mod:`lib.models.augmentation`), anew in each epoch.
-    folder : where the state after each epoch lies while the training runs.  A killed training that
-        is called again with the same folder goes on after its last whole epoch.
-    seed : of weights' dropout and the order of batches.
-    verbose : print one line an epoch.
+    patience : epochs without a better ``monitor`` after which the training ends; 0: never.
+    augment : changes each batch before it is trained on (:mod:`lib.models.augmentation`), anew in each epoch.
+    state : file of the state after each epoch while the training runs.  A killed training that is called
+        again with the same file goes on after its last whole epoch and ends as if it had not been killed.
 
     Returns
     -------
@@ -97,49 +139,74 @@ def fit(
     """
     if keep not in KEEPS:
         raise ValueError(f"keep must be one of {KEEPS}, not {keep!r}")
-    if keep == "best" and validation is None:
+    if (keep == "best" or patience) and validation is None:
         raise ValueError("the best epoch is chosen on validation data, and there are none")
+    batches = _Batches(x, y, batch_size, seed, augment)
+    keeper = _Keeper(batches, monitor, mode, keep, patience, state)
+    keeper.set_model(model)
+    keeper.resume()
+    done = len(keeper.rows)
+    if done < epochs and not (patience and done and done - 1 - keeper.best_epoch() >= patience):
+        model.fit(
+            batches,
+            shuffle=False,
+            validation_data=validation,
+            validation_batch_size=64,
+            initial_epoch=done,
+            epochs=epochs,
+            callbacks=[keeper, *callbacks],
+            verbose=0,
+        )
+    if keep == "best":
+        model.set_weights(keeper.best)
+    frame = pd.DataFrame(keeper.rows)
+    return frame.assign(kept=frame.index == (keeper.best_epoch() if keep == "best" else len(frame) - 1))
+
+
+_networks: OrderedDict[Hashable, tuple[keras.Model, list[np.ndarray]]] = OrderedDict()
+_MOST_NETWORKS = 4
+
+
+def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras.Model:
+    """The compiled network that ``build`` makes, in the state that ``seed`` draws.
+
+    A backend traces each new network for seconds, so one is built once a process for each ``key`` and used
+    again: only its latest user may hold on to it.  All kernels are drawn anew, those of a nested (pretrained)
+    model are set back to what ``build`` gave them.
+    """
+    if key not in _networks:
+        runtime.seed_everything(0)
+        model = build()
+        if model.optimizer is not None:
+            # Variables that come into being in the first step would make TensorFlow trace it twice.
+            model.optimizer.build(model.trainable_variables)
+        _networks[key] = model, [np.asarray(variable) for variable in _all_variables(model)]
+        while len(_networks) > _MOST_NETWORKS:
+            _networks.popitem(last=False)
+    _networks.move_to_end(key)
+    model, initial = _networks[key]
+    for variable, value in zip(_all_variables(model), initial, strict=True):
+        variable.assign(value)
+    model.stop_training = False
+    _draw(model, seed)
+    return model
+
+
+def _all_variables(model: keras.Model) -> list:
+    return [*model.variables, *(model.optimizer.variables if model.optimizer else [])]
+
+
+def _draw(model: keras.Model, seed: int) -> None:
     runtime.seed_everything(seed)
-    history = folder / "history.csv" if folder else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-    log = _Log(history, verbose)
-    callbacks: list[keras.callbacks.Callback] = [log]
-    if keep == "best" and folder:
-        callbacks.append(_checkpoint(folder / "best.weights.h5", monitor, mode, log.rows))
-    elif keep == "best":
-        callbacks.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=epochs, restore_best_weights=True))
-    if folder:  # last, so that an epoch counts as done only when its history and checkpoint are written
-        callbacks.append(keras.callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False))
-    if augment:
-        batches = {"x": _Batches(x, y, batch_size, seed, augment, len(log.rows)), "shuffle": False}
-    else:
-        batches = {"x": x, "y": y, "batch_size": batch_size}
-    model.fit(**batches, validation_data=validation, epochs=epochs, callbacks=callbacks, verbose=0)
-    if keep == "best" and folder:
-        model.load_weights(folder / "best.weights.h5")
-    frame = pd.DataFrame(log.rows)
-    frame["kept"] = frame.index == (_best(frame[monitor], mode) if keep == "best" else len(frame) - 1)
-    return frame
-
-
-def _best(values: pd.Series, mode: str) -> int:
-    return values.idxmin() if mode == "min" else values.idxmax()
-
-
-def forget(folder: Path) -> None:
-    """Remove the state of a finished training, whose result lies elsewhere by now."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _checkpoint(path: Path, monitor: str, mode: str, rows: list[dict]) -> keras.callbacks.Callback:
-    # A resumed training must not take its first epoch for the best: the threshold is what was reached.
-    reached = [row[monitor] for row in rows]
-    threshold = (min(reached) if mode == "min" else max(reached)) if reached else None
-    return keras.callbacks.ModelCheckpoint(
-        path, monitor=monitor, mode=mode, save_best_only=True, save_weights_only=True, initial_value_threshold=threshold
-    )
-
-
-def _read_history(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path) if path.exists() else pd.DataFrame()
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            continue
+        initializer = getattr(layer, "kernel_initializer", None) or keras.initializers.GlorotUniform()
+        for variable in layer.trainable_weights:
+            if variable.name == "kernel":
+                options = {**initializer.get_config(), "seed": int(generator.integers(2**31))}
+                variable.assign(type(initializer).from_config(options)(variable.shape))
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(np.array([generator.integers(2**31), 0], np.uint32))

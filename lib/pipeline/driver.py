@@ -18,7 +18,6 @@ from papermill.exceptions import PapermillExecutionError
 
 from lib.core import artifacts, paths, runtime
 from lib.core import config as profiles
-from lib.core.run import commit
 from lib.pipeline import publication
 from lib.pipeline.publication import Job
 
@@ -68,7 +67,7 @@ def execute(job: Job, parameters: dict) -> None:
     os.replace(partial, job.executed)
     publication.write_html(job.executed, job.folder / "html" / f"{job.name}.html")
     seconds = time.perf_counter() - started
-    cost = {"seconds": round(seconds), "machine": str(runtime.machine()), "commit": commit()}
+    cost = {"seconds": round(seconds), "machine": str(runtime.machine()), "commit": runtime.commit()}
     artifacts.write_json(job.cost_file, cost)
     with artifacts.atomic(job.stamp_file) as temporary:
         temporary.write_text(job.stamp)

@@ -1,18 +1,21 @@
 """Stage 1 as steps: settings, a trained U-Net, the masks it predicts (paper A, II-B and III-B)."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
-from lib.core import artifacts, runtime
+from lib.core import jobs
 from lib.core.config import Profile, check_choice
+from lib.core.store import pack_masks
 from lib.data.record import DataError, ImageSet
-from lib.data.splits import Split
-from lib.models import augmentation, training
+from lib.evaluation import metrics
+from lib.models import augmentation, backbones, training
 from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
 
@@ -42,6 +45,7 @@ class Settings:
     loss: str = "bce"  # or bce+dice: half the soft Dice loss is added
     augmentation: str = "none"  # or ultrasound
     schedule: str = "constant"  # learning rate, or cosine: falling to zero with the last step
+    mirrored: bool = False  # masks of an image and of its mirror image are averaged
 
     @classmethod
     def of(cls, profile: Profile) -> "Settings":
@@ -66,11 +70,12 @@ class Settings:
             loss="bce+dice",
             augmentation="ultrasound",
             schedule="cosine",
+            mirrored=True,
         )
 
 
-def build(size: int, settings: Settings, seed: int, n_steps: int | None = None) -> keras.Model:
-    """An untrained, compiled network for images of ``size`` × ``size``.
+def network(size: int, settings: Settings, seed: int, n_steps: int = 0) -> keras.Model:
+    """An untrained, compiled network for images of ``size`` × ``size``; see :func:`lib.models.training.network`.
 
     Parameters
     ----------
@@ -80,10 +85,17 @@ def build(size: int, settings: Settings, seed: int, n_steps: int | None = None) 
     check_choice("architecture", settings.architecture, ARCHITECTURES)
     check_choice("loss", settings.loss, LOSSES)
     check_choice("schedule", settings.schedule, SCHEDULES)
-    runtime.seed_everything(seed)
+    # Settings that change no graph share one.
+    shape = replace(settings, epochs=0, batch_size=0, keep="last", augmentation="none", mirrored=False)
+    steps = n_steps if settings.schedule == "cosine" else 0
+    weights = str(_raw({"settings": settings}))
+    return training.network((size, shape, steps, weights), lambda: _build(size, settings, steps), seed)
+
+
+def _build(size: int, settings: Settings, n_steps: int) -> keras.Model:
     if settings.architecture == "mobilenetv2":
         model = build_pretrained_unet(
-            size, settings.weights, dropout=settings.dropout, bn_momentum=settings.bn_momentum, seed=seed
+            size, settings.weights, dropout=settings.dropout, bn_momentum=settings.bn_momentum
         )
     else:
         model = build_unet(
@@ -98,16 +110,24 @@ def build(size: int, settings: Settings, seed: int, n_steps: int | None = None) 
             attention=settings.architecture == "attention",
         )
     rate = settings.learning_rate
-    if settings.schedule == "cosine" and n_steps:
+    if n_steps:
         rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
     # The cross-entropy is tracked apart from penalties and Dice: the paper's 0.097 is the cross-entropy alone.
     bce = keras.metrics.BinaryCrossentropy(name="bce")
-    loss = "binary_crossentropy" if settings.loss == "bce" else _bce_and_dice
-    optimizer = keras.optimizers.Adam(rate)
-    # Variables that come into being in the first step make TensorFlow trace it twice: seconds a training.
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer, loss, metrics=[bce])
+    model.compile(keras.optimizers.Adam(rate), _bce if settings.loss == "bce" else _bce_and_dice, metrics=[bce])
     return model
+
+
+def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
+    settings = arguments["settings"]
+    if settings.architecture in ("unet", "attention") or settings.weights != "imagenet":
+        return {}
+    return {"weights": backbones.identity("MobileNetV2", settings.weights)}
+
+
+@keras.saving.register_keras_serializable(package="lib")
+def _bce(truth, predicted):
+    return keras.losses.binary_crossentropy(truth, predicted)
 
 
 @keras.saving.register_keras_serializable(package="lib")
@@ -118,59 +138,78 @@ def _bce_and_dice(truth, predicted):
     return bce + 0.5 * (1 - (2 * both + 1) / (total + 1))
 
 
-def train(
+def fit(
     data: ImageSet,
-    split: Split,
+    train: np.ndarray,
+    validation: np.ndarray,
     settings: Settings,
     seed: int,
-    cache: Path | None = None,
-    verbose: bool = False,
+    state: Path | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """A U-Net trained on ``split.train``, its epoch chosen on ``split.validation``; the test part is not read.
+    """A network trained on the images ``train``, its epoch chosen on ``validation``; no other image is read.
 
-    Without validation images the settings must keep the last epoch.  With ``cache``, a finished
-    training is loaded instead of repeated and a killed one is resumed.
+    Parameters
+    ----------
+    train, validation : indices; without validation images the settings must keep the last epoch.
+    state : see :func:`lib.models.training.fit`.
 
     Returns
     -------
-    The model and its history, one row an epoch (see :func:`lib.models.training.fit`).
+    The model, valid until the next call, and its history, one row an epoch.
     """
     if data.masks is None:
         raise DataError("stage 1 needs masks, and this data set has none")
-    size = data.images.shape[1]
+    n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
+    model = network(data.images.shape[1], settings, seed, n_steps)
+    history = training.fit(
+        model,
+        as_input(data.images[train]),
+        data.masks[train],
+        (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=seed,
+        monitor="val_bce",
+        keep=settings.keep,
+        augment=AUGMENTATIONS[check_choice("augmentation", settings.augmentation, tuple(AUGMENTATIONS))],
+        state=state,
+    )
+    return model, history
 
-    augment = AUGMENTATIONS[check_choice("augmentation", settings.augmentation, tuple(AUGMENTATIONS))]
 
-    def run(folder: Path | None = None) -> dict:
-        n_steps = settings.epochs * math.ceil(len(split.train) / settings.batch_size)
-        model = build(size, settings, seed, n_steps)
-        train_set, validation = data.select(split.train), data.select(split.validation)
-        history = training.fit(
-            model,
-            as_input(train_set.images),
-            train_set.masks,
-            (as_input(validation.images), validation.masks) if len(validation) else None,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            seed=seed,
-            keep=settings.keep,
-            augment=augment,
-            folder=folder,
-            verbose=verbose,
-        )
-        return {"weights": model.get_weights(), "history": history}
+@jobs.step("segmenter", version=1, working_only=("weights",), raw=_raw)
+def segmenter(
+    data: ImageSet,
+    train: np.ndarray,
+    validation: np.ndarray,
+    settings: Settings,
+    seed: int,
+    predicted: np.ndarray | None = None,
+    state: Path | None = None,
+) -> dict[str, Any]:
+    """A network of stage 1 and its masks of the images ``predicted`` (None: all), as a job.
 
-    if cache is None:
-        result = run()
-    else:
-        parts = {part: indices.tolist() for part, indices in split.parts().items() if part != "test"}
-        key = {"step": "unet", "data": data.digest, **parts, "settings": settings, "seed": seed}
-        unfinished = Path(cache) / "unfinished" / f"unet-{artifacts.digest(key)}"
-        result = artifacts.cached(key, lambda: run(unfinished), cache, code=("lib.two_stage.segmentation",))
-        training.forget(unfinished)
-    model = build(size, settings, seed)
-    model.set_weights(result["weights"])
-    return model, result["history"]
+    Returns
+    -------
+    ``history`` by column; ``masks`` of :func:`lib.core.store.pack_masks`; ``bce`` of each mask before it was
+    rounded (nats a pixel); ``weights`` in Keras' order.
+    """
+    model, history = fit(data, train, validation, settings, seed, state)
+    chosen = np.arange(len(data)) if predicted is None else predicted
+    masks = predict(model, data.images[chosen], mirrored=settings.mirrored)
+    return {
+        "history": history.to_dict("list"),
+        "masks": pack_masks(masks),
+        "bce": metrics.mask_scores(data.masks[chosen], masks).bce.to_numpy(np.float32),
+        "weights": model.get_weights(),
+    }
+
+
+def restore(size: int, settings: Settings, weights: list[np.ndarray]) -> keras.Model:
+    """The network with the ``weights`` of a :func:`segmenter` job; valid until the next network is built or trained."""
+    model = network(size, settings, 0)
+    model.set_weights(weights)
+    return model
 
 
 def predict(model: keras.Model, images: np.ndarray, batch_size: int = 32, mirrored: bool = False) -> np.ndarray:

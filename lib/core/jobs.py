@@ -1,0 +1,323 @@
+"""Jobs: frozen descriptions of what is computed once, and the one runner for all of them.
+
+A step is a function with a name and a version; calling it describes a job instead of running it.  A job's
+key names its inputs by meaning: the keys of the jobs that made them, the content of raw files, settings
+that differ from their defaults, index arrays as they are, seeds, the step's version.  Nothing computed
+in floating point and no source code enters it: the same job has the same key on every machine, and an
+edited comment repeats nothing.
+"""
+
+import hashlib
+import importlib
+import inspect
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.core import cluster, runtime
+from lib.core.store import Store, StoreError, as_plain
+
+
+class JobError(RuntimeError):
+    """A job that cannot give a result however often it is tried, such as a training whose loss is no number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A function whose calls are jobs; make one with :func:`step`.
+
+    Attributes
+    ----------
+    working_only : names of values too big to publish.
+    needs : working-only values that an argument's job has to bring, by the argument's name.
+    raw : from the arguments to the identities of raw files that the function reads beside them.
+    """
+
+    function: Callable[..., Mapping[str, Any]]
+    name: str
+    version: int
+    working_only: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[str, ...]] = None
+    raw: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
+
+    def __call__(self, **arguments: Any) -> "Job":
+        inspect.signature(self.function).bind(**arguments, **({"state": None} if self.resumes else {}))
+        return Job(self, arguments)
+
+    def __reduce__(self):
+        return _find_step, (self.function.__module__, self.function.__qualname__)
+
+    @cached_property
+    def resumes(self) -> bool:
+        """Whether the function keeps the state of unfinished work in a file, its argument ``state``."""
+        return "state" in inspect.signature(self.function).parameters
+
+
+def step(name: str, version: int, **options: Any) -> Callable[[Callable], Step]:
+    """Make a module-level function a step; raise ``version`` whenever its mathematics changes.
+
+    The function takes settings, seeds, index arrays and data as they are, jobs as the values that they
+    return, and returns values by name: arrays, lists of arrays, or what JSON can hold.
+    """
+    return lambda function: Step(function, name, version, **options)
+
+
+def _find_step(module: str, name: str) -> Step:
+    return getattr(importlib.import_module(module), name)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One call of a step, to be run or found; equal if its key is."""
+
+    step: Step
+    arguments: Mapping[str, Any]
+
+    @cached_property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that stand for everything the result depends on."""
+        text = json.dumps(self.describe(), sort_keys=True, default=as_plain)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """What the key is made of, as JSON can hold it."""
+        parameters = inspect.signature(self.step.function).parameters
+        described = {
+            name: _describe(value)
+            for name, value in self.arguments.items()
+            if not _same(value, parameters[name].default)
+        }
+        raw = {"raw": dict(self.step.raw(self.arguments))} if self.step.raw else {}
+        return {"step": self.step.name, "version": self.step.version, **raw, "arguments": described}
+
+    def inputs(self) -> Iterator[tuple["Job", tuple[str, ...]]]:
+        """The jobs among the arguments, each with the working-only values that are needed of it."""
+        for name, value in self.arguments.items():
+            extras = (self.step.needs or {}).get(name, ())
+            yield from ((job, extras) for job in _jobs_in(value))
+
+    def __str__(self) -> str:
+        return f"{self.step.name} {self.key}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job: its values by name, or in ``error`` why there are none."""
+
+    job: Job
+    values: Mapping[str, Any]
+    error: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        if self.error:
+            raise JobError(f"{self.job}: {self.error}")
+        return self.values[name]
+
+    def __bool__(self) -> bool:
+        return not self.error
+
+
+NOT_DONE = "not done yet"
+
+
+def run(
+    jobs: Iterable[Job],
+    store: Store,
+    *,
+    workers: int = 0,
+    train: bool = True,
+    extras: Sequence[str] = (),
+    until: float | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Result]:
+    """The results of ``jobs`` in their order; those that are not in the store yet are run first.
+
+    Parameters
+    ----------
+    workers : 0 runs here; else that many processes of one thread, or the workers of a dask cluster whose
+        client is this process' default.  Results are the same.
+    train : False looks up only: jobs that are not done have :data:`NOT_DONE` for an error.
+    extras : working-only values that the results should bring.
+    until : time (``time.time()``) after which no further job is started.
+    report : called with one line for each job that ran.
+
+    A job that raises, or whose process dies, spoils only itself and those that need it.  A :class:`JobError`
+    is kept as its result; anything else is tried again by the next call.
+    """
+    jobs = list(jobs)
+    errors: dict[Job, str] = {}
+    if train:
+        for level in _levels(jobs, store, tuple(extras)):
+            for job in level:
+                broken = [one for one, _ in job.inputs() if one in errors]
+                errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
+            ready = [job for job in level if job not in errors and all(store.holds(*one) for one in job.inputs())]
+            if until is not None:
+                ready = (job for job in ready if time.time() < until)
+            for job, seconds, error in cluster.run(_attempt, ready, store, workers):
+                errors |= {job: error} if error else {}
+                report(f"{job}: {error or f'done in {seconds:.0f} s'}")
+    return [_result(job, store, errors, tuple(extras)) for job in jobs]
+
+
+def _result(job: Job, store: Store, errors: Mapping[Job, str], extras: tuple[str, ...]) -> Result:
+    if job in errors or not store.holds(job, extras):
+        return Result(job, {}, errors.get(job, NOT_DONE))
+    values = store.load(job, extras)
+    return Result(job, values, values.get("error", ""))
+
+
+def waiting(jobs: Iterable[Job], store: Store) -> list[Job]:
+    """The jobs that a run would have to do, inputs first."""
+    return [job for level in _levels(jobs, store, ()) for job in level]
+
+
+def _levels(jobs: Iterable[Job], store: Store, extras: tuple[str, ...]) -> list[list[Job]]:
+    """Jobs that are not done, each after its inputs; inputs of finished jobs are not asked for."""
+    wanted: dict[Job, set[str]] = {}
+    depths: dict[Job, int] = {}
+
+    def visit(job: Job, needed: tuple[str, ...]) -> int:
+        wanted.setdefault(job, set())
+        if job in depths and set(needed) <= wanted[job]:
+            return depths[job]
+        wanted[job] |= set(needed)
+        if store.holds(job, wanted[job]):
+            depths[job] = 0
+        else:
+            depths[job] = 1 + max((visit(one, more) for one, more in job.inputs()), default=0)
+        return depths[job]
+
+    for job in jobs:
+        visit(job, extras)
+    levels: list[list[Job]] = [[] for _ in range(max(depths.values(), default=0))]
+    for job, depth in depths.items():
+        if depth:
+            levels[depth - 1].append(job)
+    return levels
+
+
+def _attempt(job: Job, store: Store, alone: bool) -> tuple[float, str]:
+    """Run one job and keep its result; seconds, and why there is none."""
+    if alone:
+        runtime.prepare_worker()
+    began = time.perf_counter()
+    try:
+        with store.locked(job):
+            # Another run may have done it meanwhile; whoever asks for weights asks for a new training.
+            if not store._readable(job):
+                _perform(job, store)
+        return time.perf_counter() - began, ""
+    except StoreError:
+        raise
+    except Exception as error:  # whatever is wrong with one job, the others go on
+        first_line = next(iter(str(error).splitlines()), "")[:300]
+        return time.perf_counter() - began, f"{type(error).__name__}: {first_line}"
+
+
+def _perform(job: Job, store: Store) -> None:
+    arguments = {
+        name: _resolve(value, store, (job.step.needs or {}).get(name, ())) for name, value in job.arguments.items()
+    }
+    state = store.file(job).with_suffix(".state")
+    if job.step.resumes:
+        arguments["state"] = state
+    began = time.perf_counter()
+    try:
+        values = dict(job.step.function(**arguments))
+    except JobError as error:
+        values = {"error": str(error)}
+    seconds = round(time.perf_counter() - began, 3)
+    made = {"seconds": seconds, "date": time.strftime("%Y-%m-%d", time.gmtime()), **runtime.made_by()}
+    store.keep(job, values, made)
+    state.unlink(missing_ok=True)
+
+
+def _resolve(value: Any, store: Store, extras: tuple[str, ...]) -> Any:
+    """Jobs as their values, data sets as their images; containers are gone through."""
+    if isinstance(value, Job):
+        values = store.load(value, extras)
+        if "error" in values:
+            raise JobError(f"its input {value} failed: {values['error']}")
+        return values
+    if isinstance(value, list | tuple):
+        return type(value)(_resolve(one, store, extras) for one in value)
+    if isinstance(value, Mapping):
+        return {name: _resolve(one, store, extras) for name, one in value.items()}
+    return value.load() if hasattr(value, "load") and hasattr(value, "describe") else value
+
+
+def _jobs_in(value: Any) -> Iterator[Job]:
+    if isinstance(value, Job):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _jobs_in(one)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _jobs_in(one)
+
+
+def _describe(value: Any) -> Any:
+    """A value as it enters a key."""
+    if isinstance(value, Job):
+        return {"job": value.key}
+    if hasattr(value, "describe"):
+        return value.describe()
+    if is_dataclass(value):
+        return {
+            field.name: _describe(getattr(value, field.name))
+            for field in fields(value)
+            if not _same(getattr(value, field.name), _default(field))
+        }
+    if isinstance(value, np.ndarray):
+        return _describe_array(value)
+    if isinstance(value, list | tuple):
+        return [_describe(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(name): _describe(one) for name, one in value.items()}
+    if isinstance(value, np.generic):
+        return _describe(value.item())
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # 1.0 and 1 are one setting
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"a {type(value).__name__} has no place in a job's key: {value!r}")
+
+
+def _default(field: Any) -> Any:
+    return field.default_factory() if callable(field.default_factory) else field.default
+
+
+def _describe_array(value: np.ndarray) -> dict[str, Any]:
+    if value.dtype.kind in "biu":
+        value = np.ascontiguousarray(value, "<i8")
+    elif value.dtype.kind == "U":
+        value = np.frombuffer(json.dumps(value.tolist()).encode(), np.uint8)
+    else:
+        raise TypeError(f"an array of {value.dtype} has no place in a job's key: name the job that made it")
+    return {"shape": list(value.shape), "sha256": hashlib.sha256(value.tobytes()).hexdigest()[:16]}
+
+
+def _same(value: Any, default: Any) -> bool:
+    if default is inspect.Parameter.empty or isinstance(value, np.ndarray) or isinstance(default, np.ndarray):
+        return False
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, default))
+    return (numbers or type(value) is type(default)) and value == default
+
+
+def state_file(store: Store, job: Job) -> Path:
+    """Where the state of a job that was interrupted lies."""
+    return store.file(job).with_suffix(".state")

@@ -1,0 +1,86 @@
+"""Raw inputs by their content: the SHA-256 of data files and pretrained weights.
+
+``report/results/data.json`` lists them as they were when results were published, and stands in for files
+that are absent: so published results are found, and tables computed, without the data.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from lib.core import paths, store
+
+LISTING = "data.json"
+_CLUTTER = {"Thumbs.db", "desktop.ini"}
+
+
+def files(name: str) -> dict[str, str]:
+    """SHA-256 of each file of the data set ``name``, by its path below the data folder; empty if nothing is known.
+
+    ``name`` is a folder or a file, for example ``busi`` or ``mnist.npz``.
+    """
+    found = paths.find_data(name)
+    return _recorded().get(name, {}) if found is None else _hashed(found)
+
+
+def identity(name: str) -> str:
+    """Sixteen hexadecimal digits that stand for the content of the data set ``name``, or ``absent``."""
+    return _digest(files(name))
+
+
+def weights_identity(pattern: str) -> str:
+    """The same for pretrained weights, the first file that matches ``pattern``; ``download`` where there is none."""
+    found = weights_file(pattern)
+    if found:
+        return _sha256(found, *_state(found))[:16]
+    recorded = _recorded().get("weights", {})
+    return next((sha[:16] for name, sha in sorted(recorded.items()) if Path(name).match(pattern)), "download")
+
+
+def weights_file(pattern: str) -> Path | None:
+    """The first file that matches ``pattern`` in the folders of weights, or None."""
+    return next((file for folder in paths.weights_folders() for file in sorted(folder.glob(pattern))), None)
+
+
+def record(*names: str) -> None:
+    """Add the data sets at hand to the published listing; what stands there of others stays."""
+    listing = {**_recorded(), **{name: files(name) for name in names if paths.find_data(name)}}
+    text = json.dumps(listing, indent=0, sort_keys=True)
+    with store.atomic(store.PUBLISHED / LISTING) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _recorded() -> Mapping[str, dict[str, str]]:
+    path = store.PUBLISHED / LISTING
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _hashed(found: Path) -> dict[str, str]:
+    if found.is_file():
+        return {found.name: _sha256(found, *_state(found))}
+    every = sorted(path for path in found.rglob("*") if path.is_file() and path.name not in _CLUTTER)
+    return {
+        path.relative_to(found).as_posix(): _sha256(path, *_state(path))
+        for path in every
+        if not path.name.startswith(".")
+    }
+
+
+def _state(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+@cache
+def _sha256(path: Path, size: int, modified: int) -> str:
+    # Size and time let a file that is replaced while a notebook is open be read again.
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(listing: Mapping[str, str]) -> str:
+    if not listing:
+        return "absent"
+    return hashlib.sha256(json.dumps(listing, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,61 @@
+"""Data sets by description, as jobs name them: read where the job runs, and known by the content of their files."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+from lib.core import raw
+from lib.data import busi, phantoms
+from lib.data.record import ImageSet
+
+
+class Source:
+    """A data set's name and how it is read; subclasses are frozen dataclasses with a ``read``."""
+
+    folder = ""  # of the raw files, below the data folders; empty for data that are made
+
+    def describe(self) -> dict[str, Any]:
+        """What stands for the images in keys: the files' content and the settings that differ from the default."""
+        changed = {
+            field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default
+        }
+        files = {"files": raw.identity(self.folder)} if self.folder else {}
+        return {"source": type(self).__name__.lower(), **files, **changed}
+
+    def load(self) -> ImageSet:
+        """The images, read once a process."""
+        return _load(self, str(self.describe()))
+
+    def read(self) -> ImageSet:
+        raise TypeError(f"{type(self).__name__} does not say how it is read")
+
+
+@lru_cache(maxsize=4)
+def _load(source: Source, identity: str) -> ImageSet:
+    return source.read()
+
+
+@dataclass(frozen=True)
+class Busi(Source):
+    """BUSI as :func:`lib.data.busi.load` reads it."""
+
+    size: int = 128
+    masks: str = "union"
+    resize: str = "bilinear"
+    folder = "busi"
+
+    def read(self) -> ImageSet:
+        return busi.load(size=self.size, masks=self.masks, resize=self.resize)
+
+
+@dataclass(frozen=True)
+class Phantoms(Source):
+    """Synthetic images, with ``relatives`` planted among them."""
+
+    n: int = 160
+    size: int = 64
+    seed: int = 0
+    relatives: int = 0
+
+    def read(self) -> ImageSet:
+        return phantoms.with_relatives(phantoms.make(self.n, self.size, self.seed), self.relatives)
