@@ -114,6 +114,4 @@ def _dask_client() -> Any:
 
 def _parallel(workers: int) -> joblib.Parallel:
     # One worker would make joblib run the job in this process: so two, of which one gets work.
-    return joblib.Parallel(
-        n_jobs=max(2, workers), pre_dispatch=workers, batch_size=1, return_as="generator_unordered"
-    )
+    return joblib.Parallel(n_jobs=max(2, workers), pre_dispatch=workers, batch_size=1, return_as="generator_unordered")

@@ -3,9 +3,12 @@
 Flat frozen settings; an unknown profile or a misspelt key raises and names the nearest known one.
 """
 
+import os
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
+
+from lib.core import paths, runtime, store
 
 
 class SettingsError(ValueError):
@@ -14,193 +17,150 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Profile:
-    """Settings of a run.  The defaults are the papers' protocol (profile ``full``)."""
+    """Settings of a run.  The defaults are those of ``report/protocol.md`` (profile ``lite``)."""
 
-    name: str = "full"
-    cuts: str = "none: the papers' protocol"  # printed under every table
+    name: str = "lite"
+    note: str = "as in report/protocol.md; backbones whose weights are at hand"  # said once under a notebook's title
+    trains: bool = False  # costly jobs that are not published; False: they are looked up only
+    workers: int = 0  # jobs at a time: 0 in this process, else so many processes of one thread
 
     # Data of paper A
     data: str = "busi"  # busi or phantoms
     n_phantoms: int = 0
     image_size: int = 128  # pixels, II-A
-    masks: str = "union"  # union of an image's masks, or first: only _mask.png, the authors' code
-    resize: str = "bilinear"  # as the authors' code, or area
 
     # Stage 1, II-B and III-B
     unet_filters: int = 16
     unet_epochs: int = 50
     unet_batch: int = 32
     unet_bn_momentum: float = 0.99
-    pretrained_epochs: int = 24  # of the U-Net with an ImageNet encoder
-    pretrained_batch: int = 16
+    encoder_epochs: int = 24  # of the U-Net with an ImageNet encoder
+    encoder_batch: int = 8
 
     # Stage 2, II-C and III-B
-    backbone: str = "DenseNet201"
+    backbone: str = "VGG16"  # of single models: the saved one, timings, paper against code
+    backbones: tuple[str, ...] = ("VGG16", "Xception", "MobileNetV2")
     weights: str = "imagenet"  # or random: smoke only, and said in every table
-    preprocessing: str = "raw"  # [0, 1] values as the authors' code, or own: the backbone's
-    features: str = "flatten"  # as the authors' code, or pooled
     head_epochs: int = 20
-    n_rounds: int = 10
+    n_heads: int = 3  # a round or fold, and input
 
-    # Comparisons of 04 and 05
-    n_jobs: int = 0  # rounds at a time: 0 in this process (one GPU), else so many processes of one thread
-    n_unets: int = 10  # trainings of the paper's U-Net that the rounds use in turn
-    n_pretrained: int = 10  # the same of the U-Net with an ImageNet encoder
-    n_folds: int = 5  # cross-fitting of out-of-fold masks, ImageNet encoder
-    unet_folds: int = 5  # the same for the paper's U-Net; 0: not done
-    rounds_split: str = "shared"  # by all rounds, as in the paper, or a new one for each U-Net
-    baselines: str = "all"  # or names of backbones
-    switch_size: int = 128  # pixels, of the comparison of paper and code
-    switch_epochs: int = 50
-    switch_folds: int = 5
-    tune_size: int = 128  # pixels, III-B
+    # Rounds of Tables I and II (04, 05), III-B (02, 03)
+    n_rounds: int = 10
+    oof_folds: int = 5  # of cross-fitting in round 0
+    variant_epochs: int = 50  # of the U-Nets that compare paper and code
+    tune_size: int = 128  # pixels
     tune_epochs: int = 100
     tune_passes: int = 5
     tune_images: int = 0  # of the training part; 0: all
-    tune_components: str = "all"  # or names
+    tune_components: str = "all"  # or names, separated by blanks
 
-    # Honest evaluation, 07
-    grouped_cuts: str = "none"  # said in the caption of every table of 07_honest_evaluation
-    grouped_folds: int = 5
-    grouped_seeds: int = 5  # heads a fold
-    grouped_epochs: int = 24  # of the U-Nets, one for each pair of folds
+    # Grouped cross-validation, 07 and 08
+    n_folds: int = 5
+    n_partitions: int = 1
     crop_size: int = 256  # pixels of the images that lesions are cut out of; 0: image_size
-    grouped_backbones: str = "DenseNet201 VGG16 Xception MobileNetV2"
-    grouped_rows: str = "all"  # or names of rows of lib.experiments.model_comparison, separated by "; "
     fine_tuned_epochs: int = 24
-    attempt_sizes: str = "128 256"  # pixels, of further networks for better masks, separated by blanks
-    attention_epochs: int = 50  # of the attention U-Net and the U-Net it is compared with; 0: not trained
     conflicts: str = "keep"  # or drop: groups whose images have different labels
     excluded: str = ""  # CSV with a column name: images to leave out (axilla, say), which BUSI does not mark
 
     # Paper B
-    nas_cuts: str = "none: the paper's protocol"  # said in the caption of every table of 06_nas
     nas_digits: str = "mnist"  # or small: scikit-learn's 8×8 digits
-    nas_train: int = 54_000  # images that children learn from
+    nas_train: int = 54_000  # images that printed networks are trained on
     nas_validation: int = 6_000  # images that choose
-    nas_test: int = 10_000  # images that the searches' winners are tested on
+    nas_test: int = 10_000
     nas_epochs: int = 10  # at most, IV-D2
-    nas_iterations: int = 10  # at most; the paper stops when the best declines
-    nas_models: int = 60  # a search, the initial one included
-    nas_hours: float = 12.0  # of training a search, IV
-    nas_compared: str = "BbNAS"  # space in which the search is set against random search: BbNAS, SE-BbNAS, improved
-    nas_seeds: int = 3  # searches of each kind in that comparison
+    search_train: int = 5_000  # images that children of a search are trained on
+    search_validation: int = 1_000
+    search_epochs: int = 3
+    search_iterations: int = 3
+    search_models: int = 21  # a search, the initial one included
+    search_seeds: int = 5  # pairs of searches
     nas_direct: str = "II III IV V VI"  # tables whose printed networks are trained as they are
-    nas_jobs: int = 0  # children at a time: 0 in this process (one GPU), else so many processes of one thread
     nas_mammograms: str = "at hand"  # KAU-BCMD if it is there, else mini-MIAS; or kau-bcmd, mini-mias, phantoms
-    nas_mammogram_models: int = 60
-    nas_final_epochs: int = 30  # of the compact model, on all training images
+    mammogram_epochs: int = 30
+    mammogram_seeds: int = 3
 
 
 _PROFILES = {
-    "full": Profile(),
-    "lite": Profile(
-        name="lite",
-        cuts=(
-            "U-Net 16 epochs of 50, batches of 16, momentum 0.9; ImageNet encoder 16 epochs of 24, 3 folds of 5; "
-            "MobileNetV2 for DenseNet201; 6 rounds of 10, one U-Net, two encoders on two splits; tuning and switches: "
-            "smaller images, fewer epochs"
+    "full": Profile(
+        name="full",
+        note="as in report/protocol.md, with all thirteen backbones and the paper's DenseNet-201",
+        trains=True,
+        backbone="DenseNet201",
+        backbones=(
+            "VGG16",
+            "ResNet152",
+            "ResNet152V2",
+            "InceptionV3",
+            "InceptionResNetV2",
+            "Xception",
+            "DenseNet201",
+            "MobileNet",
+            "MobileNetV2",
+            "NASNetLarge",
+            "EfficientNetB7",
+            "EfficientNetV2L",
+            "ConvNeXtXLarge",
         ),
-        unet_epochs=16,
-        unet_batch=16,
-        unet_bn_momentum=0.9,
-        pretrained_epochs=16,
-        pretrained_batch=8,
-        backbone="MobileNetV2",
-        n_rounds=6,
-        n_unets=1,
-        n_pretrained=2,
-        rounds_split="new",
-        n_folds=3,
-        unet_folds=0,
-        switch_size=64,
-        switch_epochs=8,
-        switch_folds=2,
-        tune_size=64,
-        tune_epochs=4,
-        tune_passes=1,
-        tune_images=200,
-        grouped_cuts=(
-            "2 heads a fold of 5; 16 epochs of 24 for stage 1, 10 of 24 for fine-tuning, 6 of 50 where stages 1 are "
-            "compared; no DenseNet201"
-        ),
-        grouped_seeds=2,
-        grouped_epochs=16,
-        grouped_backbones="VGG16 Xception MobileNetV2",
-        fine_tuned_epochs=10,
-        attempt_sizes="128",
-        attention_epochs=6,
-        nas_cuts=(
-            "1,000 of 60,000 training and 2,000 test images, 2 epochs of 10, 9 models a search (mammograms: 3), "
-            "3 seeds against random search, else 1; the compact network alone: all images, 10 epochs of 30"
-        ),
-        nas_train=1_000,
-        nas_validation=400,
-        nas_test=2_000,
-        nas_epochs=2,
-        nas_iterations=2,
-        nas_models=9,
-        nas_seeds=3,
-        nas_jobs=2,
-        nas_mammogram_models=3,
-        nas_final_epochs=10,
+        n_partitions=3,
     ),
+    "lite": Profile(),
     "smoke": Profile(
         name="smoke",
-        cuts="phantoms of 64 pixels, 8 filters, a few epochs, random backbone weights: shows only that it runs",
+        note="phantoms of 64 pixels, 8 filters, a few epochs, random backbone weights: shows only that it runs",
+        trains=True,
         data="phantoms",
         n_phantoms=160,
         image_size=64,
         unet_filters=8,
         unet_epochs=6,
-        unet_batch=4,
+        unet_batch=8,
         unet_bn_momentum=0.8,
-        pretrained_epochs=3,
-        pretrained_batch=8,
+        encoder_epochs=2,
+        encoder_batch=16,
         backbone="MobileNetV2",
+        backbones=("MobileNetV2",),
         weights="random",
         head_epochs=8,
+        n_heads=2,
         n_rounds=2,
-        n_unets=1,
-        n_pretrained=1,
-        n_folds=2,
-        unet_folds=0,
-        baselines="MobileNet MobileNetV2",
-        switch_size=32,
-        switch_epochs=1,
-        switch_folds=2,
+        oof_folds=2,
+        variant_epochs=1,
         tune_size=32,
         tune_epochs=1,
         tune_passes=1,
         tune_images=32,
         tune_components="batch_norm units",
-        grouped_cuts="phantoms of 64 pixels, 3 folds, a few epochs, random backbone weights: shows only that it runs",
-        grouped_folds=3,
-        grouped_seeds=2,
-        grouped_epochs=2,
+        n_folds=3,
         crop_size=0,
-        grouped_backbones="MobileNetV2",
-        grouped_rows="pooled MobileNetV2; mask descriptors",
         fine_tuned_epochs=1,
-        attempt_sizes="",
-        attention_epochs=0,
-        nas_cuts="digits of 8 pixels and phantoms, one epoch, a few models: shows only that it runs",
         nas_digits="small",
         nas_train=400,
         nas_validation=200,
         nas_test=300,
         nas_epochs=1,
-        nas_iterations=1,
-        nas_models=3,
-        nas_compared="BbNAS",
-        nas_seeds=1,
+        search_train=400,
+        search_validation=200,
+        search_epochs=1,
+        search_iterations=1,
+        search_models=3,
+        search_seeds=1,
         nas_direct="II VI",
-        nas_jobs=0,
         nas_mammograms="phantoms",
-        nas_mammogram_models=1,
-        nas_final_epochs=1,
+        mammogram_epochs=1,
+        mammogram_seeds=1,
     ),
 }
+
+
+def store_of(profile: Profile) -> store.Store:
+    """Where results of a profile are looked up and kept; real-data runs read and add to the published ones.
+
+    ``PAPER_RETRAIN=1`` (``--retrain``) ignores what is published, and publishes nothing.
+    """
+    working = paths.artifacts(profile.name) / "results" / runtime.backend_id()
+    if profile.data == "phantoms" or os.environ.get("PAPER_RETRAIN"):
+        return store.Store(working)
+    return store.Store(working, store.PUBLISHED, publish=True)
 
 
 def names() -> tuple[str, ...]:

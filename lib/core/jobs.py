@@ -37,6 +37,7 @@ class Step:
     working_only : names of values too big to publish.
     needs : working-only values that an argument's job has to bring, by the argument's name.
     raw : from the arguments to the identities of raw files that the function reads beside them.
+    quick : takes seconds, so that a profile which trains nothing runs it where its inputs are done.
     """
 
     function: Callable[..., Mapping[str, Any]]
@@ -45,6 +46,7 @@ class Step:
     working_only: tuple[str, ...] = ()
     needs: Mapping[str, tuple[str, ...]] = None
     raw: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
+    quick: bool = False
 
     def __call__(self, **arguments: Any) -> "Job":
         inspect.signature(self.function).bind(**arguments, **({"state": None} if self.resumes else {}))
@@ -148,7 +150,7 @@ def run(
     ----------
     workers : 0 runs here; else that many processes of one thread, or the workers of a dask cluster whose
         client is this process' default.  Results are the same.
-    train : False looks up only: jobs that are not done have :data:`NOT_DONE` for an error.
+    train : False runs quick steps only: other jobs that are not done have :data:`NOT_DONE` for an error.
     extras : working-only values that the results should bring.
     until : time (``time.time()``) after which no further job is started.
     report : called with one line for each job that ran.
@@ -158,17 +160,17 @@ def run(
     """
     jobs = list(jobs)
     errors: dict[Job, str] = {}
-    if train:
-        for level in _levels(jobs, store, tuple(extras)):
-            for job in level:
-                broken = [one for one, _ in job.inputs() if one in errors]
-                errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
-            ready = [job for job in level if job not in errors and all(store.holds(*one) for one in job.inputs())]
-            if until is not None:
-                ready = (job for job in ready if time.time() < until)
-            for job, seconds, error in cluster.run(_attempt, ready, store, workers):
-                errors |= {job: error} if error else {}
-                report(f"{job}: {error or f'done in {seconds:.0f} s'}")
+    for level in _levels(jobs, store, tuple(extras)):
+        for job in level:
+            broken = [one for one, _ in job.inputs() if one in errors]
+            errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
+        ready = [job for job in level if job not in errors and (train or job.step.quick)]
+        ready = [job for job in ready if all(store.holds(*one) for one in job.inputs())]
+        if until is not None:
+            ready = (job for job in ready if time.time() < until)
+        for job, seconds, error in cluster.run(_attempt, ready, store, workers):
+            errors |= {job: error} if error else {}
+            report(f"{job}: {error or f'done in {seconds:.0f} s'}")
     return [_result(job, store, errors, tuple(extras)) for job in jobs]
 
 

@@ -55,6 +55,14 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_json(path: Path, value: Any) -> Path:
+    """Write ``value`` atomically as indented JSON and return the path."""
+    text = json.dumps(value, indent=1, sort_keys=True, default=as_plain, ensure_ascii=False)
+    with atomic(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return Path(path)
+
+
 def pack_masks(masks: np.ndarray) -> np.ndarray:
     """Soft masks (n, height, width, 1) in [0, 1] in 16 levels, two pixels a byte: uint8 (n, height, width / 2).
 

@@ -16,9 +16,7 @@ class Source:
 
     def describe(self) -> dict[str, Any]:
         """What stands for the images in keys: the files' content and the settings that differ from the default."""
-        changed = {
-            field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default
-        }
+        changed = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
         files = {"files": raw.identity(self.folder)} if self.folder else {}
         return {"source": type(self).__name__.lower(), **files, **changed}
 

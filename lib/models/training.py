@@ -5,6 +5,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,13 +25,14 @@ Augmentation = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.
 class _Batches(keras.utils.PyDataset):
     """Batches whose order and augmentation depend on seed and epoch only, so a resumed training repeats them."""
 
-    def __init__(self, x, y, batch_size: int, seed: int, augment: Augmentation | None):
+    def __init__(self, x, y, chosen: np.ndarray, batch_size: int, seed: int, augment: Augmentation | None):
         super().__init__()
-        self.x, self.y, self.batch_size, self.augment, self.seed = x, y, batch_size, augment, seed
+        self.x, self.y, self.chosen, self.batch_size = x, y, chosen, batch_size
+        self.augment, self.seed = augment, seed
         self.begin(0)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.x) / self.batch_size)
+        return math.ceil(len(self.chosen) / self.batch_size)
 
     def __getitem__(self, index: int):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
@@ -41,7 +43,7 @@ class _Batches(keras.utils.PyDataset):
 
     def begin(self, epoch: int) -> None:
         self.epoch = epoch
-        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
+        self.order = self.chosen[np.random.default_rng([self.seed, epoch]).permutation(len(self.chosen))]
 
 
 class _Keeper(keras.callbacks.Callback):
@@ -70,7 +72,7 @@ class _Keeper(keras.callbacks.Callback):
             values = {
                 "rows": self.rows,
                 "best": self.best,
-                "variables": [np.asarray(variable) for variable in self._variables()],
+                "variables": [np.array(variable) for variable in self._variables()],
             }
             # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
             store.write(self.state, values, {"key": _STATE_KEY})
@@ -116,6 +118,7 @@ def fit(
     patience: int = 0,
     augment: Augmentation | None = None,
     state: Path | None = None,
+    chosen: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> pd.DataFrame:
     """Train a compiled model in place, leave it with the weights of the kept epoch, return the history.
@@ -132,6 +135,7 @@ def fit(
     augment : changes each batch before it is trained on (:mod:`lib.models.augmentation`), anew in each epoch.
     state : file of the state after each epoch while the training runs.  A killed training that is called
         again with the same file goes on after its last whole epoch and ends as if it had not been killed.
+    chosen : indices of ``x`` to train on, which may repeat; None: all.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def fit(
         raise ValueError(f"keep must be one of {KEEPS}, not {keep!r}")
     if (keep == "best" or patience) and validation is None:
         raise ValueError("the best epoch is chosen on validation data, and there are none")
-    batches = _Batches(x, y, batch_size, seed, augment)
+    batches = _Batches(x, y, np.arange(len(x)) if chosen is None else chosen, batch_size, seed, augment)
     keeper = _Keeper(batches, monitor, mode, keep, patience, state)
     keeper.set_model(model)
     keeper.resume()
@@ -163,8 +167,18 @@ def fit(
     return frame.assign(kept=frame.index == (keeper.best_epoch() if keep == "best" else len(frame) - 1))
 
 
-_networks: OrderedDict[Hashable, tuple[keras.Model, list[np.ndarray]]] = OrderedDict()
-_MOST_NETWORKS = 4
+_kept: OrderedDict[Hashable, Any] = OrderedDict()
+_MOST_KEPT = 6
+
+
+def keep(key: Hashable, build: Callable[[], Any]) -> Any:
+    """What ``build`` makes, made once a process for each ``key``; the one that was unused longest is let go."""
+    if key not in _kept:
+        _kept[key] = build()
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
 
 
 def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras.Model:
@@ -174,17 +188,16 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
     again: only its latest user may hold on to it.  All kernels are drawn anew, those of a nested (pretrained)
     model are set back to what ``build`` gave them.
     """
-    if key not in _networks:
+
+    def fresh() -> tuple[keras.Model, list[np.ndarray]]:
         runtime.seed_everything(0)
         model = build()
         if model.optimizer is not None:
             # Variables that come into being in the first step would make TensorFlow trace it twice.
             model.optimizer.build(model.trainable_variables)
-        _networks[key] = model, [np.asarray(variable) for variable in _all_variables(model)]
-        while len(_networks) > _MOST_NETWORKS:
-            _networks.popitem(last=False)
-    _networks.move_to_end(key)
-    model, initial = _networks[key]
+        return model, [np.array(variable) for variable in _all_variables(model)]
+
+    model, initial = keep(key, fresh)
     for variable, value in zip(_all_variables(model), initial, strict=True):
         variable.assign(value)
     model.stop_training = False

@@ -1,34 +1,39 @@
-"""Stage 2 as steps: its input, the backbone's features, a trained head (paper A, II-C and III-B)."""
+"""Stage 2 as steps: its input, the backbone's features, trained heads (paper A, II-C and III-B)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
-from lib.core import artifacts, runtime
-from lib.core.config import Profile, check_choice
-from lib.data.splits import Split
+from lib.core import jobs
+from lib.core.config import check_choice
+from lib.data.record import ImageSet
 from lib.models import backbones, training
-from lib.models.head import build_head
+from lib.models.head import build_heads
+from lib.two_stage import segmentation
 
 INPUTS = ("image", "mask", "image+mask")
 FEATURES = ("flatten", "pooled")
-BALANCES = ("none", "weights", "resampled")
+BALANCES = ("none", "weights", "resampled", "downsampled")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Configuration of stage 2; the defaults are those that III-B ends with."""
+class BackboneSettings:
+    """How images become features; the defaults are the paper's and, where it is silent, the authors' code's."""
 
-    backbone: str = "DenseNet201"
+    name: str = "DenseNet201"
     weights: str = "imagenet"
-    preprocessing: str = "raw"
-    features: str = "flatten"
-    inputs: str = "image+mask"
+    preprocessing: str = "raw"  # [0, 1] values as in the authors' code, or own: the backbone's
+    features: str = "flatten"  # the whole map as in the authors' code, or pooled: its mean over space
+    mirrored: bool = False  # of the images' mirror images
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """Configuration of a head; the defaults are those that III-B ends with."""
+
     n_layers: int = 3
     units: int = 64
     dropout: float = 0.05
@@ -36,17 +41,8 @@ class Settings:
     epochs: int = 20
     batch_size: int = 32
     keep: str = "best"  # epoch of highest validation accuracy, or last as in the authors' code
-    balance: str = "none"  # weights: classes count alike in the loss; resampled: rare classes are repeated
-
-    @classmethod
-    def of(cls, profile: Profile) -> "Settings":
-        return cls(
-            backbone=profile.backbone,
-            weights=profile.weights,
-            preprocessing=profile.preprocessing,
-            features=profile.features,
-            epochs=profile.head_epochs,
-        )
+    # weights: classes count alike in the loss; resampled: rare ones are repeated; downsampled: common ones are thinned
+    balance: str = "none"
 
 
 def stack_inputs(images: np.ndarray, masks: np.ndarray | None, inputs: str) -> np.ndarray:
@@ -62,85 +58,191 @@ def stack_inputs(images: np.ndarray, masks: np.ndarray | None, inputs: str) -> n
     return np.concatenate(channels[inputs], axis=-1, dtype=np.float32)
 
 
-def extract(backbone: keras.Model, inputs: np.ndarray, settings: Settings) -> np.ndarray:
-    """Features, float32 (n, n_features), of inputs (n, height, width, 3) in [0, 1].
-
-    ``"flatten"`` keeps the whole map as the authors' code does; ``"pooled"`` averages it over space.
-    """
+def extract(backbone: keras.Model, inputs: np.ndarray, settings: BackboneSettings) -> np.ndarray:
+    """Features, float32 (n, n_features), of inputs (n, height, width, 3) in [0, 1]."""
     check_choice("features", settings.features, FEATURES)
-    prepared = backbones.preprocess(settings.backbone, inputs, settings.preprocessing)
+    prepared = backbones.preprocess(settings.name, inputs, settings.preprocessing)
     maps = backbone.predict(prepared, batch_size=32, verbose=0)
     return maps.mean(axis=(1, 2)) if settings.features == "pooled" else maps.reshape(len(maps), -1)
 
 
+def frozen_backbone(size: int, settings: BackboneSettings, seed: int = 0) -> keras.Model:
+    """The backbone for images of ``size`` × ``size``, built once a process; ``seed`` draws random weights."""
+    key = ("backbone", size, settings.name, backbones.identity(settings.name, settings.weights), seed)
+    return training.keep(key, lambda: backbones.build(settings.name, size, settings.weights, seed))
+
+
+def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
+    settings = arguments["settings"]
+    return {"weights": backbones.identity(settings.name, settings.weights)}
+
+
+@jobs.step("features", version=1, working_only=("features",), raw=_raw)
 def features(
-    images: np.ndarray,
-    masks: np.ndarray | None,
-    settings: Settings,
-    cache: Path | None = None,
+    data: ImageSet,
+    inputs: str,
+    settings: BackboneSettings,
+    masks: segmentation.MaskParts | str = (),
     seed: int = 0,
-) -> np.ndarray:
-    """Features of images and masks (n, height, width, 1), computed once per input and backbone.
+) -> dict[str, Any]:
+    """Features of all images by a frozen backbone, as a job.
 
-    The backbone is built only if they are not in ``cache`` yet.
-    """
-    inputs = stack_inputs(images, masks, settings.inputs)
-    weights = backbones.weights_id(settings.backbone, settings.weights, seed)
-
-    def run() -> np.ndarray:
-        return extract(_backbone(settings.backbone, inputs.shape[1], settings.weights, seed, weights), inputs, settings)
-
-    if cache is None:
-        return run()
-    key = {
-        "step": f"features-{settings.backbone.lower()}",
-        "inputs": artifacts.digest(inputs),
-        "weights": weights,
-        "preprocessing": settings.preprocessing,
-        "features": settings.features,
-    }
-    return artifacts.cached(key, run, cache, code=("lib.models.backbones",))
-
-
-@lru_cache(maxsize=1)
-def _backbone(name: str, size: int, weights: str, seed: int, weights_id: str) -> keras.Model:
-    # Several inputs go through one frozen network: building and tracing it again takes longer than using it.
-    return backbones.build(name, size, weights, seed)
-
-
-def train_head(
-    x: np.ndarray, labels: np.ndarray, n_classes: int, split: Split, settings: Settings, seed: int
-) -> tuple[keras.Model, pd.DataFrame]:
-    """A head trained on the features ``x`` of ``split.train``, its epoch chosen on ``split.validation``.
+    Parameters
+    ----------
+    inputs : one of :data:`INPUTS`.
+    masks : parts of :func:`lib.two_stage.segmentation.assemble_masks`, or ``"ground truth"``: an oracle, whose
+        masks hold the label.
+    seed : of random weights.
 
     Returns
     -------
-    The head and its history, one row an epoch (see :func:`lib.models.training.fit`).
+    ``features``: float32 (n, n_features).
     """
-    runtime.seed_everything(seed)
-    head = build_head(x.shape[1], n_classes, n_layers=settings.n_layers, units=settings.units, dropout=settings.dropout)
-    head.compile(keras.optimizers.Adam(settings.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
+    known = data.masks if masks == "ground truth" else segmentation.assemble_masks(masks, len(data)) if masks else None
+    stacked = stack_inputs(data.images, known, inputs)
+    stacked = stacked[:, :, ::-1] if settings.mirrored else stacked
+    return {"features": extract(frozen_backbone(stacked.shape[1], settings, seed), stacked, settings)}
+
+
+def fit_heads(
+    x: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    train: np.ndarray,
+    validation: np.ndarray,
+    settings: HeadSettings,
+    seeds: Sequence[int],
+) -> tuple[keras.Model, dict[str, np.ndarray]]:
+    """One head for each kind of features and each seed, trained side by side; no test image is read.
+
+    Parameters
+    ----------
+    x : float32 (n, n_kinds, n_features).
+    labels : int (n,).
+    train, validation : indices; ``validation`` chooses each head's epoch.
+    seeds : of the heads' initial weights.  Dropout and the order of batches follow the first seed and the
+        number of heads: heads that are trained together are one job.
+
+    Returns
+    -------
+    The stack of heads, from (n, n_kinds, n_features) to probabilities (n, n_kinds, n_seeds, n_classes), valid
+    until the next call, and its history: ``val_accuracy`` and ``val_loss``, float (epochs, n_kinds, n_seeds), and
+    ``kept``, the index of the kept epoch of each head.
+    """
+    n_kinds, n_features = x.shape[1:]
+    shape = (n_kinds, len(seeds), n_features, n_classes, replace(settings, epochs=0, batch_size=0, keep="", balance=""))
+    heads = training.network(("heads", shape), lambda: build_heads(*shape), seeds[0])
+    _draw_heads(heads, seeds)
     one_hot = np.eye(n_classes, dtype=np.float32)[labels]
-    chosen, weights = _balance(labels, split.train, n_classes, settings.balance, seed)
-    history = training.fit(
-        head,
-        x[chosen],
-        one_hot[chosen] * weights,
-        (x[split.validation], one_hot[split.validation]),
+    chosen, weights = _balance(labels, train, n_classes, settings.balance, seeds[0])
+    keeper = _HeadKeeper(x[validation], labels[validation], settings.keep)
+    training.fit(
+        heads,
+        x,
+        one_hot * weights,
+        None,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        seed=seed,
-        monitor="val_accuracy",
-        mode="max",
-        keep=settings.keep,
+        seed=seeds[0],
+        keep="last",
+        chosen=chosen,
+        callbacks=[keeper],
     )
-    return head, history
+    heads.set_weights(keeper.weights)
+    return heads, keeper.history()
+
+
+@jobs.step("heads", version=1, working_only=("weights",), needs={"x": ("features",)})
+def heads(
+    data: ImageSet,
+    x: Sequence[Mapping[str, np.ndarray]],
+    train: np.ndarray,
+    validation: np.ndarray,
+    test: np.ndarray,
+    settings: HeadSettings,
+    seeds: Sequence[int],
+    mirrored: Sequence[Mapping[str, np.ndarray]] = (),
+) -> dict[str, Any]:
+    """Heads on several kinds of features and with several seeds, as one job (see :func:`fit_heads`).
+
+    Parameters
+    ----------
+    x : results of :func:`features`, one a kind.
+    mirrored : the same of the images' mirror images: heads are then trained on both, and answer with the mean.
+
+    Returns
+    -------
+    ``validation`` and ``test``: probabilities, float32 (n_kinds, n_seeds, n_images, n_classes); the history of
+    :func:`fit_heads`; ``weights`` in Keras' order.
+    """
+    n, n_classes = len(data), len(data.classes)
+    stacked = np.stack([one["features"] for one in x], axis=1)
+    labels, parts = data.labels, (train, validation)
+    if mirrored:
+        stacked = np.concatenate([stacked, np.stack([one["features"] for one in mirrored], axis=1)])
+        labels, parts = np.tile(labels, 2), tuple(np.concatenate([part, part + n]) for part in parts)
+    model, history = fit_heads(stacked, labels, n_classes, *parts, settings, seeds)
+
+    def predict(part: np.ndarray) -> np.ndarray:
+        views = [model.predict(stacked[part + shift], verbose=0) for shift in ((0, n) if mirrored else (0,))]
+        return np.mean(views, axis=0).transpose(1, 2, 0, 3)
+
+    return {
+        "validation": predict(validation),
+        "test": predict(test),
+        **history,
+        "weights": model.get_weights(),
+    }
+
+
+class _HeadKeeper(keras.callbacks.Callback):
+    """Keeps the weights of each head's best epoch on validation data, of equals the earliest."""
+
+    def __init__(self, x: np.ndarray, labels: np.ndarray, keep: str):
+        super().__init__()
+        self.x, self.labels, self.keep_last = x, labels, keep == "last"
+        self.accuracy: list[np.ndarray] = []
+        self.loss: list[np.ndarray] = []
+        self.weights: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        probabilities = self.model.predict(self.x, verbose=0)
+        right = probabilities.argmax(axis=-1) == self.labels[:, None, None]
+        own = np.take_along_axis(probabilities, self.labels[:, None, None, None], axis=-1)[..., 0]
+        accuracy = right.mean(axis=0)
+        now = self.model.get_weights()
+        if not self.weights or self.keep_last:
+            self.weights = now
+        else:
+            better = accuracy > np.max(self.accuracy, axis=0)
+            for kept, new in zip(self.weights, now, strict=True):
+                kept[better] = new[better]
+        self.accuracy.append(accuracy)
+        self.loss.append(-np.log(np.clip(own, 1e-7, 1)).mean(axis=0))
+
+    def history(self) -> dict[str, np.ndarray]:
+        accuracy = np.stack(self.accuracy)
+        kept = np.full(accuracy.shape[1:], len(accuracy) - 1) if self.keep_last else accuracy.argmax(axis=0)
+        return {"val_accuracy": accuracy, "val_loss": np.stack(self.loss).astype(np.float32), "kept": kept}
+
+
+def _draw_heads(model: keras.Model, seeds: Sequence[int]) -> None:
+    """Initial kernels of each head from its own seed: Glorot's uniform ones, as Keras draws a single head's."""
+    for number, variable in enumerate(model.trainable_variables):
+        if variable.name == "kernel":
+            value = np.array(variable)
+            for index in np.ndindex(value.shape[:2]):
+                # One generator a head and layer: a head's start does not depend on those beside it.
+                generator = np.random.default_rng([seeds[index[1]], index[0], number])
+                limit = np.sqrt(6 / sum(value.shape[2:]))
+                value[index] = generator.uniform(-limit, limit, value.shape[2:])
+            variable.assign(value)
 
 
 def _balance(
     labels: np.ndarray, train: np.ndarray, n_classes: int, balance: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to learn from and the weight of each class, float32 (n_classes,), mean 1 over the training images.
+    """Indices to train on and the weight of each class, float32 (n_classes,), mean 1 over the training images.
 
     A one-hot target times its class' weight is the weighted cross-entropy, with every backend.
     """
@@ -149,41 +251,15 @@ def _balance(
     weights = np.ones(n_classes, np.float32)
     if balance == "weights":
         weights = (len(train) / np.maximum(counts, 1) / n_classes).astype(np.float32)
-    if balance == "resampled":
+    if balance in ("resampled", "downsampled"):
         generator = np.random.default_rng(seed)
-        members = [train[labels[train] == label] for label in range(n_classes)]
-        extra = [generator.choice(part, counts.max() - len(part)) for part in members if len(part)]
-        train = np.concatenate([train, *extra])
-    return train, weights
-
-
-def head_rounds(
-    x: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    split: Split,
-    settings: Settings,
-    seeds: Iterable[int],
-    cache: Path | None = None,
-) -> np.ndarray:
-    """Class probabilities, float32 (n_seeds, n, n_classes), of all n images by one head a seed.
-
-    Each finished head is kept in ``cache``, so a broken run goes on where it stopped.
-    """
-
-    def run(seed: int) -> np.ndarray:
-        head, _ = train_head(x, labels, n_classes, split, settings, seed)
-        return head.predict(x, verbose=0)
-
-    if cache is None:
-        return np.stack([run(seed) for seed in seeds])
-    parts = {part: indices.tolist() for part, indices in split.parts().items() if part != "test"}
-    key = {"step": "head", "features": artifacts.digest(x, labels), **parts, "settings": settings}
-    return np.stack(
-        [
-            artifacts.cached(
-                {**key, "seed": seed}, lambda seed=seed: run(seed), cache, code=("lib.two_stage.classification",)
-            )
-            for seed in seeds
+        members = [train[labels[train] == label] for label in range(n_classes) if counts[label]]
+        size = counts.max() if balance == "resampled" else counts[counts > 0].min()
+        parts = [
+            generator.permutation(part)[:size]
+            if len(part) >= size
+            else np.concatenate([part, generator.choice(part, size - len(part))])
+            for part in members
         ]
-    )
+        train = np.concatenate(parts)
+    return train, weights

@@ -1,37 +1,45 @@
-"""Paper A's pipeline as one object: a U-Net draws the mask, a frozen backbone and a head name the class."""
+"""Paper A's pipeline as one object: a U-Net predicts the mask, a frozen backbone and a head name the class."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
-from lib.core import artifacts, paths
+from lib.core import paths, store
 from lib.core.config import Profile
 from lib.data.record import ImageSet
 from lib.data.splits import Split
 from lib.models import backbones
+from lib.models.head import build_heads
 from lib.two_stage import classification, segmentation
+from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.segmentation import SegmenterSettings
 
-_FORMAT = 1
+_KEY = "two-stage model"
 
 
 @dataclass(frozen=True)
-class Settings:
+class TwoStageSettings:
     """Configuration of both stages."""
 
-    segmenter: segmentation.Settings = field(default_factory=segmentation.Settings)
-    classifier: classification.Settings = field(default_factory=classification.Settings)
+    segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
+    backbone: BackboneSettings = field(default_factory=BackboneSettings)
+    head: HeadSettings = field(default_factory=HeadSettings)
+    inputs: str = "image+mask"
 
     @classmethod
-    def of(cls, profile: Profile) -> "Settings":
-        return cls(segmentation.Settings.of(profile), classification.Settings.of(profile))
+    def of(cls, profile: Profile) -> "TwoStageSettings":
+        backbone = BackboneSettings(profile.backbone, profile.weights)
+        return cls(SegmenterSettings.of(profile), backbone, HeadSettings(epochs=profile.head_epochs))
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the two stages say of n images.
+    """What the two stages predict for n images.
 
     Attributes
     ----------
@@ -52,9 +60,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class TwoStageModel:
-    """A fitted pipeline; make it with :meth:`fit` or :meth:`load`."""
+    """A fitted pipeline; make it with :meth:`fit`, :meth:`load` or :meth:`of_weights`."""
 
-    settings: Settings
+    settings: TwoStageSettings
     classes: tuple[str, ...]
     unet: keras.Model
     backbone: keras.Model
@@ -63,32 +71,46 @@ class TwoStageModel:
 
     @classmethod
     def fit(
-        cls,
-        data: ImageSet,
-        split: Split,
-        settings: Settings | None = None,
-        seed: int = 0,
-        cache: Path | None = None,
-        verbose: bool = False,
+        cls, data: ImageSet, split: Split, settings: TwoStageSettings | None = None, seed: int = 0
     ) -> "TwoStageModel":
         """Train stage 1 on the masks of ``split.train``, then stage 2 on the masks that stage 1 predicts.
 
         As in the paper, stage 2's training masks are predictions for images that stage 1 was trained
-        on, and so better than those it will meet.
-
-        Parameters
-        ----------
-        data : images, masks and labels; the test part is not read.
-        cache : folder where finished trainings and features are kept; None keeps nothing.
+        on, and so better than those it will meet.  The test part is not read.
         """
-        settings = settings or Settings()
-        unet, unet_history = segmentation.train(data, split, settings.segmenter, seed, cache, verbose)
-        stage_2 = settings.classifier
-        masks = segmentation.predict(unet, data.images)
-        x = classification.features(data.images, masks, stage_2, cache, seed)
-        head, head_history = classification.train_head(x, data.labels, len(data.classes), split, stage_2, seed)
-        backbone = backbones.build(stage_2.backbone, data.images.shape[1], stage_2.weights, seed)
-        return cls(settings, data.classes, unet, backbone, head, {"unet": unet_history, "head": head_history})
+        settings = settings or TwoStageSettings()
+        size, n_classes = data.images.shape[1], len(data.classes)
+        unet, unet_history = segmentation.fit(data, split.train, split.validation, settings.segmenter, seed)
+        masks = store.unpack_masks(store.pack_masks(segmentation.predict(unet, data.images)))
+        weights = unet.get_weights()
+        backbone = backbones.build(settings.backbone.name, size, settings.backbone.weights, seed)
+        inputs = classification.stack_inputs(data.images, masks, settings.inputs)
+        x = classification.extract(backbone, inputs, settings.backbone)[:, None]
+        head, history = classification.fit_heads(
+            x, data.labels, n_classes, split.train, split.validation, settings.head, [seed]
+        )
+        head_history = pd.DataFrame({name: history[name][:, 0, 0] for name in ("val_accuracy", "val_loss")})
+        histories = {"unet": unet_history, "head": head_history}
+        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone, histories=histories)
+
+    @classmethod
+    def of_weights(
+        cls,
+        size: int,
+        classes: tuple[str, ...],
+        settings: TwoStageSettings,
+        unet: list[np.ndarray],
+        head: list[np.ndarray],
+        backbone: keras.Model,
+        **more: Any,
+    ) -> "TwoStageModel":
+        """The pipeline with trained weights, those of :func:`segmenter` and of one head of :func:`heads`."""
+        n_features = head[0].shape[-2]
+        network = build_heads(1, 1, n_features, len(classes), settings.head)
+        network.set_weights(head)
+        return cls(
+            settings, tuple(classes), segmentation.restore(size, settings.segmenter, unet), backbone, network, **more
+        )
 
     @property
     def size(self) -> int:
@@ -111,45 +133,58 @@ class TwoStageModel:
             return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes)
         if not (images.min() >= 0 and images.max() <= 1):
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
-        masks = segmentation.predict(self.unet, images)
-        stage_2 = self.settings.classifier
-        inputs = classification.stack_inputs(images, masks, stage_2.inputs)
-        x = classification.extract(self.backbone, inputs, stage_2)
-        return Prediction(masks, self.head.predict(x, verbose=0), self.classes)
+        masks = segmentation.predict(self.unet, images, mirrored=self.settings.segmenter.mirrored)
+        return Prediction(masks, self.classify(images, masks), self.classes)
 
-    def save(self, folder: Path) -> Path:
-        """Write the whole model, backbone included, so that it predicts on a machine without any weights."""
-        folder = Path(folder)
-        for name in ("unet", "backbone", "head"):
-            with artifacts.atomic(folder / f"{name}.keras") as temporary:
-                getattr(self, name).save(temporary)
-        # Written last: a folder without it is no model.
-        content = {"format": _FORMAT, "classes": self.classes, "settings": asdict(self.settings)}
-        artifacts.write_json(folder / "two_stage.json", content)
-        return folder
+    def classify(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        """Class probabilities, float32 (n, n_classes), of images with these masks, rounded as published ones are."""
+        rounded = store.unpack_masks(store.pack_masks(masks))
+        inputs = classification.stack_inputs(images, rounded, self.settings.inputs)
+        x = classification.extract(self.backbone, inputs, self.settings.backbone)
+        return self.head.predict(x[:, None], verbose=0)[:, 0, 0]
+
+    def save(self, path: Path, dtype: str = "float32") -> Path:
+        """Write settings and all weights into one file, so that it predicts on a machine without any weights.
+
+        The file holds numbers only; ``dtype`` float16 halves it.
+        """
+        weights = {
+            name: [array.astype(dtype) for array in getattr(self, name).get_weights()]
+            for name in ("unet", "backbone", "head")
+        }
+        values = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings), **weights}
+        return store.write(path, values, {"key": _KEY}, compress=True)
 
     @classmethod
-    def load(cls, folder: Path) -> "TwoStageModel":
-        """The model that :meth:`save` wrote; same predictions to 1e-5.
+    def load(cls, path: Path) -> "TwoStageModel":
+        """The model that :meth:`save` wrote; same predictions to 1e-5 in float32.
 
         Raises
         ------
         lib.core.paths.MissingDataError
-            If the folder holds no whole model.
+            If there is no such file.
+        lib.core.store.StoreError
+            If it is damaged, altered or no two-stage model.
         """
-        folder = Path(folder)
-        needed = ["two_stage.json", "unet.keras", "backbone.keras", "head.keras"]
-        if missing := [name for name in needed if not (folder / name).is_file()]:
-            raise paths.MissingDataError(f"{folder} holds no two-stage model: {', '.join(missing)} missing")
-        content = artifacts.read_json(folder / "two_stage.json")
-        if content.get("format") != _FORMAT:
-            raise ValueError(f"{folder}: written in format {content.get('format')}, this code reads {_FORMAT}")
-        models = {
-            name: keras.saving.load_model(folder / f"{name}.keras", compile=False)
-            for name in ("unet", "backbone", "head")
-        }
-        settings = Settings(
-            segmentation.Settings(**content["settings"]["segmenter"]),
-            classification.Settings(**content["settings"]["classifier"]),
-        )
-        return cls(settings, tuple(content["classes"]), **models)
+        path = Path(path)
+        if not path.is_file():
+            raise paths.MissingDataError(f"{paths.relative(path)} is missing: it should hold a two-stage model")
+        values = store.read(path, _KEY)
+        settings = _settings(values["settings"])
+        backbone = backbones.build(settings.backbone.name, values["size"], "random")
+        weights = {name: [part.astype(np.float32) for part in values[name]] for name in ("unet", "backbone", "head")}
+        try:
+            backbone.set_weights(weights["backbone"])
+            classes = tuple(values["classes"])
+            return cls.of_weights(values["size"], classes, settings, weights["unet"], weights["head"], backbone)
+        except ValueError as error:
+            raise store.StoreError(f"{paths.relative(path)}: its weights do not fit its settings ({error})") from error
+
+
+def _settings(values: Mapping[str, Any]) -> TwoStageSettings:
+    return TwoStageSettings(
+        SegmenterSettings(**values["segmenter"]),
+        BackboneSettings(**values["backbone"]),
+        HeadSettings(**values["head"]),
+        values["inputs"],
+    )

@@ -1,7 +1,7 @@
 """Stage 1 as steps: settings, a trained U-Net, the masks it predicts (paper A, II-B and III-B)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import pandas as pd
 
 from lib.core import jobs
 from lib.core.config import Profile, check_choice
-from lib.core.store import pack_masks
+from lib.core.store import pack_masks, unpack_masks
 from lib.data.record import DataError, ImageSet
-from lib.evaluation import metrics
+from lib.evaluation import metrics, surface
 from lib.models import augmentation, backbones, training
 from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
@@ -22,11 +22,13 @@ from lib.models.unet import build_unet
 ARCHITECTURES = ("unet", "attention", "mobilenetv2")
 LOSSES = ("bce", "bce+dice")
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound}
+# Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
+MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
 SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True)
-class Settings:
+class SegmenterSettings:
     """Configuration of stage 1; the defaults are those that III-B ends with."""
 
     architecture: str = "unet"  # the paper's; attention: with gated skips; mobilenetv2: an ImageNet encoder
@@ -48,7 +50,7 @@ class Settings:
     mirrored: bool = False  # masks of an image and of its mirror image are averaged
 
     @classmethod
-    def of(cls, profile: Profile) -> "Settings":
+    def of(cls, profile: Profile) -> "SegmenterSettings":
         return cls(
             filters=profile.unet_filters,
             epochs=profile.unet_epochs,
@@ -57,14 +59,14 @@ class Settings:
         )
 
     @classmethod
-    def pretrained(cls, profile: Profile) -> "Settings":
+    def pretrained(cls, profile: Profile) -> "SegmenterSettings":
         """Stage 1 with an ImageNet encoder.  Its learning rate ends at zero: no epoch has to be chosen."""
         return cls(
             architecture="mobilenetv2",
             bn_momentum=0.9,
             learning_rate=5e-4,
-            epochs=profile.pretrained_epochs,
-            batch_size=profile.pretrained_batch,
+            epochs=profile.encoder_epochs,
+            batch_size=profile.encoder_batch,
             keep="last",
             weights=profile.weights,
             loss="bce+dice",
@@ -74,7 +76,7 @@ class Settings:
         )
 
 
-def network(size: int, settings: Settings, seed: int, n_steps: int = 0) -> keras.Model:
+def network(size: int, settings: SegmenterSettings, seed: int, n_steps: int = 0) -> keras.Model:
     """An untrained, compiled network for images of ``size`` × ``size``; see :func:`lib.models.training.network`.
 
     Parameters
@@ -92,7 +94,7 @@ def network(size: int, settings: Settings, seed: int, n_steps: int = 0) -> keras
     return training.network((size, shape, steps, weights), lambda: _build(size, settings, steps), seed)
 
 
-def _build(size: int, settings: Settings, n_steps: int) -> keras.Model:
+def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
     if settings.architecture == "mobilenetv2":
         model = build_pretrained_unet(
             size, settings.weights, dropout=settings.dropout, bn_momentum=settings.bn_momentum
@@ -142,7 +144,7 @@ def fit(
     data: ImageSet,
     train: np.ndarray,
     validation: np.ndarray,
-    settings: Settings,
+    settings: SegmenterSettings,
     seed: int,
     state: Path | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
@@ -182,7 +184,7 @@ def segmenter(
     data: ImageSet,
     train: np.ndarray,
     validation: np.ndarray,
-    settings: Settings,
+    settings: SegmenterSettings,
     seed: int,
     predicted: np.ndarray | None = None,
     state: Path | None = None,
@@ -191,13 +193,14 @@ def segmenter(
 
     Returns
     -------
-    ``history`` by column; ``masks`` of :func:`lib.core.store.pack_masks`; ``bce`` of each mask before it was
-    rounded (nats a pixel); ``weights`` in Keras' order.
+    ``predicted`` if some images only; ``history`` by column; ``masks`` of
+    :func:`lib.core.store.pack_masks`; ``bce`` of each mask before it was rounded (nats a pixel); ``weights``.
     """
     model, history = fit(data, train, validation, settings, seed, state)
     chosen = np.arange(len(data)) if predicted is None else predicted
     masks = predict(model, data.images[chosen], mirrored=settings.mirrored)
     return {
+        **({} if predicted is None else {"predicted": predicted}),
         "history": history.to_dict("list"),
         "masks": pack_masks(masks),
         "bce": metrics.mask_scores(data.masks[chosen], masks).bce.to_numpy(np.float32),
@@ -205,9 +208,54 @@ def segmenter(
     }
 
 
-def restore(size: int, settings: Settings, weights: list[np.ndarray]) -> keras.Model:
-    """The network with the ``weights`` of a :func:`segmenter` job; valid until the next network is built or trained."""
-    model = network(size, settings, 0)
+def assemble_masks(parts: MaskParts, n: int) -> np.ndarray:
+    """Masks of all images, float32 (n, height, width, 1), from those that several networks predict.
+
+    Parameters
+    ----------
+    parts : results of :func:`segmenter`, each with the indices of the images whose
+        masks are taken from it (None: all); later parts replace earlier ones.  Images of no part stay empty.
+    """
+    masks: np.ndarray | None = None
+    for values, chosen in parts:
+        height, width = values["masks"].shape[1], 2 * values["masks"].shape[2]
+        masks = np.zeros((n, height, width, 1), np.float32) if masks is None else masks
+        rows = np.full(n, -1)
+        predicted = np.asarray(values.get("predicted", np.arange(n)))
+        rows[predicted] = np.arange(len(predicted))
+        chosen = predicted if chosen is None else chosen
+        if (rows[chosen] < 0).any():
+            raise ValueError("masks are asked for that the network did not predict")
+        masks[chosen] = unpack_masks(values["masks"][rows[chosen]])
+    return masks
+
+
+@jobs.step("mask_scores", version=1, quick=True)
+def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: bool = False) -> dict[str, Any]:
+    """Agreement of predicted masks with the ground truth, image by image, as a job.
+
+    Parameters
+    ----------
+    masks : parts of :func:`assemble_masks`; with ``ensemble`` they all predict ``scored``, and their mean is scored.
+    scored : indices of the images.
+
+    Returns
+    -------
+    Columns of :func:`lib.evaluation.metrics.mask_scores` without ``bce`` and of
+    :func:`lib.evaluation.surface.surface_scores`, one value an image of ``scored``.
+    """
+    if ensemble:
+        predicted = np.mean([assemble_masks([part], len(data))[scored] for part in masks], axis=0)
+    else:
+        predicted = assemble_masks(masks, len(data))[scored]
+    truth = data.masks[scored]
+    scores = metrics.mask_scores(truth, predicted).drop(columns="bce").join(surface.surface_scores(truth, predicted))
+    return scores.to_dict("list")
+
+
+def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray]) -> keras.Model:
+    """A network of its own with the ``weights`` of a :func:`segmenter` job, to predict with."""
+    model = _build(size, replace(settings, weights="random"), 0)
     model.set_weights(weights)
     return model
 
