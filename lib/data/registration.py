@@ -96,16 +96,6 @@ def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[
     return places, correlation, overlap
 
 
-def perceptual_hash(images: np.ndarray) -> np.ndarray:
-    """The common 256-bit pHash, bool (n, 256), of images (n, height, width).
-
-    32 × 32 pixels, cosine transform, the 16 × 16 lowest frequencies compared with their median.
-    """
-    small = _average(0, 1, images.shape[1], 32) @ images @ _average(0, 1, images.shape[2], 32).T
-    lowest = fft.dctn(small, axes=(1, 2), norm="ortho")[:, :16, :16].reshape(len(images), 256)
-    return lowest > np.median(lowest, axis=1, keepdims=True)
-
-
 def _collect(
     similarity: np.ndarray, part: np.ndarray, mirrored: bool, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
