@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from lib.core import raw
+from lib.core.config import Profile, check_choice
 from lib.data import busi, phantoms
 from lib.data.record import ImageSet
 
@@ -57,3 +58,14 @@ class Phantoms(Source):
 
     def read(self) -> ImageSet:
         return phantoms.with_relatives(phantoms.make(self.n, self.size, self.seed), self.relatives)
+
+
+def ultrasound(profile: Profile, **changes: Any) -> Source:
+    """Paper A's images, as the profile chooses: BUSI or phantoms; ``changes`` replace fields of the description.
+
+    Phantoms have hard masks, one an image, so ``masks`` and ``resize`` change nothing there.
+    """
+    if check_choice("data", profile.data, ("busi", "phantoms")) == "busi":
+        return Busi(**{"size": profile.image_size, **changes})
+    size = changes.get("size", profile.image_size)
+    return Phantoms(profile.n_phantoms, size, relatives=changes.get("relatives", 0))
