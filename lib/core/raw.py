@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from lib.core import paths, store
 
@@ -23,7 +24,7 @@ def files(name: str) -> dict[str, str]:
     ``name`` is a folder or a file, for example ``busi`` or ``mnist.npz``.
     """
     found = paths.find_data(name)
-    return _recorded().get(name, {}) if found is None else _hashed(found)
+    return recorded(name) if found is None else _hashed(found)
 
 
 def identity(name: str) -> str:
@@ -42,8 +43,8 @@ def weights_identity(pattern: str) -> str:
     found = weights_file(pattern)
     if found:
         return _sha256(found, *_state(found))[:16]
-    recorded = _recorded().get("weights", {})
-    return next((sha[:16] for name, sha in sorted(recorded.items()) if Path(name).match(pattern)), "download")
+    listed = recorded("weights")
+    return next((sha[:16] for name, sha in sorted(listed.items()) if Path(name).match(pattern)), "download")
 
 
 def weights_file(pattern: str) -> Path | None:
@@ -51,17 +52,42 @@ def weights_file(pattern: str) -> Path | None:
     return next((file for folder in paths.weights_folders() for file in sorted(folder.glob(pattern))), None)
 
 
-def record(*names: str) -> None:
-    """Add the data sets at hand to the published listing; what stands there of others stays."""
-    listing = {**_recorded(), **{name: files(name) for name in names if paths.find_data(name)}}
-    text = json.dumps(listing, indent=0, sort_keys=True)
-    with store.atomic(store.PUBLISHED / LISTING) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+def record(*names: str, **details: Mapping) -> None:
+    """Add data sets at hand to the published listing, and ``details`` of them; what stands there already stays.
+
+    ``weights`` are listed by the names of their files.
+    """
+    listing = dict(_recorded())
+    for name in names:
+        if name == "weights":
+            found = {file.name: _sha256(file, *_state(file)) for file in _weights_files()}
+            listing[name] = found | listing.get(name, {})
+        elif name not in listing and paths.find_data(name):
+            listing[name] = files(name)
+    listing = {**details, **listing}
+    if listing != _recorded():
+        text = json.dumps(listing, indent=0, sort_keys=True)
+        with store.atomic(store.PUBLISHED / LISTING) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _recorded() -> Mapping[str, dict[str, str]]:
+def recorded(name: str) -> Mapping[str, Any]:
+    """What the published listing says of a data set, or a detail that :func:`record` added; empty if nothing."""
+    return _recorded().get(name, {})
+
+
+def _weights_files() -> list[Path]:
+    return [file for folder in paths.weights_folders() for file in sorted(folder.glob("*.h5"))]
+
+
+def _recorded() -> Mapping[str, Mapping]:
     path = store.PUBLISHED / LISTING
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return _parsed(path, *_state(path)) if path.exists() else {}
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: Path, size: int, modified: int) -> Mapping[str, Mapping]:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _hashed(found: Path) -> dict[str, str]:

@@ -8,16 +8,16 @@ Paper A, II-A and III-A.
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pooch
 from PIL import Image, UnidentifiedImageError
 
-from lib.core import artifacts, paths
+from lib.core import paths, raw
 from lib.core.config import check_choice
 from lib.data.record import DataError, ImageSet
 
@@ -26,6 +26,7 @@ URL = "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
 SHA256 = "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7"
 MASKS = ("union", "first")
 RESIZES = ("bilinear", "area")
+_SIZES = "busi sizes"  # in the published listing, beside the files
 
 _FILE = re.compile(r"(?P<image>.+\(\d+\))(?:_mask(?:_(?P<number>\d+))?)?\.png")
 _CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; hidden files are passed over too
@@ -46,7 +47,6 @@ def load(
     size: int = 128,
     masks: str = "union",
     resize: str = "bilinear",
-    cache: Path | None = None,
 ) -> ImageSet:
     """Read BUSI, resized to ``size`` × ``size`` pixels.
 
@@ -60,7 +60,6 @@ def load(
     resize : ``"bilinear"`` between the four nearest pixels as in the authors' code, or ``"area"``:
         the average over the pixels that a new pixel covers, which does not alias.  Masks are soft
         at the border either way.
-    cache : folder for the decoded arrays; None decodes anew.
 
     Returns
     -------
@@ -79,18 +78,37 @@ def load(
     check_choice("resize", resize, RESIZES)
     if size < 1:
         raise DataError(f"size must be at least 1 pixel, not {size}")
-    root = _find(folder)
-    entries = _list_entries(root)
+    return _decode(_list_entries(_find(folder)), size, masks, resize)
 
-    def decode() -> ImageSet:
-        return _decode(entries, size, masks, resize)
 
-    if cache is None:
-        return decode()
-    files = [file for entry in entries for file in (entry.image, *entry.masks)]
-    state = [[str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-    key = {"step": "busi", "files": artifacts.digest(state), "size": size, "masks": masks, "resize": resize}
-    return artifacts.cached(key, decode, cache, code=("lib.data.busi",))
+def table(size: int = 128, masks: str = "union", resize: str = "bilinear") -> ImageSet:
+    """What :func:`load` returns without images and masks, at once; where the files are absent, from the published
+    listing of them.
+
+    Raises
+    ------
+    lib.core.paths.MissingDataError
+        If neither the files nor a listing is there, and no download.
+    """
+    root = paths.find_data("busi")
+    listed = raw.recorded("busi") if root is None else {}
+    if listed:
+        known = raw.recorded(_SIZES)
+        parts = [[Path(file) for file in listed if file.startswith(f"{name}/")] for name in CLASSES]
+        entries = [entry for label, files in enumerate(parts) for entry in _pair(files, label)]
+        sizes = [known[entry.image.as_posix()] for entry in entries]
+    else:
+        entries = _list_entries(root or _find(None))
+        sizes = _sizes(entries)
+    return _record(entries, sizes, size, masks, resize)
+
+
+def record() -> None:
+    """Add the files at hand to the published listing, with the images' sizes."""
+    if (root := paths.find_data("busi")) is not None:
+        entries = _list_entries(root)
+        names = [entry.image.relative_to(root).as_posix() for entry in entries]
+        raw.record("busi", **{_SIZES: dict(zip(names, _sizes(entries), strict=True))})
 
 
 def download(folder: Path, url: str = URL, sha256: str = SHA256) -> Path:
@@ -144,24 +162,31 @@ def _list_entries(root: Path) -> list[_Entry]:
     missing = [name for name in CLASSES if not (root / name).is_dir()]
     if missing:
         raise DataError(f"{root}: class folder missing: {', '.join(missing)}")
-    return [entry for label in range(len(CLASSES)) for entry in _list_class(root / CLASSES[label], label)]
+    return [entry for label, name in enumerate(CLASSES) for entry in _list_class(root / name, label)]
 
 
 def _list_class(folder: Path, label: int) -> list[_Entry]:
+    entries = _pair(folder.iterdir(), label)
+    if not entries:
+        raise DataError(f"{folder}: no images")
+    return entries
+
+
+def _pair(files: Iterable[Path], label: int) -> list[_Entry]:
+    """The entries of a class folder, by number."""
     images: dict[str, Path] = {}
     masks: dict[str, list[tuple[int, Path]]] = {}
-    for file in folder.iterdir():
+    for file in files:
         if file.name.startswith(".") or file.name in _CLUTTER:
             continue
         match = _FILE.fullmatch(file.name)
         if match is None:
-            raise DataError(f"{file}: not a name of BUSI, like '{folder.name} (1).png' or '{folder.name} (1)_mask.png'")
+            name = CLASSES[label]
+            raise DataError(f"{file}: not a name of BUSI, like '{name} (1).png' or '{name} (1)_mask.png'")
         if "_mask" in file.name:
             masks.setdefault(match["image"], []).append((int(match["number"] or 0), file))
         else:
             images[match["image"]] = file
-    if not images:
-        raise DataError(f"{folder}: no images")
     if without := sorted(set(images) - set(masks)):
         raise DataError(f"{images[without[0]]}: image without a mask ({len(without)} in this folder)")
     if without := sorted(set(masks) - set(images)):
@@ -179,17 +204,35 @@ def _decode(entries: list[_Entry], size: int, masks: str, resize: str) -> ImageS
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter lock
         images, lesions, sizes = zip(*pool.map(decode, entries), strict=True)
+    table = _record(entries, sizes, size, masks, resize)
+    return replace(table, images=np.stack(images)[..., None], masks=np.stack(lesions)[..., None])
+
+
+def _record(entries: list[_Entry], sizes: Sequence, size: int, masks: str, resize: str) -> ImageSet:
     extra = sum(len(entry.masks) > 1 for entry in entries)
     return ImageSet(
-        images=np.stack(images)[..., None],
+        images=None,
         labels=np.array([entry.label for entry in entries]),
         names=np.array([entry.name for entry in entries]),
         classes=CLASSES,
         source=f"BUSI, {len(entries)} images at {size}×{size}, {resize}; {masks} mask of the {extra} with several",
-        masks=np.stack(lesions)[..., None],
         sizes=np.array(sizes),
         n_masks=np.array([len(entry.masks) for entry in entries]),
     )
+
+
+def _sizes(entries: list[_Entry]) -> list[tuple[int, int]]:
+    """Height and width in pixels of each image, from the head of its file."""
+
+    def size(entry: _Entry) -> tuple[int, int]:
+        try:
+            with Image.open(entry.image) as image:
+                return image.size[::-1]
+        except UnidentifiedImageError as error:
+            raise DataError(f"{entry.image}: no image") from error
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(size, entries))
 
 
 def _read(file: Path) -> Image.Image:

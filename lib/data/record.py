@@ -1,12 +1,9 @@
 """The one record that every data set is read into."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
-
-from lib.core import artifacts
 
 
 class DataError(ValueError):
@@ -19,7 +16,8 @@ class ImageSet:
 
     Attributes
     ----------
-    images : float32 (n, height, width, 1), values in [0, 1].
+    images : float32 (n, height, width, 1), values in [0, 1]; None where the files are absent and only the
+        published listing of them is known (:meth:`lib.data.sources.Source.table`).
     labels : int64 (n,), indices into ``classes``.
     names : str (n,), unique.
     classes : class names in label order.
@@ -31,7 +29,7 @@ class ImageSet:
     groups : int64 (n,), images that must stay on one side of a split (patient, case), or None.
     """
 
-    images: np.ndarray
+    images: np.ndarray | None
     labels: np.ndarray
     names: np.ndarray
     classes: tuple[str, ...]
@@ -62,9 +60,3 @@ class ImageSet:
         """Images a class, in class order."""
         counts = np.bincount(self.labels, minlength=len(self.classes))
         return pd.Series(counts, index=pd.Index(self.classes, name="class"), name="images")
-
-    @cached_property
-    def digest(self) -> str:
-        """Stands for the pixels, masks, labels and names in cache keys."""
-        parts = (self.images, self.labels, self.names.tolist(), self.classes)
-        return artifacts.digest(*parts, *(() if self.masks is None else (self.masks,)))

@@ -1,10 +1,10 @@
 """Data sets by description, as jobs name them: read where the job runs, and known by the content of their files."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from lib.core import raw
+from lib.core import paths, raw
 from lib.core.config import Profile, check_choice
 from lib.data import busi, phantoms
 from lib.data.record import ImageSet
@@ -22,8 +22,16 @@ class Source:
         return {"source": type(self).__name__.lower(), **files, **changed}
 
     def load(self) -> ImageSet:
-        """The images, read once a process."""
+        """The images, read once a process; where their files are absent, a download or an error that names the cure."""
         return _load(self, str(self.describe()))
+
+    def table(self) -> ImageSet:
+        """Labels, names, sizes, numbers of masks and groups without images, which need not be at hand."""
+        return replace(self.load(), images=None, masks=None)
+
+    def open(self) -> ImageSet:
+        """The images where they are at hand, else their table: its ``images`` are None, and pictures are left out."""
+        return self.load() if not self.folder or paths.find_data(self.folder) else self.table()
 
     def read(self) -> ImageSet:
         raise TypeError(f"{type(self).__name__} does not say how it is read")
@@ -45,6 +53,9 @@ class Busi(Source):
 
     def read(self) -> ImageSet:
         return busi.load(size=self.size, masks=self.masks, resize=self.resize)
+
+    def table(self) -> ImageSet:
+        return busi.table(self.size, self.masks, self.resize)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
-"""Who is trained on, who chooses, who is tested: stratified hold-out splits, as files with a hash."""
+"""Who is trained on, who chooses, who is tested: stratified and grouped splits and folds."""
 
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from lib.core import artifacts
 from lib.data.record import DataError
 
 PARTS = ("train", "validation", "test")
@@ -34,37 +32,6 @@ class Split:
         """One row an image: ``name`` and ``part``, in the order of the names."""
         rows = [(names[index], part) for part, indices in self.parts().items() for index in indices]
         return pd.DataFrame(rows, columns=["name", "part"]).sort_values("name", ignore_index=True)
-
-    def digest(self, names: np.ndarray) -> str:
-        """Hash of who is in which part; the same on every machine."""
-        return artifacts.digest(self.frame(names).to_dict("list"))
-
-    def to_csv(self, path: Path, names: np.ndarray) -> Path:
-        with artifacts.atomic(path) as temporary:
-            self.frame(names).to_csv(temporary, index=False)
-        return path
-
-
-def from_csv(path: Path, names: np.ndarray) -> Split:
-    """The split written by :meth:`Split.to_csv`, for images called ``names``.
-
-    Raises
-    ------
-    DataError
-        If the file names unknown images, leaves some out or has other parts.
-    """
-    frame = pd.read_csv(path, dtype=str)
-    if list(frame.columns) != ["name", "part"] or not set(frame.part) <= set(PARTS):
-        raise DataError(f"{path}: needs columns name and part, with parts {', '.join(PARTS)}")
-    unknown, missing = set(frame.name) - set(names), set(names) - set(frame.name)
-    if unknown or missing or frame.name.duplicated().any():
-        raise DataError(
-            f"{path}: {len(unknown)} unknown images {sorted(unknown)[:3]}, "
-            f"{len(missing)} left out {sorted(missing)[:3]}, {frame.name.duplicated().sum()} repeated"
-        )
-    part_of = dict(zip(frame.name, frame.part, strict=True))
-    parts = np.array([part_of[name] for name in names])
-    return Split(*(np.flatnonzero(parts == part) for part in PARTS))
 
 
 def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: float = 0.1) -> Split:
