@@ -1,104 +1,81 @@
-"""What a comparison of inputs shows: tables beside the printed ones, paired tests, and the same in words."""
+"""The table of paired differences: two predictions of the same images, image by image."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.contingency_tables import mcnemar
 
-from lib.data.record import ImageSet
-from lib.evaluation import metrics as evaluation
-from lib.evaluation import statistics as significance
-
-
-def summarise(heads: pd.DataFrame, reported: pd.Series) -> pd.DataFrame:
-    """Mean, spread, extremes and 95 % interval over heads for each input, beside the printed accuracy."""
-    groups = heads.groupby("inputs", sort=False).accuracy
-    table = pd.DataFrame({"reported": reported}).reindex(list(dict.fromkeys(heads.inputs)))
-    table = table.join(groups.agg(["mean", "std", "min", "max"]))
-    # One round has no spread, and so no interval.
-    bounds = groups.apply(lambda values: significance.mean_interval(values) if len(values) > 1 else (np.nan, np.nan))
-    table["95 % low"], table["95 % high"], table["heads"] = bounds.str[0], bounds.str[1], groups.size()
-    return table
+from lib.evaluation import statistics
 
 
-def class_table(heads: pd.DataFrame, data: ImageSet) -> pd.DataFrame:
-    """Table I's columns for each input: the mean over rounds of :func:`lib.evaluation.metrics.table_row`."""
-    rows = [
-        evaluation.table_row(data.labels[row.test], np.argmax(row.probabilities, axis=1), data.classes)
-        for row in heads.itertuples()
-    ]
-    return pd.DataFrame(rows).groupby(heads.inputs.to_numpy(), sort=False).mean().rename_axis("inputs")
-
-
-def right_answers(heads: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
-    """One row an image and round, one column an input: whether the class was right.  Index: ``round``, ``image``."""
-    columns = {}
-    for name, rows in heads.groupby("inputs", sort=False):
-        parts = {
-            row.number: pd.Series(np.argmax(row.probabilities, axis=1) == labels[row.test], index=row.test)
-            for row in rows.itertuples()
-        }
-        columns[name] = pd.concat(parts, names=["round", "image"])
-    return pd.DataFrame(columns)
-
-
-def compare(right: pd.DataFrame, pairs: Iterable[tuple[str, str]], seed: int = 0) -> pd.DataFrame:
-    """Paired differences in accuracy between inputs, one row a pair.
+def compare(
+    right_a: np.ndarray,
+    right_b: np.ndarray,
+    groups: np.ndarray,
+    rounds: np.ndarray | None = None,
+    heads: np.ndarray | None = None,
+    seed: int = 0,
+) -> pd.Series:
+    """Difference a - b of two predictions of the same images, its interval and tests (protocol, section 5).
 
     Parameters
     ----------
-    right : of :func:`right_answers`; rows that lack one of a pair are left out.
-    pairs : (better, worse) as one expects them.
+    right_a, right_b : bool (n,), whether each answer is right, or float (n,), such as Dice; NaN in either
+        leaves an answer out.
+    groups : int (n,), of related images, which are resampled whole.
+    rounds : int (n,), the training and split of each answer, resampled as well; None: each image once.
+    heads : int (n,), which of several answers of one round to one image it is; None: one.
 
     Returns
     -------
-    ``difference``, its 95 % bootstrap interval over test images (an image is drawn with all its
-    rounds), the pooled predictions that only one of the two got right (``only first``, ``only
-    second``), the exact McNemar ``p pooled``, and ``p median``: the median over rounds of each round's
-    own exact p.  The pooled test takes the rounds' answers to one image for independent, which they
-    are not: its p is too small whenever rounds share test images.
+    ``difference``, ``95 % low``, ``95 % high`` and two-sided ``p`` of the bootstrap; for truth values the
+    answers that ``only first`` and ``only second`` got right, and ``p McNemar``, exact, the median over
+    trainings (it takes related images for independent); ``images`` (a training tests) and ``rounds``.
     """
-    rows = {}
-    for first, second in pairs:
-        both = right[[first, second]].dropna().astype(bool)
-        images = both.index.get_level_values("image").to_numpy()
-        a, b = both[first].to_numpy(), both[second].to_numpy()
-        bounds = significance.mean_bootstrap(a.astype(float) - b, images, seed=seed)
-        pooled = significance.mcnemar(a, b)
-        single = [
-            significance.mcnemar(part[first].to_numpy(), part[second].to_numpy()).p_value
-            for _, part in both.groupby(level="round")
-        ]
-        rows[f"{first} – {second}"] = {
-            "difference": a.mean() - b.mean(),
-            "95 % low": bounds.low,
-            "95 % high": bounds.high,
-            "only first": pooled.only_a,
-            "only second": pooled.only_b,
-            "p pooled": pooled.p_value,
-            "p median": float(np.median(single)),
-            "rounds": len(single),
-            "images": len(np.unique(images)),
-        }
-    return pd.DataFrame(rows).T
+    a, b = np.asarray(right_a), np.asarray(right_b)
+    if not a.shape == b.shape == np.shape(groups):
+        raise ValueError(f"answers of shapes {a.shape} and {b.shape} for {np.shape(groups)} groups")
+    difference = a.astype(float) - b
+    bootstrap = statistics.mean_bootstrap(difference, groups, rounds, seed=seed)
+    training = [np.zeros(len(a), int) if part is None else np.asarray(part) for part in (rounds, heads)]
+    n_trainings = len(np.unique(training, axis=1).T)
+    row = {
+        "difference": bootstrap.estimate,
+        "95 % low": bootstrap.low,
+        "95 % high": bootstrap.high,
+        "p": bootstrap.p_value(),
+        "only first": np.nan,
+        "only second": np.nan,
+        "p McNemar": np.nan,
+        "images": round((~np.isnan(difference)).sum() / n_trainings),
+        "rounds": len(np.unique(training[0])),
+    }
+    if a.dtype == b.dtype == bool:
+        only = pd.DataFrame({"first": a & ~b, "second": b & ~a}).groupby(training).sum()
+        p_values = [mcnemar([[0, first], [second, 0]], exact=True).pvalue for first, second in only.to_numpy()]
+        row |= {f"only {side}": only[side].sum() for side in only} | {"p McNemar": np.median(p_values)}
+    return pd.Series(row)
 
 
-def in_words(row: pd.Series, level: float = 0.05) -> str:
-    """What one row of :func:`compare` shows, and what it does not."""
-    name, n = row.name, int(row.images)
-    step = f"{row.difference:+.3f} or {row.difference * n:+.1f} of {n} images"
-    if row["95 % low"] > 0 or row["95 % high"] < 0:
-        sure = "the interval excludes zero"
-    else:
-        sure = "the interval includes zero: no difference is shown"
-    single = "significant" if row["p median"] < level else "not significant"
-    return f"{name}: {step}; {sure}; a single round is {single} (median exact p = {row['p median']:.2f})"
+def table(
+    pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]],
+    groups: np.ndarray,
+    rounds: np.ndarray | None = None,
+    heads: np.ndarray | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One row of :func:`compare` per pair (first, second), all on the same resamples; tuples give a MultiIndex."""
+    rows = {name: compare(*pair, groups, rounds, heads, seed) for name, pair in pairs.items()}
+    frame = pd.DataFrame(rows).T
+    return frame.astype(dict.fromkeys(("only first", "only second", "images", "rounds"), "Int64"))
 
 
-def least_significant_gain(level: float = 0.05) -> int:
-    """The fewest images that one prediction must have right and the other wrong, with none the other way round,
-    for an exact two-sided McNemar p below ``level``: so many on one hold-out, however large."""
-    gain = 1
-    while significance.mcnemar(np.ones(gain, bool), np.zeros(gain, bool)).p_value >= level:
-        gain += 1
-    return gain
+def in_words(row: pd.Series) -> str:
+    """One row of :func:`table` as a sentence."""
+    name = " · ".join(row.name) if isinstance(row.name, tuple) else row.name
+    zero = "excludes" if row["95 % low"] > 0 or row["95 % high"] < 0 else "includes"
+    return (
+        f"{name}: {row.difference:+.3f} (95 % interval {row['95 % low']:+.3f} to {row['95 % high']:+.3f}, "
+        f"p = {row.p:.4f}); the interval {zero} zero."
+    )

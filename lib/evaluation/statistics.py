@@ -1,17 +1,27 @@
-"""How far a score can be trusted: intervals of one prediction's scores, paired tests between two predictions.
+"""How far a score can be trusted: intervals, tests and the verdicts of ``report/protocol.md``, section 5.
 
 Related images (one lesion, one patient) are not independent.  The bootstraps here and DeLong's method take
-``groups`` and resample or sum whole groups; Wilson's interval and McNemar's test cannot, and are too
-confident where many images are related.
+``groups`` and resample or sum whole groups; with ``rounds`` (trainings on splits of their own) rounds are
+resampled as well.  Wilson's interval cannot, and is too narrow where many images are related.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
+
+N_RESAMPLES = 2000
+
+REPRODUCED = "reproduced"
+DIRECTION_ONLY = "direction reproduced, size not reproduced"
+NOT_REPRODUCED = "not reproduced"
+CONTRADICTED = "contradicted by arithmetic"
+UNDECIDED = "undecided at this sample size"
+NOT_TESTABLE = "not testable here"
 
 
 def proportion_interval(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -23,42 +33,132 @@ def proportion_interval(right: int, n: int, level: float = 0.95) -> tuple[float,
 
 
 def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Student's interval of the mean of at least two rounds.
-
-    It covers what varies between the rounds (the seed of a training, say) and nothing else: rounds
-    on one split share their test images, whose choice it cannot see.
-    """
-    values = np.asarray(values, float)
+    """Student's interval of the mean of independent values, such as one score a training; NaN for fewer than two."""
     if len(values) < 2:
-        raise ValueError("an interval of a mean needs at least two values")
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
-    return float(values.mean() - half), float(values.mean() + half)
+        return float("nan"), float("nan")
+    interval = stats.ttest_1samp(np.asarray(values, float), 0).confidence_interval(level)
+    return float(interval.low), float(interval.high)
+
+
+def predicted_proportion(right: int, n: int, size: int, level: float = 0.95) -> tuple[float, float]:
+    """Where the share of another test set of ``size`` should lie, if one training had ``right`` of ``n`` right.
+
+    The error of both test sets is in it and nothing else: a beta-binomial distribution with Jeffreys' prior.
+    """
+    low, high = stats.betabinom(size, right + 0.5, n - right + 0.5).interval(level)
+    return float(low) / size, float(high) / size
 
 
 @dataclass(frozen=True)
-class McNemar:
-    """Images that only one of two predictions gets right, of how many, and the exact two-sided p value."""
+class Bootstrap:
+    """A statistic of all images, its percentile interval and its value in each resample.
 
-    images: int
-    only_a: int
-    only_b: int
-    p_value: float
-
-
-def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
-    """McNemar's exact two-sided (binomial) test of two accuracies on the same, independent images.
-
-    ``right_a`` and ``right_b``, bool (n,), say whether each prediction is right about each of n ≥ 1 images;
-    other types and lengths that differ raise ValueError.  Without a discordant image the p value is 1.
+    Attributes
+    ----------
+    estimate, low, high : float, or arrays (k,) for a statistic with k values.
+    replicates : float (resamples,) or (resamples, k); NaN where a resample leaves it undefined.  The
+        interval leaves those out.
     """
-    right_a, right_b = np.asarray(right_a), np.asarray(right_b)
-    _check_lengths(right_a, right_b)
-    # Labels passed by mistake would be read as "not zero is right".
-    if right_a.dtype != bool or right_b.dtype != bool:
-        raise ValueError("McNemar's test compares arrays of truth values (right or wrong), not labels")
-    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    p_value = float(stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
-    return McNemar(len(right_a), only_a, only_b, p_value)
+
+    estimate: float | np.ndarray
+    low: float | np.ndarray
+    high: float | np.ndarray
+    replicates: np.ndarray
+
+    def p_value(self, bound: float = 0.0) -> float | np.ndarray:
+        """Two-sided: twice the smaller share of resamples at or beyond the bound, 1 / resamples to 1."""
+        defined = (~np.isnan(self.replicates)).sum(axis=0)
+        beyond = np.minimum((self.replicates <= bound).sum(axis=0), (self.replicates >= bound).sum(axis=0))
+        with np.errstate(invalid="ignore"):
+            return np.clip(2 * beyond / defined, 1 / len(self.replicates), 1)[()]
+
+
+def mean_bootstrap(
+    values: np.ndarray,
+    groups: np.ndarray,
+    rounds: np.ndarray | None = None,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Bootstrap:
+    """Bootstrap of means over groups, and over rounds: an answer counts as often as both of its own were drawn.
+
+    Parameters
+    ----------
+    values : bool or float (n,) or (n, k).  Right or not gives accuracy, a difference of two predictions
+        their paired comparison.  NaN is no observation: NaN for all images but one class's gives its recall.
+    groups : (n,); ``np.arange(n)`` for independent images.
+    rounds : (n,), or None where every image is answered once.
+    """
+    values = np.asarray(values, float)
+    member, drawn = _resample(groups, len(values), n_resamples, seed)
+    turn, turns = _resample_rounds(rounds, member, n_resamples, seed)
+    observed = ~np.isnan(values)
+    sums, sizes = np.zeros((2, turns.shape[1], drawn.shape[1], *values.shape[1:]))
+    np.add.at(sums, (turn, member), np.where(observed, values, 0))
+    np.add.at(sizes, (turn, member), observed)
+    total, count = (np.einsum("bg...,bg->b...", np.tensordot(turns, part, 1), drawn) for part in (sums, sizes))
+    with np.errstate(invalid="ignore"):
+        return _percentiles(sums.sum(axis=(0, 1)) / sizes.sum(axis=(0, 1)), total / count, level)
+
+
+def cluster_bootstrap(
+    statistic: Callable[[np.ndarray], float | np.ndarray],
+    groups: np.ndarray,
+    rounds: np.ndarray | None = None,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Bootstrap:
+    """Bootstrap of any statistic (Davison & Hinkley 1997, 3.8); for means :func:`mean_bootstrap` is the same, faster.
+
+    Parameters
+    ----------
+    statistic : of the indices of answers, int (any length), to a float or an array (k,); NaN where undefined.
+    groups, rounds : (n,), as for :func:`mean_bootstrap`.
+    """
+    member, drawn = _resample(groups, len(groups), n_resamples, seed)
+    turn, turns = _resample_rounds(rounds, member, n_resamples, seed)
+    everyone = np.arange(len(member))
+    times = (drawn[b, member] * turns[b, turn] for b in range(n_resamples))
+    replicates = [statistic(np.repeat(everyone, weight)) for weight in times]
+    return _percentiles(statistic(everyone), np.asarray(replicates, float), level)
+
+
+def prediction_interval(
+    statistic: Callable[[np.ndarray], float | np.ndarray],
+    groups: np.ndarray,
+    trainings: np.ndarray,
+    size: int,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Where the score of one hold-out of about ``size`` images should lie: the interval for a printed value.
+
+    Each time one training is chosen, groups of its test images are drawn with replacement until they hold as
+    nearly ``size`` images as they can, and the statistic of these is taken.
+
+    Parameters
+    ----------
+    statistic : of the indices of answers, int (about size,), to a float or an array (k,).
+    groups : (n,), of related images.
+    trainings : (n,), one number for each round and head.
+    """
+    generator = np.random.default_rng(seed)
+    pools = [
+        [part[groups[part] == group] for group in np.unique(groups[part])]
+        for part in (np.flatnonzero(trainings == one) for one in np.unique(trainings))
+    ]
+    replicates = []
+    for _ in range(n_resamples):
+        pool = pools[generator.integers(len(pools))]
+        order = generator.integers(len(pool), size=size)
+        filled = np.cumsum([len(pool[g]) for g in order])
+        enough = int(np.argmin(np.abs(filled - size))) + 1
+        replicates.append(statistic(np.concatenate([pool[g] for g in order[:enough]])))
+    low, high = np.nanquantile(np.asarray(replicates, float), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
 
 
 @dataclass(frozen=True)
@@ -118,70 +218,33 @@ def delong(
     return AucDifference(auc_a, auc_b, difference, max(difference - half, -1.0), min(difference + half, 1.0), p_value)
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """A statistic of all images with its percentile interval; each field but ``resamples`` has its shape.
-
-    ``undefined`` says in how many resamples it was NaN: they are left out of the interval.
-    """
-
-    estimate: float | np.ndarray
-    low: float | np.ndarray
-    high: float | np.ndarray
-    resamples: int
-    undefined: int | np.ndarray
+def holm(p_values: pd.Series) -> pd.Series:
+    """Holm's adjusted p values; an endpoint without one counts as p = 1 (protocol, section 6)."""
+    adjusted = multipletests(p_values.fillna(1.0), method="holm")[1]
+    return pd.Series(adjusted, p_values.index, name="p Holm")
 
 
-def cluster_bootstrap(
-    statistic: Callable, groups: np.ndarray, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Bootstrap:
-    """Percentile interval of any statistic over groups drawn with replacement (Davison & Hinkley 1997, 3.8).
-
-    For means :func:`mean_bootstrap` gives the same from the same resamples, far faster.  Fewer than two
-    groups, no resamples or a level outside (0, 1) raise ValueError.
-
-    Parameters
-    ----------
-    statistic : of the indices of images, int (any length), to a float or an array of one shape.  It
-        returns NaN where it is undefined (a resample that lacks a class, say); what it raises passes.
-    groups : (n,); each group is drawn as a whole.  ``np.arange(n)`` for independent images.
-    """
-    member, counts = _resample(groups, n_resamples, seed, level)
-    everyone = np.arange(len(member))
-    replicates = [statistic(np.repeat(everyone, drawn[member])) for drawn in counts]
-    return _percentiles(statistic(everyone), np.asarray(replicates, float), level)
+def verdict_difference(low: float, high: float, printed: float | None = None) -> str:
+    """The protocol's word on a claim "A > B" from the 95 % interval of A - B and the printed difference, if any."""
+    inside = printed is None or low <= printed <= high
+    if low > 0:
+        return REPRODUCED if inside else DIRECTION_ONLY
+    return UNDECIDED if high >= 0 and inside else NOT_REPRODUCED
 
 
-def paired_bootstrap(statistic: Callable, a: np.ndarray, b: np.ndarray, groups: np.ndarray, **settings) -> Bootstrap:
-    """Interval of ``statistic(a, indices) - statistic(b, indices)``, both on the same resamples of groups.
-
-    ``a`` and ``b`` are two predictions (n, ...) of the same images, ``statistic`` is for example
-    ``lambda said, rows: accuracy(labels[rows], said[rows])``.  Settings, NaN and errors as for
-    :func:`cluster_bootstrap`; lengths that differ raise ValueError, too.
-    """
-    _check_lengths(a, b, groups)
-    return cluster_bootstrap(lambda rows: statistic(a, rows) - statistic(b, rows), groups, **settings)
+def verdict_value(printed: float, low: float, high: float) -> str:
+    """The protocol's word on a printed value: whether it lies in the 95 % interval."""
+    return REPRODUCED if low <= printed <= high else NOT_REPRODUCED
 
 
-def mean_bootstrap(
-    values: np.ndarray, groups: np.ndarray, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Bootstrap:
-    """The bootstrap of means: the sums of the groups are resampled instead of the images.
-
-    Of ``values``, (n,) or (n, k), right or wrong gives accuracy, the difference between two predictions their
-    paired comparison.  NaN is no observation, so NaN for all images but those of one class gives its recall;
-    a resample with nothing but NaN is undefined.  Else as :func:`cluster_bootstrap`; lengths that differ
-    raise ValueError, too.
-    """
-    values = np.asarray(values, float)
-    _check_lengths(values, groups)
-    member, counts = _resample(groups, n_resamples, seed, level)
-    observed = ~np.isnan(values)
-    sums, sizes = np.zeros((2, counts.shape[1], *values.shape[1:]))
-    np.add.at(sums, member, np.where(observed, values, 0))
-    np.add.at(sizes, member, observed)
-    with np.errstate(invalid="ignore"):
-        return _percentiles(sums.sum(axis=0) / sizes.sum(axis=0), (counts @ sums) / (counts @ sizes), level)
+def verdict_bound(estimate: float, low: float, high: float, bound: float) -> str:
+    """The protocol's word on an endpoint that is to lie above a bound (P3, P4)."""
+    if low > bound:
+        return "reached"
+    if high < bound:
+        return "not reached"
+    side = "above the bound" if estimate > bound else "below"
+    return f"point estimate {side}, interval includes it"
 
 
 def _check_lengths(first: np.ndarray, *others: np.ndarray) -> None:
@@ -228,19 +291,35 @@ def _standard_error(influence: np.ndarray, labels: np.ndarray, groups: np.ndarra
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def _resample(groups: np.ndarray, n_resamples: int, seed: int, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Each image's group (n,) and how often each group is drawn (n_resamples, groups)."""
+def _resample(groups: np.ndarray, n: int, n_resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each answer's group (n,) and how often each group is drawn (n_resamples, groups)."""
     names, member = np.unique(groups, return_inverse=True)
-    n = len(names)
-    if n < 2 or n_resamples < 1 or not 0 < level < 1:
-        raise ValueError(f"no bootstrap of {n} groups, {n_resamples} resamples, level {level}: needs 2, 1 and 0 to 1")
-    drawn = np.random.default_rng(seed).integers(0, n, (n_resamples, n)) + n * np.arange(n_resamples)[:, None]
-    return member, np.bincount(drawn.ravel(), minlength=n_resamples * n).reshape(n_resamples, n)
+    if len(member) != n or len(names) < 2:
+        raise ValueError(
+            f"no bootstrap of {len(names)} groups of {len(member)} images for {n} values: needs two groups"
+        )
+    return member, _draw(len(names), n_resamples, np.random.default_rng(seed))
+
+
+def _resample_rounds(
+    rounds: np.ndarray | None, member: np.ndarray, n_resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for rounds, drawn on their own; one round, drawn once each time, where there are none."""
+    if rounds is None:
+        return np.zeros_like(member), np.ones((n_resamples, 1), int)
+    names, turn = np.unique(rounds, return_inverse=True)
+    if len(turn) != len(member):
+        raise ValueError(f"rounds of {len(turn)} answers for {len(member)} values")
+    return turn, _draw(len(names), n_resamples, np.random.default_rng([seed, 1]))
+
+
+def _draw(n: int, n_resamples: int, generator: np.random.Generator) -> np.ndarray:
+    drawn = generator.integers(0, n, (n_resamples, n)) + n * np.arange(n_resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_resamples * n).reshape(n_resamples, n)
 
 
 def _percentiles(estimate: float | np.ndarray, replicates: np.ndarray, level: float) -> Bootstrap:
-    undefined = np.isnan(replicates).sum(axis=0)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice")
-        low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Bootstrap(np.asarray(estimate, float)[()], low, high, len(replicates), undefined)
+    never = np.isnan(replicates).all(axis=0)
+    low, high = np.nanquantile(np.where(never, 0, replicates), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = (np.where(never, np.nan, limit)[()] for limit in (low, high))
+    return Bootstrap(np.asarray(estimate, float)[()], low, high, replicates)

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lib.evaluation import metrics as evaluation
-from lib.evaluation import statistics as significance
 
 CLASSES = ("normal", "benign", "malignant")
 MASKS = hnp.arrays(np.float32, (3, 6, 6, 1), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
@@ -94,26 +93,6 @@ def test_undefined_scores_are_nan_not_zero():
 def test_lengths_must_agree(said):
     with pytest.raises(ValueError, match="predictions for 2 labels"):
         evaluation.accuracy(np.array([0, 1]), said)
-
-
-def test_wilson_interval_of_the_papers_result():
-    """73 of 79: 0.844 to 0.965, by Wilson's formula written out."""
-    low, high = significance.proportion_interval(73, 79)
-    z, n, p = 1.959963984540054, 79, 73 / 79
-    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert (low, high) == pytest.approx(((centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)))
-    assert (round(low, 3), round(high, 3)) == (0.844, 0.965)
-
-
-def test_interval_of_a_mean():
-    # t(0.975, 4) = 2.776445; the standard error of 1..5 is sqrt(2.5 / 5).
-    assert significance.mean_interval([1, 2, 3, 4, 5]) == pytest.approx(
-        (3 - 2.776445 * 0.5**0.5, 3 + 2.776445 * 0.5**0.5)
-    )
-    with pytest.raises(ValueError, match="at least two"):
-        significance.mean_interval([1])
-    with pytest.raises(ValueError, match="no proportion"):
-        significance.proportion_interval(5, 4)
 
 
 def test_the_best_threshold_is_the_one_that_the_masks_were_drawn_for():
