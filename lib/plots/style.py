@@ -1,6 +1,7 @@
 """What the figures share: colours of the classes and parts, pictures of images with contours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,16 @@ _PLACES = tuple(
 )
 _FAR = 16  # from here on a line leads from the label to its point
 TRUE, PREDICTED = "#F0E442", "#CC79A7"
+
+
+def with_images(plot: Callable[..., Figure]) -> Callable[..., Figure | None]:
+    """Let ``plot`` return None where its first argument, an :class:`lib.data.record.ImageSet`, has no images."""
+
+    @wraps(plot)
+    def plotted(data, *arguments, **options):
+        return None if data.images is None else plot(data, *arguments, **options)
+
+    return plotted
 
 
 def grid(rows: int, columns: int, width: float = 2.0, height: float = 2.0) -> tuple[Figure, np.ndarray]:
