@@ -1,7 +1,8 @@
 import numpy as np
 
-from lib.data.busi import CLASSES
-from lib.reported import elsewhere, two_stage
+from lib.reported import elsewhere, nas, two_stage
+
+CLASSES = ("normal", "benign", "malignant")
 
 
 def test_printed_tables_agree_with_themselves():
@@ -26,11 +27,20 @@ def test_the_models_row_is_the_same_in_both_tables():
     assert len(two_stage.table_ii()) == 14
 
 
-def test_text():
-    text = two_stage.text()
-    assert text.value["test accuracy"] == 0.9241
-    assert text.unit["inference time an image"] == "s"
-    assert len(text) == 13
+def test_the_text_repeats_the_tables():
+    text, table = two_stage.text().value, two_stage.table_i().accuracy
+    for what, inputs in (("", "image+mask"), (", image alone", "image"), (", ground-truth masks", table.index[3])):
+        assert text[f"test accuracy{what}"] == table[inputs]
+    assert text["images"] == sum(text[f"images {name}"] for name in CLASSES)
+
+
+def test_printed_networks_are_read_whole():
+    results = nas.results()
+    assert results.parameters.notna().sum() == 9
+    assert results.parameters.dtype == "Int64"
+    assert nas.calls().index.tolist() == ["M_0", "M_1", "M_2", "M_3"]
+    assert nas.architectures().text["M"] == nas.M
+    assert nas.MNIST_SHAPE == (28, 28, 1)
 
 
 def test_elsewhere_dice_and_iou_are_of_one_order():
