@@ -152,13 +152,16 @@ _PROFILES = {
 }
 
 
+RETRAIN, TRAIN, JOBS = "PAPER_RETRAIN", "PAPER_TRAIN", "PAPER_JOBS"  # environment variables of the same options
+
+
 def store_of(profile: Profile) -> store.Store:
     """Where results of a profile are looked up and kept; real-data runs read and add to the published ones.
 
     ``PAPER_RETRAIN=1`` (``--retrain``) ignores what is published, and publishes nothing.
     """
     working = paths.artifacts(profile.name) / "results" / runtime.backend_id()
-    if profile.data == "phantoms" or os.environ.get("PAPER_RETRAIN"):
+    if profile.data == "phantoms" or os.environ.get(RETRAIN):
         return store.Store(working)
     return store.Store(working, store.PUBLISHED, publish=True)
 
@@ -171,6 +174,8 @@ def names() -> tuple[str, ...]:
 def get(name: str, **overrides: Any) -> Profile:
     """The profile called ``name``, with some settings replaced.
 
+    ``PAPER_TRAIN=1`` (``--train``) makes it train costly jobs, ``PAPER_JOBS`` (``--jobs``) several at a time.
+
     Raises
     ------
     SettingsError
@@ -182,7 +187,16 @@ def get(name: str, **overrides: Any) -> Profile:
     for key in overrides:
         if key not in known:
             raise SettingsError(f"profile {name!r} has no setting {key!r}; {_hint(key, known)}")
-    return replace(_PROFILES[name], **overrides)
+    profile = _PROFILES[name]
+    trains = profile.trains or any(os.environ.get(one) for one in (TRAIN, RETRAIN))
+    workers = int(os.environ.get(JOBS) or profile.workers)
+    return replace(profile, **{"trains": trains, "workers": workers, **overrides})
+
+
+def check_seed(seed: int) -> None:
+    """Raise a :class:`SettingsError` unless it is an integer from 0 to 2**32 - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise SettingsError(f"seed must be an integer from 0 to 2**32 - 1, not {seed!r}")
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> str:

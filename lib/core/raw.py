@@ -47,6 +47,11 @@ def weights_identity(pattern: str) -> str:
     return next((sha[:16] for name, sha in sorted(listed.items()) if Path(name).match(pattern)), "download")
 
 
+def weights_identities() -> dict[str, str]:
+    """The SHA-256 of all pretrained weights at hand or published, by the name of their file."""
+    return {**recorded("weights"), **{file.name: _sha256(file, *_state(file)) for file in _weights_files()}}
+
+
 def weights_file(pattern: str) -> Path | None:
     """The first file that matches ``pattern`` in the folders of weights, or None."""
     return next((file for folder in paths.weights_folders() for file in sorted(folder.glob(pattern))), None)
@@ -60,8 +65,7 @@ def record(*names: str, **details: Mapping) -> None:
     listing = dict(_recorded())
     for name in names:
         if name == "weights":
-            found = {file.name: _sha256(file, *_state(file)) for file in _weights_files()}
-            listing[name] = found | listing.get(name, {})
+            listing[name] = weights_identities() | listing.get(name, {})
         elif name not in listing and paths.find_data(name):
             listing[name] = files(name)
     listing = {**details, **listing}

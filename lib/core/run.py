@@ -4,6 +4,7 @@ A figure or table is saved with a sidecar that says which notebook, profile, see
 machine made it, so a picture in a talk can be traced to the code and the numbers behind it.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.core import config, jobs, paths, runtime, store
+
+FIGURES = "PAPER_FIGURES"  # environment variable: the folder in which a headless run collects its figures
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Run:
 
     @property
     def figures(self) -> Path:
-        return self.folder / "figures" / self.notebook
+        return Path(os.environ.get(FIGURES) or self.folder / "figures" / self.notebook)
 
     @cached_property
     def store(self) -> store.Store:
@@ -77,7 +80,8 @@ class Run:
 
     def read_table(self, name: str, index_col=0, notebook: str = "") -> pd.DataFrame:
         """A table that this or an earlier notebook of the same profile wrote with :meth:`save_table`."""
-        path = self.folder / "figures" / (notebook or self.notebook) / f"{name}.csv"
+        folder = self.folder / "figures" / notebook if notebook else self.figures
+        path = folder / f"{name}.csv"
         if not path.exists():
             raise FileNotFoundError(f"{paths.relative(path)} is missing: run the notebook that writes it first")
         return pd.read_csv(path, index_col=index_col)
@@ -105,8 +109,7 @@ def start(notebook: str, profile: str, seed: int, **overrides) -> Run:
     lib.core.config.SettingsError
         For an unknown profile, an unknown override, or a seed that is no integer from 0 to 2**32 - 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise config.SettingsError(f"seed must be an integer from 0 to 2**32 - 1, not {seed!r}")
+    config.check_seed(seed)
     run = Run(notebook, config.get(profile, **overrides), seed)
     runtime.seed_everything(seed)
     runtime.use_deterministic_operations()

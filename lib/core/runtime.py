@@ -5,8 +5,10 @@ import os
 import platform
 import random
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import metadata
 
 from lib.core import paths
 
@@ -78,9 +80,20 @@ def compute_on_one_thread() -> None:
             os.sched_setaffinity(int(thread), cores)
 
 
+LOG = "PAPER_LOG"  # environment variable: worker processes show their progress too
+
+
+def show_progress() -> None:
+    """Print the log of lib, one line an epoch, to standard output."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("lib").setLevel(logging.INFO)
+
+
 @lru_cache
 def prepare_worker() -> None:
     """Once a worker process: one thread, repeatable operations."""
+    if os.environ.get(LOG):
+        show_progress()
     compute_on_one_thread()
     use_deterministic_operations()
 
@@ -107,9 +120,8 @@ def commit() -> str:
 
 def backend_id() -> str:
     """Backend, its version and Keras', for the folder of working results: floats differ between them."""
-    import keras
-
-    return f"{keras.backend.backend()}-{_backend_version()}-keras-{keras.__version__}"
+    # From the environment and the packages' metadata: importing Keras takes seconds.
+    return f"{os.environ['KERAS_BACKEND']}-{_backend_version()}-keras-{metadata.version('keras')}"
 
 
 def machine() -> Machine:
@@ -126,15 +138,11 @@ def machine() -> Machine:
 
 
 def _backend_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    import keras
-
     names = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",), "torch": ("torch",)}
-    for name in names.get(keras.backend.backend(), ()):
+    for name in names.get(os.environ["KERAS_BACKEND"], ()):
         try:
-            return version(name)
-        except PackageNotFoundError:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
             continue
     return ""
 

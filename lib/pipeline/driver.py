@@ -1,150 +1,280 @@
 """Runs the notebooks headless, in order and resumably: ``python -m lib.pipeline.driver [smoke|lite|full]``.
 
-A notebook is done when its stamp says so: a hash of its own source, lib's code, the profile, the
-seed, the data and the stamp of the notebook before it.  Outputs go to ``<name>.partial.ipynb`` and
-are renamed on success, so a file without ``.partial`` is always a whole run.
+A notebook is done when its stamp says so: a hash of its source, lib's, the profile, the seed, the raw data,
+the published results and the backend.  Outputs go to ``<name>.partial.ipynb`` and figures to a folder beside
+their place; both are put there on success, so what lies there is always of a whole run.
 """
 
 import argparse
+import fcntl
+import hashlib
+import json
 import os
+import shutil
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
+import psutil
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from lib.core import artifacts, paths, runtime
-from lib.core import config as profiles
-from lib.pipeline import publication
-from lib.pipeline.publication import Job
+from lib.core import config, paths, raw, runtime, store
+from lib.core.run import FIGURES
+from lib.data import busi
+from lib.data.record import DataError
+from lib.pipeline import evidence, publication
+from lib.pipeline.publication import Notebook
 
-NOTEBOOKS = paths.ROOT / "notebooks"
-_DATA = ("busi", "mnist.npz", "mini-mias", "kau-bcmd", "weights")
+SOURCES = paths.ROOT / "notebooks"
+_RAW = ("busi", "busi_related_images.csv", "overrides.csv", *evidence.RAW)
+_USER_ERRORS = (config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
 
 
-def plan(profile: str, seed: int) -> list[Job]:
-    """The jobs of a run, in order."""
-    code = artifacts.source_digest(*artifacts.all_modules())
-    stamp = artifacts.digest(profiles.get(profile), seed, code, _data_state(profile))
-    jobs = []
-    for source in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+class Stop(Exception):  # noqa: N818 it is no error
+    """A signal that ends the run; its number is the argument."""
+
+
+def plan(profile: config.Profile, seed: int) -> list[Notebook]:
+    """The notebooks of a run, in order, each with its stamp."""
+    folder = paths.artifacts(profile.name)
+    state = {"lib": _hash_of(*sorted((paths.ROOT / "lib").rglob("*.py"))), "seed": seed, **_inputs(profile)}
+    notebooks: list[Notebook] = []
+    for source in sorted(SOURCES.glob("[0-9][0-9]_*.ipynb")):
         cells = [cell.source for cell in nbformat.read(source, 4).cells]
-        stamp = artifacts.digest(stamp, source.stem, cells)
-        jobs.append(Job(source, paths.artifacts(profile), stamp))
-    return jobs
+        # The last one reads the tables of all others.
+        earlier = [one.stamp for one in notebooks] if source.stem.startswith("09") else []
+        text = json.dumps([state, source.stem, cells, earlier], sort_keys=True)
+        notebooks.append(Notebook(source, folder, hashlib.sha256(text.encode()).hexdigest()[:16]))
+    return notebooks
 
 
-def execute(job: Job, parameters: dict) -> None:
-    """Run one notebook; the executed copy, its stamp and its HTML appear only if every cell succeeded.
+def _inputs(profile: config.Profile) -> dict[str, Any]:
+    names = () if profile.data == "phantoms" else _RAW
+    excluded = Path(profile.excluded)
+    published = [] if config.store_of(profile).published is None else sorted(store.PUBLISHED.glob("*/*.npz"))
+    return {
+        "profile": asdict(profile),
+        "data": {name: raw.identity(name) for name in names},
+        "excluded": _hash_of(excluded.resolve()) if profile.excluded and excluded.is_file() else "",
+        "weights": raw.weights_identities() if names else {},
+        "results": [f"{file.parent.name}/{file.name}" for file in published],
+        "backend": runtime.backend_id(),
+    }
+
+
+def _hash_of(*files: Path) -> str:
+    state = hashlib.sha256()
+    for file in files:
+        state.update(paths.relative(file).encode() + file.read_bytes())
+    return state.hexdigest()
+
+
+def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
+    """Run one notebook; its executed copy, figures, HTML and stamp change only if every cell succeeded.
 
     Raises
     ------
-    lib.core.config.SettingsError
-        If the notebook has no parameter of that name (papermill itself would only warn).
     PapermillExecutionError, DeadKernelError
         If a cell raised, or the kernel died.
     """
-    known = papermill.inspect_notebook(str(job.source))
-    for name in parameters:
-        profiles.check_choice(f"parameter of {job.name}", name, tuple(known))
     started = time.perf_counter()
-    _remove_figures(job)
-    partial = job.executed.with_suffix(".partial.ipynb")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    job.stamp_file.unlink(missing_ok=True)
-    papermill.execute_notebook(
-        str(job.source),
-        str(partial),
+    aside = notebook.folder / "figures" / f".{notebook.name}"  # the new figures, until all cells have succeeded
+    shutil.rmtree(aside, ignore_errors=True)
+    os.environ[FIGURES] = str(aside)
+    notebook.partial.parent.mkdir(parents=True, exist_ok=True)
+    _in_thread(
+        papermill.execute_notebook,
+        str(notebook.source),
+        str(notebook.partial),
         parameters=parameters,
-        cwd=str(NOTEBOOKS),
+        cwd=str(SOURCES),
         kernel_name="python3",
         progress_bar=False,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of its own sockets
     )
-    os.replace(partial, job.executed)
-    publication.write_html(job.executed, job.folder / "html" / f"{job.name}.html")
-    seconds = time.perf_counter() - started
-    cost = {"seconds": round(seconds), "machine": str(runtime.machine()), "commit": runtime.commit()}
-    artifacts.write_json(job.cost_file, cost)
-    with artifacts.atomic(job.stamp_file) as temporary:
-        temporary.write_text(job.stamp)
+    notebook.stamp_file.unlink(missing_ok=True)
+    aside.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(notebook.figures, ignore_errors=True)
+    os.replace(aside, notebook.figures)
+    os.replace(notebook.partial, notebook.executed)
+    publication.write_html(notebook.executed, notebook.folder / "html" / f"{notebook.name}.html")
+    seconds = round(time.perf_counter() - started)
+    store.write_json(
+        notebook.cost_file, {"seconds": seconds, "machine": str(runtime.machine()), "commit": runtime.commit()}
+    )
+    with store.atomic(notebook.stamp_file) as temporary:
+        temporary.write_text(notebook.stamp)
+
+
+def _in_thread(function: Any, *words: Any, **options: Any) -> None:
+    """Call in a thread, so that a signal reaches this one: nbclient would take it for a kernel that died."""
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            function(*words, **options)
+        except BaseException as error:  # handed to the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+    if errors:
+        raise errors[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with _signals():
+        try:
+            if arguments[:1] == ["evidence"]:
+                return evidence.main(arguments[1:])
+            return _main(_parser().parse_args(arguments))
+        except Stop as stop:
+            print(f"stopped; call ./run_all.sh {' '.join(arguments)} again to go on", file=sys.stderr)
+            return 128 + stop.args[0]
+        except _USER_ERRORS as error:
+            print("error: " + "\n".join(str(error).splitlines()[:5]), file=sys.stderr)
+            return 2
+        finally:
+            _end_children()
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        raise Stop(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        profiles.get(options.profile)
-        jobs = plan(options.profile, options.seed)
-        known = tuple(job.name for job in jobs)
-        chosen = {profiles.check_choice("notebook", name, known) for name in options.only or known}
-        if options.bless and options.profile != "smoke":
-            raise profiles.SettingsError("only smoke runs can be blessed: the golden notebooks are smoke runs")
-        done = _run([job for job in jobs if job.name in chosen], options)
-    except profiles.SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if not done:
-        return 1
-    folder = jobs[0].folder
-    index = publication.write_index(jobs, options.profile)
-    if message := publication.publish(jobs, options.profile):
-        print(message)
-    if options.bless:
-        publication.bless([job for job in jobs if job.name in chosen])
-        print(f"golden notebooks: {paths.relative(publication.GOLDEN)}")
-    print(f"executed notebooks: {paths.relative(folder / 'notebooks')}")
-    print(f"figures and tables: {paths.relative(folder / 'figures')}")
-    print(f"HTML report:        {paths.relative(index)}")
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_children() -> None:
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(children, timeout=5)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One run of a profile at a time; the lock of a process that died is free."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "run.lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise config.SettingsError(
+                f"another run of this profile is under way (process {file.read().strip()}): wait for it, or stop it"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _main(options: argparse.Namespace) -> int:
+    for name, value in ((config.RETRAIN, options.retrain), (config.TRAIN, options.train), (config.JOBS, options.jobs)):
+        if value:
+            os.environ[name] = str(int(value))
+    profile = config.get(options.profile)
+    config.check_seed(options.seed)
+    if options.bless and profile.name != "smoke":
+        raise config.SettingsError("only smoke runs can be blessed: the golden notebooks are smoke runs")
+    notebooks = plan(profile, options.seed)
+    known = tuple(one.name for one in notebooks)
+    chosen = {config.check_choice("notebook", name, known) for name in options.only or known}
+    todo = [one for one in notebooks if one.name in chosen]
+    parameters = {"profile": profile.name, "seed": options.seed}
+    for one in todo:
+        _check_parameters(one, parameters)
+    with _alone(paths.artifacts(profile.name)):
+        for one in todo:
+            if one.is_done() and not options.force:
+                print(f"{one.name}: up to date", flush=True)
+            elif status := _run(one, parameters):
+                return status
+        _publish(notebooks, profile, options.bless, todo)
     return 0
 
 
-def _run(jobs: Sequence[Job], options: argparse.Namespace) -> bool:
-    for job in jobs:
-        if job.is_done() and not options.force:
-            print(f"{job.name}: up to date", flush=True)
-            continue
-        print(f"{job.name}: running …", flush=True)
-        started = time.perf_counter()
-        try:
-            execute(job, {"profile": options.profile, "seed": options.seed})
-        except (PapermillExecutionError, DeadKernelError) as error:
-            hint = "the kernel died, usually for lack of memory" if isinstance(error, DeadKernelError) else error
-            partial = job.executed.with_suffix(".partial.ipynb")
-            print(
-                f"{job.name}: failed\n{hint}\nsee {paths.relative(partial)}; finished steps are kept", file=sys.stderr
-            )
-            return False
-        print(f"{job.name}: done in {time.perf_counter() - started:.0f} s", flush=True)
-    return True
+def _check_parameters(notebook: Notebook, parameters: dict[str, Any]) -> None:
+    # papermill itself only warns, after it has begun.
+    known = tuple(papermill.inspect_notebook(str(notebook.source)))
+    for name in parameters:
+        config.check_choice(f"parameter of {notebook.name}", name, known)
+
+
+def _run(notebook: Notebook, parameters: dict[str, Any]) -> int:
+    """Run and report one notebook; the exit status, 0 for success."""
+    print(f"{notebook.name}: running …", flush=True)
+    started = time.perf_counter()
+    try:
+        execute(notebook, parameters)
+    except (PapermillExecutionError, DeadKernelError) as error:
+        log = notebook.folder / "logs" / f"{notebook.name}.log"
+        with store.atomic(log) as temporary:
+            temporary.write_text(str(error) + "\n", encoding="utf-8")
+        kind, message = getattr(error, "ename", ""), str(getattr(error, "evalue", ""))
+        lines = message.splitlines()[:4] or ["the kernel died, usually for lack of memory"]
+        expected = kind in {one.__name__ for one in _USER_ERRORS}
+        lines[0] = f"{notebook.name}: {'' if expected or not kind else kind + ': '}{lines[0]}"
+        where = f"traceback: {paths.relative(log)}; finished steps are kept"
+        print("\n".join([*lines, where]), file=sys.stderr)
+        return 2 if expected else 1
+    print(f"{notebook.name}: done in {time.perf_counter() - started:.0f} s", flush=True)
+    return 0
+
+
+def _publish(notebooks: Sequence[Notebook], profile: config.Profile, bless: bool, chosen: Sequence[Notebook]) -> None:
+    index = publication.write_index(notebooks, profile.name)
+    if config.store_of(profile).publish:
+        busi.record()
+        raw.record(*evidence.RAW)
+        if message := publication.publish(notebooks, profile.name):
+            print(message)
+    if bless:
+        publication.bless(chosen)
+        print(f"golden notebooks: {paths.relative(publication.GOLDEN)}")
+    folder = notebooks[0].folder
+    print(f"executed notebooks: {paths.relative(folder / 'notebooks')}")
+    print(f"figures and tables: {paths.relative(folder / 'figures')}")
+    print(f"HTML report:        {paths.relative(index)}")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run_all.sh", description="Run the paper's notebooks headless, in order.")
-    parser.add_argument("profile", nargs="?", default="smoke", help=f"one of {', '.join(profiles.names())}")
+    parser = argparse.ArgumentParser(
+        prog="run_all.sh",
+        description="Run the paper's notebooks headless, in order.",
+        epilog="./run_all.sh evidence --hours H works through report/protocol.md and publishes results (--help).",
+    )
+    parser.add_argument("profile", nargs="?", default="smoke", help=f"one of {', '.join(config.names())}")
     parser.add_argument("--seed", type=int, default=0, help="seed of splits and trainings (default 0)")
     parser.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="run these alone, for example 02_unet")
     parser.add_argument("--force", action="store_true", help="run notebooks that are up to date as well")
+    parser.add_argument("--train", action="store_true", help="lite: train what is not published yet, for hours")
+    parser.add_argument("--retrain", action="store_true", help="ignore published results, and publish nothing")
+    parser.add_argument("--jobs", type=int, metavar="N", help="trainings at a time, in processes of one thread each")
     parser.add_argument("--bless", action="store_true", help="make this smoke run the one that tests compare with")
     return parser
-
-
-def _data_state(profile: str) -> list:
-    """Names, sizes and times of the real data's top folders; nothing for profiles that use none."""
-    if profiles.get(profile).data == "phantoms":
-        return []
-    found = [path for name in _DATA if (path := paths.find_data(name))]
-    files = [file for path in found for file in ([path] if path.is_file() else sorted(path.glob("*")))]
-    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-
-
-def _remove_figures(job: Job) -> None:
-    """Remove what an earlier version of the notebook saved, so that no orphan is published."""
-    for sidecar in publication.results_of(job.folder / "figures", job.name):
-        for suffix in (".png", ".pdf", ".csv", ".json"):
-            sidecar.with_suffix(suffix).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a run leaves for readers: HTML pages, the repository's report and figures, golden notebooks."""
 
 import html
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from pathlib import Path
 import nbformat
 from nbconvert import HTMLExporter
 
-from lib.core import artifacts, paths
-from lib.core import config as profiles
+from lib.core import paths, store
 
 REPORT = paths.ROOT / "report"
 FIGURES = paths.ROOT / "figures"
@@ -18,7 +18,7 @@ GOLDEN = paths.ROOT / "tests" / "golden"
 
 
 @dataclass(frozen=True)
-class Job:
+class Notebook:
     """One notebook of one run, and where its results go."""
 
     source: Path
@@ -34,13 +34,22 @@ class Job:
         return self.folder / "notebooks" / f"{self.name}.ipynb"
 
     @property
+    def partial(self) -> Path:
+        """The executed copy while it runs."""
+        return self.executed.with_suffix(".partial.ipynb")
+
+    @property
     def stamp_file(self) -> Path:
-        return self.folder / "notebooks" / f"{self.name}.stamp"
+        return self.executed.with_suffix(".stamp")
 
     @property
     def cost_file(self) -> Path:
-        """Seconds and machine of the last execution."""
-        return self.folder / "notebooks" / f"{self.name}.json"
+        """Seconds, machine and commit of the last execution."""
+        return self.executed.with_suffix(".json")
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "figures" / self.name
 
     def is_done(self) -> bool:
         return self.executed.exists() and self.stamp_file.exists() and self.stamp_file.read_text() == self.stamp
@@ -49,18 +58,18 @@ class Job:
 def write_html(notebook: Path, target: Path) -> Path:
     """Render an executed notebook as a page of its own."""
     page, _ = HTMLExporter(embed_images=True).from_filename(str(notebook))
-    with artifacts.atomic(target) as temporary:
+    with store.atomic(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target
 
 
-def write_index(jobs: Sequence[Job], profile: str) -> Path:
+def write_index(notebooks: Sequence[Notebook], profile: str) -> Path:
     """The page that links the report's notebooks."""
     items = "\n".join(
-        f'<li><a href="{job.name}.html">{html.escape(title(job.source))}</a></li>' for job in jobs if job.is_done()
+        f'<li><a href="{one.name}.html">{html.escape(title(one.source))}</a></li>' for one in notebooks if one.is_done()
     )
-    target = jobs[0].folder / "html" / "index.html"
-    with artifacts.atomic(target) as temporary:
+    target = notebooks[0].folder / "html" / "index.html"
+    with store.atomic(target) as temporary:
         temporary.write_text(
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Report, profile {profile}</title>'
             f'<body style="font-family: sans-serif; max-width: 40em; margin: 3em auto; line-height: 1.6">'
@@ -76,34 +85,42 @@ def title(notebook: Path) -> str:
     return first.lstrip("# ")
 
 
-def publish(jobs: Sequence[Job], profile: str) -> str:
+def published() -> dict[str, dict]:
+    """``report/run.json``: the profile, and what is known of each published notebook by its name."""
+    marker = REPORT / "run.json"
+    return json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else {"profile": "", "notebooks": {}}
+
+
+def publish(notebooks: Sequence[Notebook], profile: str) -> str:
     """Copy the finished notebooks of a real-data run and their results into the repository; say what was done.
 
     A notebook that is not up to date keeps what an earlier run published of it, with that run's commit
     in its table row and sidecars.  A ``lite`` run does not replace what a ``full`` one published.
     """
-    done = [job for job in jobs if job.is_done()]
-    if profiles.get(profile).data == "phantoms" or not done:
+    done = [one for one in notebooks if one.is_done()]
+    if not done:
         return ""
-    marker = REPORT / "run.json"
-    published = artifacts.read_json(marker) if marker.exists() else {"profile": profile, "notebooks": {}}
-    if profile != "full" and published["profile"] == "full":
+    before = published()
+    if profile != "full" and before["profile"] == "full":
         return f"not published: {paths.relative(REPORT)} holds a full run"
-    rows = published["notebooks"] if published["profile"] == profile else {}
-    for job in done:
-        _replace_results(job)
-        notebook = nbformat.read(job.executed, 4)
+    rows = before["notebooks"] if before["profile"] == profile else {}
+    for one in done:
+        # Those of the same number go with it: a notebook that got another name, figures without a folder.
+        rows = {name: row for name, row in rows.items() if name[:3] != one.name[:3]}
+        _replace_figures(one)
+        notebook = nbformat.read(one.executed, 4)
         notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
         REPORT.mkdir(exist_ok=True)
-        nbformat.write(notebook, REPORT / job.executed.name)
-        rows[job.name] = {"title": title(job.source), **artifacts.read_json(job.cost_file)}
+        nbformat.write(notebook, REPORT / one.executed.name)
+        cost = json.loads(one.cost_file.read_text(encoding="utf-8"))
+        rows[one.name] = {"title": title(one.source), "figures": one.name, **cost}
     for left in REPORT.glob("*.ipynb"):
         if left.stem not in rows:
             left.unlink()
     rows = {name: rows[name] for name in sorted(rows)}
-    artifacts.write_json(marker, {"profile": profile, "notebooks": rows})
+    store.write_json(REPORT / "run.json", {"profile": profile, "notebooks": rows})
     _write_contents(rows, profile)
-    waiting = [job.name for job in jobs if job not in done]
+    waiting = [one.name for one in notebooks if one not in done]
     older = f" (not up to date, left as published before: {', '.join(waiting)})" if waiting else ""
     return f"published to {paths.relative(REPORT)}/ and {paths.relative(FIGURES)}/{older}"
 
@@ -113,8 +130,9 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
     lines = [
         f"# Report, profile `{profile}`",
         "",
-        "Executed notebooks, copied here by `run_all.sh`; not edited. The time is that of the last execution, without",
-        "trainings and features that it found finished in the cache. Each table says what was cut when it was made.",
+        "Executed notebooks, copied here by `./run_all.sh`; not edited. They are computed from `results/`,",
+        "which `./run_all.sh evidence --hours H` adds to as `protocol.md` plans them; the seconds are those of the",
+        "notebook, not of its trainings. Where the plan is not complete, tables say how many trainings there are.",
         "",
         "| notebook | question | commit | seconds | machine |",
         "|---|---|---|---|---|",
@@ -123,16 +141,16 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
             for name, row in rows.items()
         ),
     ]
-    with artifacts.atomic(REPORT / "README.md") as temporary:
+    with store.atomic(REPORT / "README.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def bless(jobs: Sequence[Job]) -> None:
+def bless(notebooks: Sequence[Notebook]) -> None:
     """Make the executed smoke notebooks the golden ones that nbval compares with."""
     from nbstripout import strip_output
 
-    for job in jobs:
-        notebook = nbformat.read(job.executed, 4)
+    for one in notebooks:
+        notebook = nbformat.read(one.executed, 4)
         # nbval runs the defaults, which are smoke, and takes a cell without count for one that was not run;
         # pictures are looked at, not compared.
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
@@ -145,20 +163,17 @@ def bless(jobs: Sequence[Job]) -> None:
         for cell in notebook.cells:
             cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         GOLDEN.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, GOLDEN / f"{job.name}.ipynb")
+        for old in GOLDEN.glob(f"{one.name[:3]}*.ipynb"):
+            old.unlink()
+        nbformat.write(notebook, GOLDEN / f"{one.name}.ipynb")
 
 
-def _replace_results(job: Job) -> None:
+def _replace_figures(notebook: Notebook) -> None:
     """Make the notebook's figures and tables of this run those that are published."""
     FIGURES.mkdir(exist_ok=True)
-    for sidecar in results_of(FIGURES, job.name):
-        for old in FIGURES.glob(f"{sidecar.stem}.*"):
+    for old in FIGURES.glob(f"{notebook.name[:3]}*"):
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    if notebook.name.startswith("01"):
+        for old in FIGURES.glob("split.*"):
             old.unlink()
-    for sidecar in results_of(job.folder / "figures", job.name):
-        for new in sidecar.parent.glob(f"{sidecar.stem}.*"):
-            shutil.copy2(new, FIGURES / new.name)
-
-
-def results_of(folder: Path, notebook: str) -> list[Path]:
-    """Sidecars of the figures and tables that ``notebook`` wrote into ``folder``."""
-    return [path for path in sorted(folder.glob("*.json")) if artifacts.read_json(path).get("notebook") == notebook]
+    shutil.copytree(notebook.figures, FIGURES / notebook.name, dirs_exist_ok=True)
