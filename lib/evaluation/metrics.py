@@ -8,7 +8,7 @@ LESION, NORMAL = "lesion", "no lesion"
 
 
 def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
-    """Agreement of predicted masks with the true ones, one row an image.
+    """Agreement of predicted masks with the true ones, one row per image.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     - ``dice``, ``iou``: of the thresholded masks, in [0, 1].  Both masks empty: 1.  One empty: 0.
     - ``true_area``, ``predicted_area``: shares of the image in [0, 1].
     - ``kind``: ``"lesion"`` or ``"no lesion"``, by the true mask.  Means over the two kinds must not
-      be mixed: without a lesion Dice is 0 or 1, and says only whether anything was drawn.
+      be mixed: without a lesion Dice is 0 or 1, and says only whether anything was marked.
 
     Raises
     ------
@@ -37,9 +37,9 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     axes = (1, 2, 3)
     probability = np.clip(predicted.astype(np.float64), 1e-7, 1 - 1e-7)
     bce = -(truth * np.log(probability) + (1 - truth) * np.log1p(-probability)).mean(axis=axes)
-    true, drawn = truth >= threshold, predicted >= threshold
-    both, either = (true & drawn).sum(axes), (true | drawn).sum(axes)
-    total = true.sum(axes) + drawn.sum(axes)
+    true, marked = truth >= threshold, predicted >= threshold
+    both, either = (true & marked).sum(axes), (true | marked).sum(axes)
+    total = true.sum(axes) + marked.sum(axes)
     empty = total == 0
     return pd.DataFrame(
         {
@@ -47,7 +47,7 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
             "dice": np.where(empty, 1.0, 2 * both / np.maximum(total, 1)),
             "iou": np.where(empty, 1.0, both / np.maximum(either, 1)),
             "true_area": true.mean(axes),
-            "predicted_area": drawn.mean(axes),
+            "predicted_area": marked.mean(axes),
             "kind": np.where(true.any(axes), LESION, NORMAL),
         }
     )
@@ -73,8 +73,8 @@ def summarise_masks(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean, spread and median of :func:`mask_scores`, lesions and images without lesion apart.
 
     Columns: ``images``, ``bce``, then ``dice`` and ``iou`` as mean, standard deviation (``_sd``) and
-    median, and ``missed``: the share of lesions with nothing drawn on them (Dice 0), or for images
-    without a lesion ``drawn``: the share in which something was drawn.
+    median, and ``missed``: the share of lesions whose Dice is 0, or for images without a lesion
+    ``marked``: the share in which anything was predicted.
     """
     groups = scores.groupby("kind")
     summary = groups.agg(
@@ -88,45 +88,42 @@ def summarise_masks(scores: pd.DataFrame) -> pd.DataFrame:
     )
     failed = groups["dice"].agg(lambda dice: float((dice == 0).mean()))
     summary["missed"] = failed.where(summary.index == LESION)
-    summary["drawn"] = failed.where(summary.index == NORMAL)
+    summary["marked"] = failed.where(summary.index == NORMAL)
     return summary
 
 
-def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of right predictions; labels and predictions are integers (n,), n ≥ 1."""
-    _check_lengths(labels, predicted)
-    return float(np.mean(labels == predicted))
+def score_row(labels: np.ndarray, predicted: np.ndarray, n_classes: int = 3) -> np.ndarray:
+    """Accuracy, then precision, recall and F1 of each class: float (1 + 3 n_classes,), in [0, 1].
 
-
-def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Precision, recall and F1 of each class in [0, 1], and its number of images (``support``).
-
-    Precision of a class that is never predicted and recall of one that has no image are undefined: NaN.
+    Labels and predictions are integers (n,), n ≥ 1, below ``n_classes``.  Precision of a class that is never
+    predicted and recall of one that has no image are undefined: NaN.
     """
-    _check_lengths(labels, predicted)
-    values = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=np.arange(len(classes)), zero_division=np.nan
-    )
-    columns = ["precision", "recall", "f1", "support"]
-    return pd.DataFrame(dict(zip(columns, values, strict=True)), index=pd.Index(classes, name="class"))
+    if len(labels) != len(predicted) or len(labels) == 0:
+        raise ValueError(f"{len(predicted)} predictions for {len(labels)} labels")
+    counts = np.bincount(labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+    right, called, true = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.concatenate([[right.sum() / len(labels)], right / called, right / true, 2 * right / (called + true)])
+
+
+def row_names(classes: tuple[str, ...]) -> list[str]:
+    """The columns of Tables I and II: ``accuracy``, then ``precision normal`` … ``f1 malignant``."""
+    return ["accuracy", *(f"{measure} {name}" for measure in ("precision", "recall", "f1") for name in classes)]
 
 
 def table_row(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.Series:
-    """One row of Tables I and II: ``accuracy``, then ``precision normal`` … ``f1 malignant``."""
-    scores = class_scores(labels, predicted, classes)
-    row = {"accuracy": accuracy(labels, predicted)}
-    for measure in ("precision", "recall", "f1"):
-        row |= {f"{measure} {name}": scores.loc[name, measure] for name in classes}
-    return pd.Series(row)
+    """One row of Tables I and II, as :func:`score_row` with names."""
+    return pd.Series(score_row(labels, predicted, len(classes)), row_names(classes))
+
+
+def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Precision, recall and F1 of each class in [0, 1], and its number of images (``support``)."""
+    scores = score_row(labels, predicted, len(classes))[1:].reshape(3, -1).T
+    table = pd.DataFrame(scores, pd.Index(classes, name="class"), ["precision", "recall", "f1"])
+    return table.assign(support=np.bincount(labels, minlength=len(classes)))
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
     """Number of images of each true class (rows) that were given each class (columns)."""
-    _check_lengths(labels, predicted)
     matrix = metrics.confusion_matrix(labels, predicted, labels=np.arange(len(classes)))
     return pd.DataFrame(matrix, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted"))
-
-
-def _check_lengths(labels: np.ndarray, predicted: np.ndarray) -> None:
-    if len(labels) != len(predicted) or len(labels) == 0:
-        raise ValueError(f"{len(predicted)} predictions for {len(labels)} labels")

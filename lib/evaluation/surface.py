@@ -34,15 +34,15 @@ def border_distances(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarr
     # Outside the box around both masks there is no border: leaving it out changes nothing and saves the time.
     box = ndimage.find_objects(either.astype(np.uint8))[0]
     borders = [mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (truth, predicted)]
-    true_border, drawn_border = borders
-    to_true, to_drawn = (ndimage.distance_transform_edt(~border) for border in borders)
-    return to_drawn[true_border], to_true[drawn_border]
+    true_border, predicted_border = borders
+    to_true, to_predicted = (ndimage.distance_transform_edt(~border) for border in borders)
+    return to_predicted[true_border], to_true[predicted_border]
 
 
 def surface_scores(
     truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5, tolerance: float = 2.0
 ) -> pd.DataFrame:
-    """Agreement of the borders of predicted masks with the true ones, one row an image.
+    """Agreement of the borders of predicted masks with the true ones, one row per image.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def surface_scores(
     if not tolerance >= 0:
         raise ValueError(f"a tolerance of {tolerance} pixels: it cannot be negative")
     masks = zip(truth[..., 0] >= threshold, predicted[..., 0] >= threshold, strict=True)
-    return pd.DataFrame([_score(true, drawn, tolerance) for true, drawn in masks], columns=["hd95", "nsd"], dtype=float)
+    return pd.DataFrame([_score(*pair, tolerance) for pair in masks], columns=["hd95", "nsd"], dtype=float)
 
 
 def _score(truth: np.ndarray, predicted: np.ndarray, tolerance: float) -> tuple[float, float]:

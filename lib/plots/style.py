@@ -1,16 +1,35 @@
-"""What the figures share: colours of the classes and parts, pictures of images with contours."""
+"""The style of all figures: colours, sizes of letters, images with contours, labels that hide nothing."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
 
+import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 # Okabe and Ito's palette: told apart with every kind of colour vision.
-CLASS_COLOURS = {"normal": "#009E73", "benign": "#0072B2", "malignant": "#D55E00"}
-PART_COLOURS = {"train": "#999999", "validation": "#56B4E9", "test": "#E69F00"}
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+SKY, VERMILION, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#999999"
+CLASS_COLOURS = {"normal": GREEN, "benign": BLUE, "malignant": VERMILION}
+PART_COLOURS = {"train": GREY, "validation": SKY, "test": ORANGE}
+TRUE, PREDICTED = YELLOW, PURPLE
+matplotlib.rcParams.update(
+    {
+        "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY]),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "axes.labelsize": 9,
+        "font.size": 9,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+    }
+)
 # Offsets of a label from its point, in points, the nearest first.
 _PLACES = tuple(
     place
@@ -18,7 +37,6 @@ _PLACES = tuple(
     for place in ((6, d + 4), (6, -d - 4), (-6, d + 4), (-6, -d - 4), (0, d + 9), (0, -d - 9))
 )
 _FAR = 16  # from here on a line leads from the label to its point
-TRUE, PREDICTED = "#F0E442", "#CC79A7"
 
 
 def with_images(plot: Callable[..., Figure]) -> Callable[..., Figure | None]:
@@ -72,33 +90,19 @@ def label_points(
         ends = axes.transData.transform([(x, low), (x, high)])
         taken.append(Bbox(ends + 3 * pixel * np.array([[-1, -1], [1, 1]])))
     for index, (text, x, y) in enumerate(points):
-        drawn = []
-        for dx, dy in _PLACES:
-            drawn.append(
-                axes.annotate(
-                    text,
-                    (x, y),
-                    (dx, dy),
-                    textcoords="offset points",
-                    fontsize=size,
-                    color="0.3",
-                    ha="left" if dx > 0 else "right" if dx < 0 else "center",
-                    va="center",
-                )
-            )
-            box = drawn[-1].get_window_extent()
-            others = taken[:index] + taken[index + 1 :]
+        label = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", fontsize=size, color="0.3", va="center")
+        others = taken[:index] + taken[index + 1 :]
+        for place in (*_PLACES, _PLACES[0]):
+            label.xyann = place
+            label.set_ha("left" if place[0] > 0 else "right" if place[0] < 0 else "center")
+            box = label.get_window_extent()
             inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
             if inside and not any(box.overlaps(other) for other in others):
                 break
-        else:
-            drawn.append(drawn.pop(0))
-        for other in drawn[:-1]:
-            other.remove()
-        taken.append(drawn[-1].get_window_extent())
-        if abs(drawn[-1].xyann[1]) > _FAR:
+        taken.append(box)
+        if abs(label.xyann[1]) > _FAR:
             line = {"arrowstyle": "-", "lw": 0.5, "color": "0.6"}
-            axes.annotate("", (x, y), drawn[-1].xyann, textcoords="offset points", arrowprops=line)
+            axes.annotate("", (x, y), label.xyann, textcoords="offset points", arrowprops=line)
 
 
 def tidy(axes: Axes) -> None:
