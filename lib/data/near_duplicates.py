@@ -31,7 +31,6 @@ UNCERTAIN = 0.5  # the same, from which a pair is worth a look
 PUBLISHED = "busi_related_images.csv"
 OVERRIDES = "overrides.csv"
 _MIN_SIDE = 32
-_N_PICTURES = 6
 
 
 def find_pairs(images: np.ndarray, min_score: float = SCORE) -> pd.DataFrame:
@@ -102,8 +101,7 @@ def image_groups(data: ImageSet, pairs: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     ``groups``, ``found``, ``listed``: int64 (n,), to be used; from the pairs alone; planted, or of the published
-    list if it is at hand, else of single images.  ``labels``, ``names``, ``classes`` of the data.  ``extra``: the
-    surest pairs that are not listed, int64 (m, 2), and their ``pictures``, uint8 (m, 2, height, width).
+    list if it is at hand, else of single images.
     """
     frame = pd.DataFrame(pairs["pairs"])
     frame = frame[frame["score"] >= SCORE]
@@ -113,17 +111,7 @@ def image_groups(data: ImageSet, pairs: Mapping[str, Any]) -> dict[str, Any]:
     listed = group_files.read_published(published, data.names) if published else np.arange(len(data))
     if data.groups is not None:
         groups = listed = group_files.number(data.groups)
-    extra = compare_groups(found, listed)["extra"][:_N_PICTURES]
-    return {
-        "groups": groups,
-        "found": found,
-        "listed": listed,
-        "labels": np.asarray(data.labels, np.int64),
-        "names": data.names,
-        "classes": list(data.classes),
-        "extra": extra,
-        "pictures": np.rint(data.images[extra, ..., 0] * 255).astype(np.uint8),
-    }
+    return {"groups": groups, "found": found, "listed": listed}
 
 
 def groups_job(source: Source) -> jobs.Job:

@@ -1,148 +1,194 @@
-"""Classifiers that an honest evaluation compares: the paper's head, its variations, and better models.
+"""Every classifier of the comparison under grouped folds, as jobs: the paper's head, its variations, better models."""
 
-Each function returns a ``predict`` for :func:`lib.experiments.grouped_cv.run`: from a split and its test fold
-to class probabilities (n_seeds, n, n_classes) of all images.  Features may differ with the test fold,
-as those of masks do: ``x`` is then (n_folds, n, n_features).
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-from scipy import ndimage
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lib.core import runtime
-from lib.data.splits import Split
-from lib.evaluation import calibration
+from lib.core import jobs, runtime
+from lib.core.config import Profile
+from lib.core.jobs import Job
+from lib.data.record import ImageSet
+from lib.experiments import fine_tuning, lesion_features
+from lib.experiments.fine_tuning import FineTuningSettings
+from lib.experiments.grouped_cv import Classifier, GroupedCV
 from lib.two_stage import classification
+from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.segmentation import SegmenterSettings
 
-Predict = Callable[[Split, int], np.ndarray]
-
+# The members of P3, fixed by report/protocol.md, section 5; no result of a run picks one.
+MEMBERS = (
+    "pooled features, VGG16",
+    "pooled features, Xception",
+    "pooled features, MobileNetV2",
+    "lesion crops, VGG16",
+    "lesion crops, Xception",
+    "lesion crops, MobileNetV2",
+    "stage-1 maps",
+    "mask descriptors",
+    "image and mirror image",
+    "fine-tuned MobileNetV2",
+    "fine-tuned stage-1 encoder",
+)
+MC_DROPOUT = "MC dropout"
 _PENALTIES = tuple(10.0**power for power in (-4, -3, -2, -1, 0))
 _COMPONENTS = 100
+_OWN = {"features": "pooled", "preprocessing": "own"}
 
 
-def head(
-    x: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    settings: classification.Settings,
-    seeds: Sequence[int],
-    cache: Path | None = None,
-) -> Predict:
-    """The paper's head on features; ``settings.balance`` may weigh or resample the classes."""
-
-    def predict(split: Split, fold: int) -> np.ndarray:
-        return classification.head_rounds(_of_fold(x, fold), labels, n_classes, split, settings, seeds, cache)
-
-    return predict
-
-
-def mirrored_head(
-    x: np.ndarray,
-    mirrored: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    settings: classification.Settings,
-    seeds: Sequence[int],
-    cache: Path | None = None,
-) -> Predict:
-    """The paper's head, learning from images and their mirror images, and averaging over both in the test."""
-    n, doubled, both = len(labels), np.concatenate([x, mirrored]), np.concatenate([labels, labels])
-
-    def predict(split: Split, fold: int) -> np.ndarray:
-        twice = Split(*(np.concatenate([part, part + n]) for part in split.parts().values()))
-        said = classification.head_rounds(doubled, both, n_classes, twice, settings, seeds, cache)
-        return (said[:, :n] + said[:, n:]) / 2
-
-    return predict
-
-
-def logistic(x: np.ndarray, labels: np.ndarray, balanced: bool = True) -> Predict:
-    """Logistic regression on standardised features, at most 100 principal components of them.
-
-    The strength of the penalty has the lowest cross-entropy on the validation part, and nothing is
-    fitted again with it.  Deterministic: one "seed".
-    """
-
-    def fit(features: np.ndarray, split: Split, penalty: float):
-        steps = [StandardScaler()]
-        if features.shape[1] > _COMPONENTS:
-            steps.append(PCA(min(_COMPONENTS, len(split.train) - 1), random_state=0))
-        weight = "balanced" if balanced else None
-        model = make_pipeline(*steps, LogisticRegression(C=penalty, class_weight=weight, max_iter=5000))
-        return model.fit(features[split.train], labels[split.train])
-
-    def predict(split: Split, fold: int) -> np.ndarray:
-        features = _of_fold(x, fold)
-        models = [fit(features, split, penalty) for penalty in _PENALTIES]
-        losses = [
-            calibration.nll(labels[split.validation], model.predict_proba(features[split.validation]))
-            for model in models
-        ]
-        return models[int(np.argmin(losses))].predict_proba(features)[None]
-
-    return predict
-
-
-def mc_dropout(
-    x: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    settings: classification.Settings,
-    seed: int,
-    n_passes: int = 20,
-    dropout: float = 0.2,
-) -> Predict:
-    """One head whose dropout stays on in the test (Gal & Ghahramani 2016); its passes stand for seeds.
-
-    The paper's rate of 0.05 hardly varies the answers, so a higher one is the default.
-    """
-    settings = replace(settings, dropout=dropout)
-
-    def predict(split: Split, fold: int) -> np.ndarray:
-        features = _of_fold(x, fold)
-        model, _ = classification.train_head(features, labels, n_classes, split, settings, seed)
-        runtime.seed_everything(seed)
-        passes = [keras.ops.convert_to_numpy(model(features, training=True)) for _ in range(n_passes)]
-        return np.stack(passes)
-
-    return predict
-
-
-def lesion_crops(images: np.ndarray, masks: np.ndarray, margin: float = 0.25, threshold: float = 0.5) -> np.ndarray:
-    """The surroundings of each drawn lesion, enlarged to the size of the masks; the whole image if nothing is drawn.
+@jobs.step("logistic_regression", version=1, needs={"x": ("features",)})
+def logistic_regression(
+    data: ImageSet, x: Mapping[str, np.ndarray], train: np.ndarray, validation: np.ndarray, test: np.ndarray
+) -> dict[str, Any]:
+    """Logistic regression on standardised features, at most 100 principal components, classes weighted, as a job.
 
     Parameters
     ----------
-    images : (n, fine, fine, 1) in [0, 1], as large as the masks or larger: a crop then shows more than
-        the image that the mask was drawn on.
-    masks : (n, size, size, 1) in [0, 1].
-    margin : of the longer side of the bounding box, on each side; the crop is square.
+    x : result with ``features``, float32 (n, n_features).
+    validation : chooses the strength of the penalty by its cross-entropy.
 
     Returns
     -------
-    float32 (n, size, size, 1).
+    ``validation`` and ``test``: probabilities, float32 (1, n_images, n_classes); ``penalty``: C.
     """
-    size, finer = masks.shape[1], images.shape[1] / masks.shape[1]
-    crops = np.empty(masks.shape, np.float32)
-    for index, (image, mask) in enumerate(zip(images[..., 0], masks[..., 0], strict=True)):
-        rows, columns = np.nonzero(mask >= threshold)
-        if len(rows) == 0:
-            rows = columns = np.array([0, size - 1])
-        side = min(max(np.ptp(rows) + 1, np.ptp(columns) + 1) * (1 + 2 * margin), size)
-        top, left = (np.clip((part.min() + part.max() + 1) / 2 - side / 2, 0, size - side) for part in (rows, columns))
-        steps = (np.arange(size) + 0.5) * side / size
-        grid = np.meshgrid((top + steps) * finer - 0.5, (left + steps) * finer - 0.5, indexing="ij")
-        crops[index, ..., 0] = ndimage.map_coordinates(image, grid, order=1, mode="nearest")
-    return crops
+    features, labels = x["features"], data.labels
+    models = []
+    for penalty in _PENALTIES:
+        reduced = min(_COMPONENTS, len(train) - 1)
+        steps = [StandardScaler(), *([PCA(reduced, random_state=0)] if features.shape[1] > reduced else [])]
+        model = make_pipeline(*steps, LogisticRegression(C=penalty, class_weight="balanced", max_iter=5000))
+        models.append(model.fit(features[train], labels[train]))
+    losses = [
+        log_loss(labels[validation], model.predict_proba(features[validation]), labels=model.classes_)
+        for model in models
+    ]
+    best = int(np.argmin(losses))
+    parts = {"validation": validation, "test": test}
+    answers = {
+        name: models[best].predict_proba(features[part])[None].astype(np.float32) for name, part in parts.items()
+    }
+    return {**answers, "penalty": _PENALTIES[best]}
 
 
-def _of_fold(x: np.ndarray, fold: int) -> np.ndarray:
-    return x[fold] if x.ndim == 3 else x
+@jobs.step("mc_dropout", version=1, needs={"x": ("features",)})
+def mc_dropout(
+    data: ImageSet,
+    x: Mapping[str, np.ndarray],
+    train: np.ndarray,
+    validation: np.ndarray,
+    test: np.ndarray,
+    settings: HeadSettings,
+    seed: int,
+    n_passes: int = 20,
+) -> dict[str, Any]:
+    """One head whose dropout stays on when it predicts (Gal & Ghahramani 2016), as a job.
+
+    Returns
+    -------
+    ``validation`` and ``test``: probabilities, float32 (n_passes, n_images, n_classes).
+    """
+    features = x["features"][:, None]
+    n_classes = len(data.classes)
+    model, _ = classification.fit_heads(features, data.labels, n_classes, train, validation, settings, [seed])
+    runtime.seed_everything(seed)
+
+    def predict(part: np.ndarray) -> np.ndarray:
+        passes = [keras.ops.convert_to_numpy(model(features[part], training=True)) for _ in range(n_passes)]
+        return np.stack(passes)[:, :, 0, 0]
+
+    return {"validation": predict(validation), "test": predict(test)}
+
+
+def printed_heads(cv: GroupedCV, fold: int, backbone: str) -> Job:
+    """The paper's two inputs side by side: the image, and the image with masks as printed."""
+    with_masks = cv.features(backbone, "image+mask", cv.printed_masks(fold))
+    return cv.heads(fold, [cv.features(backbone), with_masks])
+
+
+def encoder_heads(cv: GroupedCV, fold: int, backbone: str) -> Job:
+    """The paper's head on the image with masks of the ImageNet encoder, all of one kind."""
+    return cv.heads(fold, [cv.features(backbone, "image+mask", cv.unseen_masks(fold))])
+
+
+def logistic(cv: GroupedCV, fold: int, x: Job) -> Job:
+    return logistic_regression(data=cv.source, x=x, **cv.parts(fold))
+
+
+def crops(cv: GroupedCV, fold: int, backbone: str) -> Job:
+    """Pooled features of lesion crops out of finer images."""
+    fine = replace(cv.source, size=cv.profile.crop_size) if cv.profile.crop_size else cv.source
+    settings = BackboneSettings(backbone, cv.profile.weights, **_OWN)
+    return lesion_features.crop_features(data=fine, masks=cv.unseen_masks(fold), settings=settings)
+
+
+def tuned(cv: GroupedCV, fold: int) -> Job:
+    """MobileNetV2 with the last quarter of its layers trained."""
+    settings = FineTuningSettings(weights=cv.profile.weights, epochs=cv.profile.fine_tuned_epochs)
+    return fine_tuning.fine_tuned(data=cv.source, **cv.parts(fold), settings=settings, seed=cv.seed)
+
+
+def tuned_stage_1(cv: GroupedCV, fold: int) -> Job:
+    """The fold's stage-1 network, taught to name the lesion as well."""
+    return fine_tuning.fine_tuned(
+        data=cv.source,
+        **cv.parts(fold),
+        settings=FineTuningSettings("stage 1", "", learning_rate=2e-4, epochs=cv.profile.fine_tuned_epochs),
+        seed=cv.seed,
+        network=cv.stage_1(fold),
+        segmenter=SegmenterSettings.pretrained(cv.profile),
+    )
+
+
+def single_backbone(profile: Profile) -> str:
+    """The backbone of single heads: VGG16, or the first at hand."""
+    return "VGG16" if "VGG16" in profile.backbones else profile.backbones[0]
+
+
+def classifiers(profile: Profile) -> dict[str, Classifier]:
+    """Every classifier by name, in the order of their value: the paper's inputs first."""
+    one = single_backbone(profile)
+    head = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
+    found: dict[str, Classifier] = {}
+    for name in profile.backbones:
+        found[f"image, {name}"] = (lambda cv, k, b=name: printed_heads(cv, k, b), 0)
+        found[f"image + mask as printed, {name}"] = (lambda cv, k, b=name: printed_heads(cv, k, b), 1)
+    for name in profile.backbones:
+        found[f"image + mask, {name}"] = (lambda cv, k, b=name: encoder_heads(cv, k, b), 0)
+    for name in profile.backbones:
+        found[f"pooled features, {name}"] = (lambda cv, k, b=name: logistic(cv, k, cv.features(b, **_OWN)), 0)
+        found[f"lesion crops, {name}"] = (lambda cv, k, b=name: logistic(cv, k, crops(cv, k, b)), 0)
+    segmenter = SegmenterSettings.pretrained(profile)
+
+    def maps(cv: GroupedCV, k: int) -> Job:
+        return lesion_features.stage_1_maps(data=cv.source, network=cv.stage_1(k), settings=segmenter)
+
+    def shapes(cv: GroupedCV, k: int) -> Job:
+        return lesion_features.mask_descriptors(data=cv.source, masks=cv.unseen_masks(k))
+
+    def passes(cv: GroupedCV, k: int) -> Job:
+        return mc_dropout(data=cv.source, x=cv.features(one), **cv.parts(k), settings=head, seed=cv.seed)
+
+    return found | {
+        "stage-1 maps": (lambda cv, k: logistic(cv, k, maps(cv, k)), 0),
+        "mask descriptors": (lambda cv, k: logistic(cv, k, shapes(cv, k)), 0),
+        "image and mirror image": (
+            lambda cv, k: cv.heads(k, [cv.features(one)], [cv.features(one, mirrored=True)]),
+            0,
+        ),
+        "fine-tuned MobileNetV2": (tuned, 0),
+        "fine-tuned stage-1 encoder": (tuned_stage_1, 0),
+        "image, classes weighted": (lambda cv, k: cv.heads(k, [cv.features(one)], balance="weights"), 0),
+        MC_DROPOUT: (passes, 0),
+    }
+
+
+def members(profile: Profile) -> list[str]:
+    """Members of the ensemble: all of P3 whose backbone the profile has."""
+    return [name for name in MEMBERS if name in classifiers(profile)]

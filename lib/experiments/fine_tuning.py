@@ -1,137 +1,110 @@
-"""Classifiers whose convolutions learn too: from ImageNet, or from a network that has learnt to draw lesions.
-
-As in :mod:`lib.experiments.classifiers`, each function returns a ``predict`` for :func:`lib.experiments.grouped_cv.run`.
-"""
+"""Classifiers whose convolutions are trained too: from ImageNet weights, or from a network of stage 1."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from lib.core import artifacts, runtime
+from lib.core import jobs
 from lib.data.record import ImageSet
-from lib.data.splits import Split
-from lib.experiments import lesion_features as lesion_maps
-from lib.experiments.classifiers import Predict
+from lib.experiments import lesion_features
 from lib.models import augmentation, backbones, training
 from lib.two_stage import segmentation
-
-_BATCH = 16
-_DROPOUT = 0.3
+from lib.two_stage.segmentation import SegmenterSettings
 
 
-def from_imagenet(
-    data: ImageSet, backbone: str, weights: str, epochs: int, seeds: Sequence[int], cache: Path | None = None
-) -> Predict:
-    """The last quarter of an ImageNet network's layers learns too, from augmented images; mirror images averaged.
+@dataclass(frozen=True)
+class FineTuningSettings:
+    """Configuration of a fine-tuned classifier; the last epoch is kept, so nothing is chosen."""
 
-    Batch normalisation stays as it is.  The learning rate falls to zero with the last epoch, which is
-    kept: nothing is chosen.
-    """
-    size = data.images.shape[1]
-    key = {"backbone": backbone, "weights": backbones.weights_id(backbone, weights)}
-    return _fine_tuned(
-        data,
-        lambda fold, seed: _tunable(backbone, size, weights, len(data.classes), seed),
-        5e-4,
-        epochs,
-        seeds,
-        key,
-        cache,
-    )
+    backbone: str = "MobileNetV2"  # or stage 1: the layers that were trained there are trained on
+    weights: str = "imagenet"
+    learning_rate: float = 5e-4  # falls to zero along a cosine
+    epochs: int = 24
+    batch_size: int = 16
+    dropout: float = 0.3
 
 
-def from_stage_1(
+def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
+    settings = arguments["settings"]
+    if settings.backbone == "stage 1":
+        return {}
+    return {"weights": backbones.identity(settings.backbone, settings.weights)}
+
+
+@jobs.step("fine_tuned", version=1, raw=_raw, needs={"network": ("weights",)})
+def fine_tuned(
     data: ImageSet,
-    segmenter: Callable[[int], keras.Model],
-    drawn_by: dict,
-    epochs: int,
-    seeds: Sequence[int],
-    cache: Path | None = None,
-) -> Predict:
-    """The network that draws the lesion learns to name it, with the same layers trained as for drawing.
-
-    Its maps of every resolution are averaged over the picture and over the lesion that it draws, so
-    that the class is read from the lesion as well as from its surroundings.
+    train: np.ndarray,
+    validation: np.ndarray,
+    test: np.ndarray,
+    settings: FineTuningSettings,
+    seed: int,
+    network: Mapping[str, Any] | None = None,
+    segmenter: SegmenterSettings | None = None,
+    state: Path | None = None,
+) -> dict[str, Any]:
+    """A classifier trained on augmented images, its answers averaged over image and mirror image, as a job.
 
     Parameters
     ----------
-    segmenter : from a test fold to a network of stage 1 that has seen neither it nor the fold that chooses.
-    drawn_by : what the networks depend on; part of the cache's key.
+    validation : images that are only predicted.
+    network, segmenter : for the backbone ``stage 1``: result of
+        :func:`lib.two_stage.segmentation.segmenter` and its settings.
+
+    Returns
+    -------
+    ``validation`` and ``test``: probabilities, float32 (1, n_images, n_classes); ``history`` by column.
     """
+    size, n_classes = data.images.shape[1], len(data.classes)
+    n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
+    key = ("fine-tuned", size, n_classes, settings, segmenter, n_steps)
+    model = training.network(key, lambda: _build(size, n_classes, settings, segmenter, n_steps), seed)
+    if network is not None:
+        lesion_features.assign(model, list(model.stage_1_places), network["weights"])
+    history = training.fit(
+        model,
+        segmentation.as_input(data.images[train]),
+        np.eye(n_classes, dtype=np.float32)[data.labels[train]],
+        None,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=seed,
+        keep="last",
+        augment=augmentation.ultrasound,
+        state=state,
+    )
 
-    def build(fold: int, seed: int) -> keras.Model:
-        unet = segmenter(fold)
-        runtime.seed_everything(seed)
-        return _named_and_drawn(unet, len(data.classes))
+    def predict(part: np.ndarray) -> np.ndarray:
+        views = [data.images[part], data.images[part][:, :, ::-1]]
+        return np.mean([model.predict(segmentation.as_input(x), verbose=0) for x in views], axis=0)[None]
 
-    return _fine_tuned(data, build, 2e-4, epochs, seeds, {"from": "stage 1", **drawn_by}, cache)
-
-
-def _fine_tuned(
-    data: ImageSet,
-    build: Callable[[int, int], keras.Model],
-    learning_rate: float,
-    epochs: int,
-    seeds: Sequence[int],
-    key: dict,
-    cache: Path | None,
-) -> Predict:
-    inputs = segmentation.as_input(data.images)
-    one_hot = np.eye(len(data.classes), dtype=np.float32)[data.labels]
-
-    def train(split: Split, fold: int, seed: int) -> np.ndarray:
-        model = build(fold, seed)
-        n_steps = epochs * math.ceil(len(split.train) / _BATCH)
-        optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, n_steps))
-        optimizer.build(model.trainable_variables)
-        model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
-        training.fit(
-            model,
-            inputs[split.train],
-            one_hot[split.train],
-            None,
-            epochs=epochs,
-            batch_size=_BATCH,
-            seed=seed,
-            keep="last",
-            augment=augmentation.ultrasound,
-        )
-        said = model.predict(inputs, verbose=0) + model.predict(inputs[:, :, ::-1], verbose=0)
-        return said / 2
-
-    def predict(split: Split, fold: int) -> np.ndarray:
-        if cache is None:
-            return np.stack([train(split, fold, seed) for seed in seeds])
-        whole = {"step": "fine-tuned", "data": data.digest, "train": split.train.tolist(), **key, "epochs": epochs}
-        whole |= {"validation": split.validation.tolist(), "batch": _BATCH, "learning rate": learning_rate}
-        code = ("lib.experiments.fine_tuning",)
-        return np.stack(
-            [
-                artifacts.cached({**whole, "seed": seed}, lambda s=seed: train(split, fold, s), cache, code)
-                for seed in seeds
-            ]
-        )
-
-    return predict
+    return {"validation": predict(validation), "test": predict(test), "history": history.to_dict("list")}
 
 
-def _tunable(backbone: str, size: int, weights: str, n_classes: int, seed: int) -> keras.Model:
-    network = backbones.build(backbone, size, weights, seed)
-    for layer in network.layers[-len(network.layers) // 4 :]:
-        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+def _build(
+    size: int, n_classes: int, settings: FineTuningSettings, segmenter: SegmenterSettings | None, n_steps: int
+) -> keras.Model:
     inputs = keras.Input((size, size, 3))
-    x = layers.GlobalAveragePooling2D()(network(layers.Rescaling(2.0, -1.0)(inputs)))
-    x = layers.Dropout(_DROPOUT)(x)
-    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
-
-
-def _named_and_drawn(unet: keras.Model, n_classes: int) -> keras.Model:
-    inputs = keras.Input(unet.input.shape[1:])
-    # Features of different layers differ in scale a hundredfold: the answer would come from one of them.
-    x = layers.BatchNormalization(momentum=0.9)(lesion_maps.reader(unet)(inputs))
-    x = layers.Dropout(_DROPOUT)(x)
-    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
+    unet = None
+    if segmenter is None:
+        backbone = backbones.build(settings.backbone, size, settings.weights)
+        for layer in backbone.layers[-len(backbone.layers) // 4 :]:
+            layer.trainable = not isinstance(layer, layers.BatchNormalization)
+        x = layers.GlobalAveragePooling2D()(backbone(layers.Rescaling(2.0, -1.0)(inputs)))
+    else:
+        unet = segmentation.restore(size, segmenter)
+        # Features of different layers differ in scale a hundredfold: the answer would come from one of them.
+        x = layers.BatchNormalization(momentum=0.9)(lesion_features.reader(unet)(inputs))
+    x = layers.Dropout(settings.dropout)(x)
+    model = keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
+    if unet is not None:
+        model.stage_1_places = lesion_features.places_of(unet, model)
+    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, n_steps)
+    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
+    return model

@@ -1,17 +1,91 @@
-"""What a network of stage 1 knows of a picture and of the lesion that it draws: a backbone that needs no download."""
+"""Features of the predicted lesion instead of the whole image: stage-1 maps, crops, shape descriptors."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
+from scipy import ndimage
 
-from lib.two_stage import segmentation
+from lib.core import jobs
+from lib.data.record import ImageSet
+from lib.experiments import descriptors
+from lib.models import backbones, training
+from lib.two_stage import classification, segmentation
+from lib.two_stage.classification import BackboneSettings
+from lib.two_stage.segmentation import SegmenterSettings
+
+
+def _crop_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
+    settings = arguments["settings"]
+    return {"weights": backbones.identity(settings.name, settings.weights)}
+
+
+@jobs.step("lesion_crops", version=1, working_only=("features",), raw=_crop_weights)
+def crop_features(
+    data: ImageSet, masks: segmentation.MaskParts, settings: BackboneSettings, seed: int = 0
+) -> dict[str, Any]:
+    """Features of :func:`lesion_crops` by a frozen backbone, float32 (n, n_features), as a job.
+
+    Parameters
+    ----------
+    data : images as large as the masks or larger.
+    masks : parts of :func:`lib.two_stage.segmentation.assemble_masks`.
+    seed : of random weights.
+    """
+    crops = lesion_crops(data.images, segmentation.assemble_masks(masks, len(data)))
+    backbone = classification.frozen_backbone(crops.shape[1], settings, seed)
+    inputs = classification.stack_inputs(crops, None, "image")
+    return {"features": classification.extract(backbone, inputs, settings)}
+
+
+@jobs.step("mask_descriptors", version=1, working_only=("features",))
+def mask_descriptors(data: ImageSet, masks: segmentation.MaskParts) -> dict[str, Any]:
+    """:func:`lib.experiments.descriptors.describe` of predicted lesions, as a job."""
+    predicted = segmentation.assemble_masks(masks, len(data))
+    return {"features": descriptors.describe(data.images, predicted).to_numpy(np.float32)}
+
+
+@jobs.step("stage_1_maps", version=1, working_only=("features",), needs={"network": ("weights",)})
+def stage_1_maps(data: ImageSet, network: Mapping[str, Any], settings: SegmenterSettings) -> dict[str, Any]:
+    """Maps of a stage-1 network pooled over image and lesion, averaged with those of the mirror images, as a job.
+
+    Parameters
+    ----------
+    network : result of :func:`lib.two_stage.segmentation.segmenter`, with the ``settings`` that made it.
+    """
+    size = data.images.shape[1]
+    pooler, places = training.keep(("stage-1 maps", size, settings), lambda: _reader(size, settings))
+    assign(pooler, places, network["weights"])
+    views = [data.images, data.images[:, :, ::-1]]
+    both = [pooler.predict(segmentation.as_input(x), batch_size=32, verbose=0) for x in views]
+    return {"features": np.mean(both, axis=0)}
+
+
+def _reader(size: int, settings: SegmenterSettings) -> tuple[keras.Model, list[int]]:
+    unet = segmentation.restore(size, settings)
+    pooler = reader(unet)
+    return pooler, places_of(unet, pooler)
+
+
+def places_of(inner: keras.Model, outer: keras.Model) -> list[int]:
+    """Where the weights of a network are among those of one that shares its layers."""
+    numbers = {id(weight): number for number, weight in enumerate(outer.weights)}
+    return [numbers[id(weight)] for weight in inner.weights]
+
+
+def assign(outer: keras.Model, places: list[int], weights: list[np.ndarray]) -> None:
+    """Give the network of :func:`places_of` its trained weights."""
+    for place, value in zip(places, weights, strict=True):
+        outer.weights[place].assign(value)
 
 
 def reader(unet: keras.Model) -> keras.Model:
     """From images (n, size, size, 3) in [0, 1] to features (n, n_features), sharing the layers of ``unet``.
 
     The deepest map and the last one of each resolution below the image's, each averaged over the
-    picture and over the lesion that the network draws.
+    image and over the lesion that the network predicts.
     """
     last = {}
     for layer in unet.layers:
@@ -22,13 +96,6 @@ def reader(unet: keras.Model) -> keras.Model:
     maps = [last[size] for size in sorted(last)]
     pooled = [part for one in maps for part in (layers.GlobalAveragePooling2D()(one), InsideMask()([one, unet.output]))]
     return keras.Model(unet.input, layers.Concatenate()(pooled), name="lesion_maps")
-
-
-def describe(unet: keras.Model, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
-    """Features, float32 (n, n_features), of images (n, size, size, 1), averaged with those of their mirror images."""
-    network = reader(unet)
-    both = [network.predict(segmentation.as_input(x), batch_size, verbose=0) for x in (images, images[:, :, ::-1])]
-    return np.mean(both, axis=0)
 
 
 @keras.saving.register_keras_serializable(package="lib")
@@ -44,3 +111,30 @@ class InsideMask(layers.Layer):
 
     def compute_output_shape(self, shapes):
         return shapes[0][0], shapes[0][-1]
+
+
+def lesion_crops(images: np.ndarray, masks: np.ndarray, margin: float = 0.25, threshold: float = 0.5) -> np.ndarray:
+    """The surroundings of each predicted lesion, enlarged to the size of the masks; the whole image without one.
+
+    Parameters
+    ----------
+    images : (n, fine, fine, 1) in [0, 1], as large as the masks or larger.
+    masks : (n, size, size, 1) in [0, 1].
+    margin : of the longer side of the bounding box, on each side; the crop is square.
+
+    Returns
+    -------
+    float32 (n, size, size, 1).
+    """
+    size, finer = masks.shape[1], images.shape[1] / masks.shape[1]
+    crops = np.empty(masks.shape, np.float32)
+    for index, (image, mask) in enumerate(zip(images[..., 0], masks[..., 0], strict=True)):
+        rows, columns = np.nonzero(mask >= threshold)
+        if len(rows) == 0:
+            rows = columns = np.array([0, size - 1])
+        side = min(max(np.ptp(rows) + 1, np.ptp(columns) + 1) * (1 + 2 * margin), size)
+        top, left = (np.clip((part.min() + part.max() + 1) / 2 - side / 2, 0, size - side) for part in (rows, columns))
+        steps = (np.arange(size) + 0.5) * side / size
+        grid = np.meshgrid((top + steps) * finer - 0.5, (left + steps) * finer - 0.5, indexing="ij")
+        crops[index, ..., 0] = ndimage.map_coordinates(image, grid, order=1, mode="nearest")
+    return crops

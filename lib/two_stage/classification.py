@@ -152,7 +152,7 @@ def fit_heads(
     return heads, keeper.history()
 
 
-@jobs.step("heads", version=1, working_only=("weights",), needs={"x": ("features",)})
+@jobs.step("heads", version=1, working_only=("weights",), needs={"x": ("features",), "mirrored": ("features",)})
 def heads(
     data: ImageSet,
     x: Sequence[Mapping[str, np.ndarray]],

@@ -253,10 +253,11 @@ def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: 
     return scores.to_dict("list")
 
 
-def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray]) -> keras.Model:
-    """A network of its own with the ``weights`` of a :func:`segmenter` job, to predict with."""
+def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray] | None = None) -> keras.Model:
+    """A network of its own with the ``weights`` of a :func:`segmenter` job, to predict with; None: random ones."""
     model = _build(size, replace(settings, weights="random"), 0)
-    model.set_weights(weights)
+    if weights is not None:
+        model.set_weights(weights)
     return model
 
 

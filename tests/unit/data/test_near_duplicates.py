@@ -126,8 +126,6 @@ def test_groups_as_a_job_are_the_planted_ones(tmp_path):
     result = jobs.run([duplicates.groups_job(source)], store.Store(tmp_path), train=False)[0]
     assert result["groups"].tolist() == group_files.number(source.load().groups).tolist()
     assert result["found"].tolist() == result["groups"].tolist()
-    assert len(result["labels"]) == len(result["names"]) == 45
-    assert result["pictures"].shape == (0, 2, 64, 64)
 
 
 def test_a_correction_of_the_groups_makes_them_anew(tmp_path, monkeypatch):
