@@ -83,7 +83,7 @@ class Run:
         folder = self.folder / "figures" / notebook if notebook else self.figures
         path = folder / f"{name}.csv"
         if not path.exists():
-            raise FileNotFoundError(f"{paths.relative(path)} is missing: run the notebook that writes it first")
+            raise paths.MissingDataError(f"{paths.relative(path)} is missing: run the notebook that writes it first")
         return pd.read_csv(path, index_col=index_col)
 
     def _write_csv(self, table: pd.DataFrame, name: str, precision: int) -> None:

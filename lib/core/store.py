@@ -224,8 +224,12 @@ class Store:
     def locked(self, job) -> Iterator[None]:
         """Keep a job to one process at a time; the lock of a process that died is free."""
         path = self.file(job).with_suffix(".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab") as file:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "ab")  # noqa: SIM115 the caller's errors are not to be caught here
+        except OSError as error:
+            raise StoreError(f"{path.parent} cannot be written to ({error.strerror}): set PAPER_ARTIFACTS") from error
+        with file:
             if fcntl is not None:
                 with suppress(OSError):  # a file system without locks
                     fcntl.flock(file, fcntl.LOCK_EX)
