@@ -1,140 +1,160 @@
 """Table I: what each input of stage 2 is worth, on the same images with the same heads (paper A, IV-B)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from lib.core.config import Profile
-from lib.core.jobs import Job
-from lib.data import sources, splits
-from lib.data.splits import Split
-from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings, HeadSettings
-from lib.two_stage.segmentation import SegmenterSettings
+from lib.core.jobs import Job, Result
+from lib.data import near_duplicates
+from lib.evaluation import metrics, paired, statistics
+from lib.experiments.paper_a import INPUTS, ORACLE, OUT_OF_FOLD, STACKED, Plan
 
-# The ground truth is empty exactly for normal images, so this input holds the label: a bound, no result.
-ORACLE = "image + ground-truth mask (oracle)"
-# Stage 2 is trained on masks by networks that have not seen the image; validation and test masks are the
-# same as for image+mask.
-OUT_OF_FOLD = "image + out-of-fold mask"
-STACKED = (*classification.INPUTS, ORACLE)  # trained side by side in every round
-INPUTS = (*classification.INPUTS, OUT_OF_FOLD, ORACLE)
-# Of the first primary endpoint, cheapest first; others are planned after them.
-BACKBONES = ("VGG16", "MobileNetV2", "Xception")
-_NONE = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True)
-class Round:
-    """One of the paper's ten rounds: its split, its U-Net and its heads are drawn from one seed."""
-
-    number: int
-    seed: int
-    split: Split
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """The jobs of Tables I and II for a profile; ``seed`` is added to the number of each round."""
-
-    profile: Profile
-    seed: int = 0
-
-    @cached_property
-    def source(self) -> sources.Source:
-        return sources.ultrasound(self.profile)
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        return self.source.load().labels
-
-    @cached_property
-    def rounds(self) -> list[Round]:
-        seeds = range(self.seed, self.seed + self.profile.n_rounds)
-        return [Round(number, seed, splits.stratified(self.labels, seed)) for number, seed in enumerate(seeds)]
-
-    @property
-    def backbones(self) -> list[str]:
-        """Those of the primary endpoint first, in the order in which they are worth running."""
-        return sorted(self.profile.backbones, key=lambda name: BACKBONES.index(name) if name in BACKBONES else 99)
-
-    def unet(self, one: Round) -> Job:
-        """The paper's U-Net of a round, and its masks of all images."""
-        return segmentation.segmenter(
-            data=self.source,
-            train=one.split.train,
-            validation=one.split.validation,
-            settings=SegmenterSettings.of(self.profile),
-            seed=one.seed,
-        )
-
-    def fold_unets(self) -> list[Job]:
-        """U-Nets of cross-fitting within the training part of round 0: each predicts the fold that it lacks.
-
-        They are trained to the last epoch, since all images but the held-out fold are trained on.
-        """
-        one = self.rounds[0]
-        settings = replace(SegmenterSettings.of(self.profile), keep="last")
-        folds = splits.k_fold(self.labels[one.split.train], self.profile.oof_folds, one.seed)
-        return [
-            segmentation.segmenter(
-                data=self.source,
-                train=one.split.train[folds != fold],
-                validation=_NONE,
-                settings=settings,
-                seed=one.seed,
-                predicted=one.split.train[folds == fold],
-            )
-            for fold in range(self.profile.oof_folds)
-        ]
-
-    def mask_parts(self, one: Round, inputs: str) -> list[tuple[Job, np.ndarray | None]] | str:
-        """The masks that belong to an input, as steps take them."""
-        if inputs == ORACLE:
-            return "ground truth"
-        if inputs == OUT_OF_FOLD:
-            others = np.concatenate([one.split.validation, one.split.test])
-            return [(self.unet(one), others), *((job, None) for job in self.fold_unets())]
-        return [(self.unet(one), None)]
-
-    def features(self, one: Round, inputs: str, backbone: BackboneSettings) -> Job:
-        """Features of all images for one of :data:`INPUTS`; those without predicted masks serve every round."""
-        masks = {} if inputs == "image" else {"masks": self.mask_parts(one, inputs)}
-        kind = inputs if inputs in classification.INPUTS else "image+mask"
-        return classification.features(data=self.source, inputs=kind, settings=backbone, **masks)
-
-    def heads(
-        self, one: Round, backbone: str, inputs: Sequence[str] = STACKED, preprocessing: str = "raw", **settings
-    ) -> Job:
-        """Heads of a round on several inputs and with several seeds, trained side by side."""
-        described = BackboneSettings(backbone, self.profile.weights, preprocessing)
-        return classification.heads(
-            data=self.source,
-            x=[self.features(one, name, described) for name in inputs],
-            train=one.split.train,
-            validation=one.split.validation,
-            test=one.split.test,
-            settings=HeadSettings(**{"epochs": self.profile.head_epochs, **settings}),
-            seeds=[10 * one.seed + number for number in range(self.profile.n_heads)],
-        )
-
-    def out_of_fold_heads(self, backbone: str) -> Job:
-        """Round 0's heads on out-of-fold masks: a stack of their own, so that no other row waits for them."""
-        return self.heads(self.rounds[0], backbone, (OUT_OF_FOLD,))
-
-    def mask_scores(self, one: Round, part: str = "test") -> Job:
-        """Agreement of the masks of a part with the ground truth."""
-        return segmentation.mask_scores(
-            data=self.source, masks=[(self.unet(one), None)], scored=getattr(one.split, part)
-        )
+PAIRS = (
+    ("image+mask", "image"),
+    ("mask", "image"),
+    (OUT_OF_FOLD, "image"),
+    (OUT_OF_FOLD, "image+mask"),
+    (ORACLE, "image+mask"),
+)
+_ANSWER = ["backbone", "inputs", "round", "head", "image"]
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
     """The jobs of Table I in order of value."""
-    plan = Ablation(profile, seed)
+    plan = Plan(profile, seed)
     by_round = [[plan.unet(one), *(plan.heads(one, name) for name in plan.backbones)] for one in plan.rounds]
-    scores = [plan.mask_scores(one) for one in plan.rounds]
+    scores = [plan.mask_scores(one, part) for part in ("test", "validation") for one in plan.rounds]
+    scores += [plan.mask_scores(plan.rounds[0], "train"), near_duplicates.groups_job(plan.source)]
     out_of_fold = [*plan.fold_unets(), *(plan.out_of_fold_heads(name) for name in plan.backbones)]
     return [*(job for jobs in by_round for job in jobs), *scores, *out_of_fold]
+
+
+def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Sequence[str] = STACKED) -> pd.DataFrame:
+    """The answers of :meth:`Plan.heads` on test images; results that are missing have no rows.
+
+    Parameters
+    ----------
+    results : by backbone and number of the round.
+
+    Returns
+    -------
+    One row per answer: ``backbone``, ``inputs``, ``round``, ``head``, ``image`` (index), ``label``, ``predicted``.
+    """
+    parts = []
+    for (backbone, number), result in results.items():
+        if result:
+            predicted = result["test"].argmax(axis=-1)
+            heads, test = range(predicted.shape[1]), plan.rounds[number].split.test
+            index = pd.MultiIndex.from_product([[backbone], inputs, [number], heads, test], names=_ANSWER)
+            parts.append(pd.DataFrame({"predicted": predicted.ravel()}, index).reset_index())
+    frame = pd.concat(parts) if parts else pd.DataFrame(columns=[*_ANSWER, "predicted"])
+    return frame.assign(label=plan.labels[frame["image"].astype(int)]).reset_index(drop=True)
+
+
+def scores(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The ten columns of Tables I and II for each training: backbone, inputs, round and head."""
+    return found.groupby(_ANSWER[:4], sort=False)[["label", "predicted"]].apply(
+        lambda part: metrics.table_row(part["label"].to_numpy(), part["predicted"].to_numpy(), tuple(classes))
+    )
+
+
+def over_rounds(scored: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over rounds of the means over heads, as text, and the number of ``rounds``."""
+    rounds = scored.groupby(["inputs", "backbone", "round"], sort=False).mean()
+    by_row = rounds.groupby(["inputs", "backbone"], sort=False)
+    mean, sd = by_row.mean(), by_row.std()
+    text = mean.map("{:.3f}".format) + sd.map(lambda value: "" if np.isnan(value) else f" ± {value:.3f}")
+    return text.assign(rounds=by_row.size())
+
+
+def table_1(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
+    """Table I: for each input the paper's row, then one row per backbone.
+
+    Parameters
+    ----------
+    scored : of :func:`scores`.
+    printed : of :func:`lib.reported.two_stage.table_i`.
+    """
+    paper = printed.set_axis(list(STACKED)).map("{:.3f}".format)
+    paper.index = pd.MultiIndex.from_product([paper.index, ["paper (DenseNet201)"]], names=["inputs", "backbone"])
+    both = pd.concat([paper, over_rounds(scored)])
+    return both.sort_index(level="inputs", key=lambda level: level.map(INPUTS.index), sort_remaining=False)
+
+
+def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
+    """Paired differences in accuracy between inputs, for each backbone and for all together.
+
+    Parameters
+    ----------
+    found : of :func:`answers`.
+    groups : of related images, int (n_images,).
+
+    Returns
+    -------
+    Rows of :func:`lib.evaluation.paired.compare` by pair and backbone; the row ``all`` of image+mask over image
+    is the first primary endpoint if all its rounds and backbones are there.
+    """
+    right = found.assign(right=found["label"] == found["predicted"])
+    wide = right.pivot_table("right", ["backbone", "round", "head", "image"], "inputs", sort=False)
+    rows = {}
+    for first, second in pairs:
+        both = wide.reindex(columns=[first, second]).dropna()
+        names = both.index.get_level_values("backbone")
+        for name in (*dict.fromkeys(names), "all"):
+            part = both if name == "all" else both[names == name]
+            if len(part):
+                a, b = part[first].to_numpy(bool), part[second].to_numpy(bool)
+                training = part.groupby(["backbone", "head"]).ngroup()
+                image, number = (part.index.get_level_values(level) for level in ("image", "round"))
+                rows[f"{first} – {second}", name] = paired.compare(a, b, groups[image], number, training)
+    return pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows, names=["pair", "backbone"]))
+
+
+def gains(scored: pd.DataFrame, of: str = "image+mask", over: str = "image") -> pd.DataFrame:
+    """Accuracy with one input less that with another, means over heads: a row per round, a column per backbone."""
+    accuracy = scored.pivot_table("accuracy", ["inputs", "round"], "backbone", sort=False)
+    return (accuracy.loc[of] - accuracy.loc[over]).dropna(how="all")
+
+
+def malignant_as_normal(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """How often malignant test images are called normal, over all rounds and heads, by input and backbone."""
+    normal, malignant = (list(classes).index(name) for name in ("normal", "malignant"))
+    images = found[found["label"] == malignant].assign(missed=lambda part: part["predicted"] == normal)
+    trainings = images.groupby(["inputs", "backbone", "round", "head"], sort=False)["missed"].agg(["sum", "size"])
+    by_row = trainings.groupby(["inputs", "backbone"], sort=False)
+    counts = by_row.sum().set_axis(["called normal", "malignant answers"], axis=1)
+    return counts.assign(trainings=by_row.size(), without=by_row["sum"].agg(lambda sums: (sums == 0).sum()))
+
+
+def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, int], Result]) -> pd.DataFrame:
+    """What the paper prints of validation data (IV-B), here as mean over rounds with its 95 % interval.
+
+    Returns
+    -------
+    One row per quantity and network: ``here``, its interval, ``rounds``.  Accuracies belong to image+mask; the
+    best round is taken for each head by itself, and then averaged over heads.
+    """
+    losses = [min(result["history"]["val_bce"]) for result in unets if result]
+    rows = {("validation loss of the U-Net, mean of 10 rounds", "U-Net"): _mean(losses)} if losses else {}
+    kind = STACKED.index("image+mask")
+    for name in plan.backbones:
+        done = [result for (backbone, _), result in heads.items() if result and backbone == name]
+        if done:
+            best = np.array([result["val_accuracy"].max(axis=0)[kind] for result in done])
+            rows["validation accuracy, mean of 10 rounds", name] = _mean(best.mean(axis=1))
+            rows["validation accuracy, best round", name] = {**_mean(best.max(axis=0)[:1]), "rounds": len(done)}
+            rows["validation accuracy, best round", name]["here"] = best.max(axis=0).mean()
+    frame = pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows, names=["quantity", "network"]))
+    return frame.sort_index(level="quantity", sort_remaining=False)
+
+
+def _mean(values: Sequence[float]) -> dict[str, float]:
+    low, high = statistics.mean_interval(np.asarray(values, float))
+    return {"here": np.mean(values), "95 % low": low, "95 % high": high, "rounds": len(values)}
+
+
+def clusters(result: Result, n: int) -> np.ndarray:
+    """Groups of related images by :func:`lib.data.near_duplicates.groups_job`; until it is done, each image alone."""
+    return result["groups"] if result else np.arange(n)

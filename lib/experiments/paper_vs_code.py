@@ -1,136 +1,112 @@
-"""Paper against code: what each point is worth in which the two differ, or in which both miss the cure.
+"""Paper versus code: what each point is worth in which the two differ, or in which both miss the cure.
 
-The points are those of the comparison of the paper with its public code; see ``README.md``.
+One change at a time, from round 0 as printed; where the paper is silent the base is the authors' code.  The points
+are those of the comparison of the paper with its public code; see ``README.md``.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.core import rounds
-from lib.data.record import ImageSet
-from lib.data.splits import Split
-from lib.evaluation import metrics as evaluation
-from lib.evaluation import statistics as significance
-from lib.experiments import input_ablation as ablation
-from lib.two_stage import classification, segmentation
+from lib.core.config import Profile
+from lib.core.jobs import Job, Result
+from lib.evaluation import metrics, paired
+from lib.experiments.paper_a import OUT_OF_FOLD, Plan
+from lib.two_stage.segmentation import SegmenterSettings
+
+BASE = "base"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run the two stages."""
+    """What one row changes: settings of either stage, the masks that stage 1 learns, the input of stage 2."""
 
-    segmenter: segmentation.Settings = field(default_factory=segmentation.Settings)
-    classifier: classification.Settings = field(default_factory=classification.Settings)
-    masks: str = "union"  # that stage 1 learns: of all mask files, or the first only
+    base_has: str = ""
+    changed_to: str = ""
+    segmenter: Mapping[str, Any] = field(default_factory=dict)
+    backbone: Mapping[str, Any] = field(default_factory=dict)
+    masks: str = "union"
     inputs: str = "image+mask"
 
 
-BASE = "base"
-ALL_AS_CODE = "all as in the code"
-# Name, what the base has, what the switch sets.
-SWITCHES = (
-    ("kept epoch", "best on validation (paper)", "last (code)"),
-    ("decoder dropout", "in every block (paper)", "none: dead code (code)"),
-    ("several lesions", "union of all masks", "first mask only (code)"),
-    ("preprocessing", "raw [0, 1] (code)", "the backbone's own"),
-    ("features", "flattened (code)", "pooled"),
-    ("stage 2 learns from", "masks of the U-Net's own training images (both)", "out-of-fold masks (the remedy)"),
-)
+VARIANTS = {
+    BASE: Variant(),
+    "kept epoch": Variant("best on validation (paper)", "last (code)", {"keep": "last"}),
+    "decoder dropout": Variant("in every block (paper)", "none: dead code (code)", {"decoder_dropout": False}),
+    "several lesions": Variant("union of all masks", "first mask only (code)", masks="first"),
+    "all as in the code": Variant(
+        "", "the three rows above", {"keep": "last", "decoder_dropout": False}, masks="first"
+    ),
+    "preprocessing": Variant("raw [0, 1] (code)", "the backbone's own", backbone={"preprocessing": "own"}),
+    "features": Variant("flattened (code)", "pooled", backbone={"features": "pooled"}),
+    "masks to train stage 2": Variant(
+        "of the U-Net's own training images (both)", "out of fold (the remedy)", inputs=OUT_OF_FOLD
+    ),
+}
 
 
-def variants(base: Variant) -> dict[str, Variant]:
-    """The base, each switch of :data:`SWITCHES` alone, and the authors' code as a whole."""
-    segmenter, classifier = base.segmenter, base.classifier
-    last, dead = replace(segmenter, keep="last"), replace(segmenter, decoder_dropout=False)
-    code = replace(base, segmenter=replace(last, decoder_dropout=False), masks="first")
-    alone = (
-        replace(base, segmenter=last),
-        replace(base, segmenter=dead),
-        replace(base, masks="first"),
-        replace(base, classifier=replace(classifier, preprocessing="own")),
-        replace(base, classifier=replace(classifier, features="pooled")),
-        replace(base, inputs=ablation.OUT_OF_FOLD),
-    )
-    return {BASE: base, **{name: one for (name, *_), one in zip(SWITCHES, alone, strict=True)}, ALL_AS_CODE: code}
+def plan_of(profile: Profile, variant: Variant, seed: int = 0) -> Plan:
+    """Round 0 with one U-Net, trained for the profile's ``variant_epochs``."""
+    profile = replace(profile, unet_epochs=profile.variant_epochs, n_rounds=1)
+    return Plan(profile, seed, replace(SegmenterSettings.of(profile), **variant.segmenter), variant.masks)
 
 
-def run(
-    data: Mapping[str, ImageSet],
-    split: Split,
-    base: Variant,
-    n_folds: int,
-    seeds: Sequence[int],
-    cache: Path,
-    n_jobs: int = 0,
-) -> pd.DataFrame:
-    """Every variant with one U-Net and one head a seed.
+def jobs(profile: Profile, seed: int = 0) -> dict[str, tuple[Job, Job, Job]]:
+    """Heads, validation and test scores of the masks by variant.
+
+    Heads are trained on one input only, all variants alike; masks are scored against the union of all masks,
+    whichever stage 1 has learnt.
+    """
+    wanted = {}
+    for name, variant in VARIANTS.items():
+        plan = plan_of(profile, variant, seed)
+        one = plan.rounds[0]
+        heads = plan.heads(one, profile.backbone, (variant.inputs,), **variant.backbone)
+        wanted[name] = (heads, plan.mask_scores(one, "validation"), plan.mask_scores(one, "test"))
+    return wanted
+
+
+def planned(profile: Profile, seed: int = 0) -> list[Job]:
+    """The jobs of this comparison in order of value."""
+    return [job for row in jobs(profile, seed).values() for job in row]
+
+
+def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarray) -> pd.DataFrame:
+    """What each change is worth: lesion Dice, accuracy, and its paired difference from the base.
+
+    The interval is over groups of related test images; a difference between two U-Nets carries the luck of
+    their trainings besides.
 
     Parameters
     ----------
-    data : the same images with their ``"union"`` and ``"first"`` masks.
-    n_folds : of the cross-fitting.
-    seeds : of the heads; the first one draws the U-Net as well.
-
-    Returns
-    -------
-    One row a variant: ``dice validation`` and ``dice test`` (mean over lesions, against the union of
-    all masks), ``accuracy`` (one test accuracy a head), ``right`` (n_heads, n_test), ``error``.
+    plan : any with the same round 0.
+    results : of :func:`jobs`.
+    groups : of related images, int (n_images,).
     """
-    jobs = [{"name": name, "variant": variant} for name, variant in variants(base).items()]
-    common = {"data": dict(data), "split": split, "n_folds": n_folds, "seeds": list(seeds), "cache": cache}
-    digests = {name: one.digest for name, one in data.items()}
-    split_digest = split.digest(data["union"].names)
-    key = {"step": "switch", "data": digests, "split": split_digest, "folds": n_folds, "seeds": list(seeds)}
-    return rounds.run(_one, jobs, common, key, cache / "rounds", n_jobs, ("lib.experiments.input_ablation",)).drop(
-        columns="variant"
-    )
-
-
-def _one(data, split, n_folds, seeds, cache, name, variant) -> dict:
-    union = data["union"]
-    folds = n_folds if variant.inputs == ablation.OUT_OF_FOLD else 0
-    drawn = ablation.draw_masks(data[variant.masks], split, variant.segmenter, seeds[0], folds, cache)
-    answers = [
-        ablation.score_input(union, drawn, split, variant.classifier, variant.inputs, seed, cache, seeds[0])
-        for seed in seeds
-    ]
-    right = [np.argmax(answer["probabilities"], axis=1) == union.labels[split.test] for answer in answers]
-    dice = {}
-    for part in ("validation", "test"):
-        chosen = split.parts()[part]
-        scores = evaluation.mask_scores(union.masks[chosen], drawn["predicted"][chosen])
-        dice[f"dice {part}"] = float(scores.dice[scores.kind == evaluation.LESION].mean())
-    return {**dice, "accuracy": [answer["accuracy"] for answer in answers], "right": np.array(right, int).tolist()}
-
-
-def table(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """What each switch is worth: Dice, accuracy, and its difference from the base with a bootstrap interval.
-
-    The interval is over test images; a difference between two U-Nets carries the luck of their
-    trainings besides.
-    """
-    done = answers[answers.error == ""].set_index("name")
-    base = np.array(done.right[BASE], float)
-    images = np.tile(np.arange(base.shape[1]), base.shape[0])
-    texts = {name: (was, becomes) for name, was, becomes in SWITCHES}
+    test = plan.rounds[0].split.test
+    labels = plan.labels[test]
+    right = {name: heads["test"][0].argmax(axis=-1) == labels for name, (heads, *_) in results.items() if heads}
     rows = {}
-    for name, row in done.iterrows():
-        right = np.array(row.right, float)
-        bounds = significance.mean_bootstrap((right - base).ravel(), images, seed=seed)
-        was, becomes = texts.get(name, ("", ""))
-        rows[name] = {
-            "base has": was,
-            "switched to": becomes,
-            "dice validation": row["dice validation"],
-            "dice test": row["dice test"],
-            "accuracy": right.mean(),
-            "sd": np.std(row.accuracy, ddof=1),
-            "difference": right.mean() - base.mean(),
-            "95 % low": bounds.low,
-            "95 % high": bounds.high,
-        }
-    return pd.DataFrame(rows).T.infer_objects()
+    for name, (_, *scores) in results.items():
+        row = {"base has": VARIANTS[name].base_has, "changed to": VARIANTS[name].changed_to}
+        row |= {f"Dice {part}": lesion_dice(one) for part, one in zip(("validation", "test"), scores, strict=True)}
+        if name in right:
+            row |= {"accuracy": right[name].mean(), "heads": len(right[name])}
+        if name in right and BASE in right and name != BASE:
+            pair = right[name].ravel(), right[BASE].ravel()
+            heads = np.repeat(np.arange(len(right[name])), len(test))
+            found = paired.compare(*pair, np.tile(groups[test], len(right[name])), heads=heads)
+            row |= found[["difference", "95 % low", "95 % high"]].to_dict()
+        rows[name] = row
+    return pd.DataFrame(rows).T.rename_axis("variant")
+
+
+def lesion_dice(scores: Result) -> float:
+    """Mean Dice of the lesions among the scored masks; NaN while they are not scored."""
+    if not scores:
+        return np.nan
+    frame = pd.DataFrame({"dice": scores["dice"], "kind": scores["kind"]})
+    return float(frame.loc[frame["kind"] == metrics.LESION, "dice"].mean())

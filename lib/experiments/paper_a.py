@@ -1,0 +1,157 @@
+"""The jobs of paper A: rounds with their U-Net, out-of-fold masks, features and heads (II, III-B)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lib.core.config import Profile
+from lib.core.jobs import Job
+from lib.data import sources, splits
+from lib.data.record import ImageSet
+from lib.data.splits import Split
+from lib.two_stage import classification, segmentation
+from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.segmentation import SegmenterSettings
+
+# The ground truth is empty exactly for normal images, so this input holds the label: a bound, no result.
+ORACLE = "image + ground-truth mask (oracle)"
+# Stage 2 is trained on masks by networks that have not seen the image; validation and test masks are the
+# same as for image+mask.
+OUT_OF_FOLD = "image + out-of-fold mask"
+STACKED = (*classification.INPUTS, ORACLE)  # trained side by side in every round
+INPUTS = (*classification.INPUTS, OUT_OF_FOLD, ORACLE)
+# Of the first primary endpoint, cheapest first; others are planned after them.
+BACKBONES = ("VGG16", "MobileNetV2", "Xception")
+_NONE = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One of the paper's ten rounds: its split, its U-Net and its heads are drawn from one seed."""
+
+    number: int
+    seed: int
+    split: Split
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of paper A for a profile; ``seed`` is added to the number of each round."""
+
+    profile: Profile
+    seed: int = 0
+    segmenter: SegmenterSettings | None = None  # None: the profile's, as printed
+    masks: str = "union"  # that stage 1 learns: of all mask files of an image, or the first only
+
+    @cached_property
+    def source(self) -> sources.Source:
+        return sources.ultrasound(self.profile)
+
+    @cached_property
+    def table(self) -> ImageSet:
+        """Labels and names of the images, which need not be at hand."""
+        return self.source.table()
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.table.labels
+
+    @cached_property
+    def rounds(self) -> list[Round]:
+        seeds = range(self.seed, self.seed + self.profile.n_rounds)
+        return [Round(number, seed, splits.stratified(self.labels, seed)) for number, seed in enumerate(seeds)]
+
+    @property
+    def backbones(self) -> list[str]:
+        """Those of the primary endpoint first, in the order in which they are worth running."""
+        return sorted(self.profile.backbones, key=lambda name: BACKBONES.index(name) if name in BACKBONES else 99)
+
+    @property
+    def unet_settings(self) -> SegmenterSettings:
+        return self.segmenter or SegmenterSettings.of(self.profile)
+
+    def unet(self, one: Round, **changes: Any) -> Job:
+        """The U-Net of a round, with some settings changed, and its masks of all images."""
+        return segmentation.segmenter(
+            data=sources.ultrasound(self.profile, masks=self.masks),
+            train=one.split.train,
+            validation=one.split.validation,
+            settings=replace(self.unet_settings, **changes),
+            seed=one.seed,
+        )
+
+    def fold_unets(self) -> list[Job]:
+        """U-Nets of cross-fitting within the training part of round 0: each predicts the fold that it lacks.
+
+        They are trained to the last epoch, since all images but the held-out fold are trained on.
+        """
+        one = self.rounds[0]
+        settings = replace(self.unet_settings, keep="last")
+        folds = splits.k_fold(self.labels[one.split.train], self.profile.oof_folds, one.seed)
+        return [
+            segmentation.segmenter(
+                data=self.source,
+                train=one.split.train[folds != fold],
+                validation=_NONE,
+                settings=settings,
+                seed=one.seed,
+                predicted=one.split.train[folds == fold],
+            )
+            for fold in range(self.profile.oof_folds)
+        ]
+
+    def mask_parts(self, one: Round, inputs: str) -> list[tuple[Job, np.ndarray | None]] | str:
+        """The masks that belong to an input, as steps take them."""
+        if inputs == ORACLE:
+            return "ground truth"
+        if inputs == OUT_OF_FOLD:
+            others = np.concatenate([one.split.validation, one.split.test])
+            return [(self.unet(one), others), *((job, None) for job in self.fold_unets())]
+        return [(self.unet(one), None)]
+
+    def features(self, one: Round, inputs: str, backbone: BackboneSettings) -> Job:
+        """Features of all images for one of :data:`INPUTS`; those without predicted masks serve every round."""
+        masks = {} if inputs == "image" else {"masks": self.mask_parts(one, inputs)}
+        kind = inputs if inputs in classification.INPUTS else "image+mask"
+        return classification.features(data=self.source, inputs=kind, settings=backbone, **masks)
+
+    def heads(
+        self,
+        one: Round,
+        backbone: str,
+        inputs: Sequence[str] = STACKED,
+        head: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> Job:
+        """Heads of a round on several inputs and with several seeds, trained side by side.
+
+        ``head`` changes settings of the heads, ``changes`` those of the backbone.
+        """
+        settings = BackboneSettings(backbone, self.profile.weights, **changes)
+        seeds = [10 * one.seed + number for number in range(self.profile.n_heads)]
+        return classification.heads(
+            data=self.source,
+            x=[self.features(one, name, settings) for name in inputs],
+            train=one.split.train,
+            validation=one.split.validation,
+            test=one.split.test,
+            settings=HeadSettings(**{"epochs": self.profile.head_epochs, **(head or {})}),
+            seeds=seeds,
+        )
+
+    def out_of_fold_heads(self, backbone: str) -> Job:
+        """Round 0's heads on out-of-fold masks: a stack of their own, so that no other row waits for them."""
+        return self.heads(self.rounds[0], backbone, (OUT_OF_FOLD,))
+
+    def mask_scores(self, one: Round, part: str = "test") -> Job:
+        """Agreement of the U-Net's masks of a part with the ground truth."""
+        return segmentation.mask_scores(
+            data=self.source, masks=[(self.unet(one), None)], scored=one.split.parts()[part]
+        )
+
+    def stacked_heads(self) -> dict[tuple[str, int], Job]:
+        """The jobs of :meth:`heads` for all backbones and rounds."""
+        return {(name, one.number): self.heads(one, name) for one in self.rounds for name in self.backbones}
