@@ -28,7 +28,8 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     scores = [plan.mask_scores(one, part) for part in ("test", "validation") for one in plan.rounds]
     scores += [plan.mask_scores(plan.rounds[0], "train"), near_duplicates.groups_job(plan.source)]
     out_of_fold = [*plan.fold_unets(), *(plan.out_of_fold_heads(name) for name in plan.backbones)]
-    return [*(job for jobs in by_round for job in jobs), *scores, *out_of_fold]
+    once = [plan.unet_trial({}), plan.head_trial({}), *plan.balanced_heads().values(), plan.times()]
+    return [*(job for jobs in by_round for job in jobs), *scores, *out_of_fold, *once]
 
 
 def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Sequence[str] = STACKED) -> pd.DataFrame:
@@ -65,8 +66,8 @@ def over_rounds(scored: pd.DataFrame) -> pd.DataFrame:
     rounds = scored.groupby(["inputs", "backbone", "round"], sort=False).mean()
     by_row = rounds.groupby(["inputs", "backbone"], sort=False)
     mean, sd = by_row.mean(), by_row.std()
-    text = mean.map("{:.3f}".format) + sd.map(lambda value: "" if np.isnan(value) else f" ± {value:.3f}")
-    return text.assign(rounds=by_row.size())
+    text = mean.map("{:.3f}".format, na_action="ignore") + sd.map(lambda x: "" if np.isnan(x) else f" ± {x:.3f}")
+    return text.assign(rounds=by_row.size().astype("Int64"))
 
 
 def table_1(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def table_1(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     scored : of :func:`scores`.
     printed : of :func:`lib.reported.two_stage.table_i`.
     """
-    paper = printed.set_axis(list(STACKED)).map("{:.3f}".format)
+    paper = printed.map("{:.3f}".format)
     paper.index = pd.MultiIndex.from_product([paper.index, ["paper (DenseNet201)"]], names=["inputs", "backbone"])
     both = pd.concat([paper, over_rounds(scored)])
     return both.sort_index(level="inputs", key=lambda level: level.map(INPUTS.index), sort_remaining=False)

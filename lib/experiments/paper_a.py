@@ -12,8 +12,9 @@ from lib.core.jobs import Job
 from lib.data import sources, splits
 from lib.data.record import ImageSet
 from lib.data.splits import Split
-from lib.two_stage import classification, segmentation
+from lib.two_stage import classification, segmentation, timing
 from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.model import TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 # The ground truth is empty exactly for normal images, so this input holds the label: a bound, no result.
@@ -124,14 +125,15 @@ class Plan:
         backbone: str,
         inputs: Sequence[str] = STACKED,
         head: Mapping[str, Any] | None = None,
+        n_heads: int = 0,
         **changes: Any,
     ) -> Job:
         """Heads of a round on several inputs and with several seeds, trained side by side.
 
-        ``head`` changes settings of the heads, ``changes`` those of the backbone.
+        ``head`` changes settings of the heads, ``changes`` those of the backbone; ``n_heads`` 0: the profile's.
         """
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
-        seeds = [10 * one.seed + number for number in range(self.profile.n_heads)]
+        seeds = [10 * one.seed + number for number in range(n_heads or self.profile.n_heads)]
         return classification.heads(
             data=self.source,
             x=[self.features(one, name, settings) for name in inputs],
@@ -155,3 +157,35 @@ class Plan:
     def stacked_heads(self) -> dict[tuple[str, int], Job]:
         """The jobs of :meth:`heads` for all backbones and rounds."""
         return {(name, one.number): self.heads(one, name) for one in self.rounds for name in self.backbones}
+
+    def unet_trial(self, changes: Mapping[str, Any]) -> Job:
+        """One U-Net of the tuning loop (III-B) on round 0; without changes its long learning curve."""
+        one, profile = self.rounds[0], self.profile
+        train = one.split.train
+        if profile.tune_images:
+            train = train[splits.sample(self.labels[train], (profile.tune_images,), one.seed)[0]]
+        settings = replace(self.unet_settings, epochs=profile.tune_epochs, **changes)
+        return segmentation.segmenter(
+            data=sources.ultrasound(profile, size=profile.tune_size),
+            train=train,
+            validation=one.split.validation,
+            settings=settings,
+            seed=one.seed,
+        )
+
+    def head_trial(self, changes: Mapping[str, Any]) -> Job:
+        """One head of the tuning loop on image and mask of round 0; without changes its long learning curve."""
+        head = {"epochs": self.profile.tune_epochs, **changes}
+        return self.heads(self.rounds[0], self.profile.backbone, ("image+mask",), head, n_heads=1)
+
+    def balanced_heads(self) -> dict[str, Job]:
+        """Heads on image and mask of round 0 by the way in which classes are balanced."""
+        one, name = self.rounds[0], self.profile.backbone
+        ways = ("none", "weights", "downsampled")
+        return {way: self.heads(one, name, ("image+mask",), {"balance": way}) for way in ways}
+
+    def times(self) -> Job:
+        """Seconds of both stages (III-C)."""
+        one = self.rounds[0]
+        settings = TwoStageSettings.of(self.profile)
+        return timing.timing(data=self.source, **one.split.parts(), settings=settings, seed=one.seed)

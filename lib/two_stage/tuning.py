@@ -5,19 +5,14 @@ those here are guesses, and begin away from the paper's answer.  The number of e
 tunes too, is no component: the epoch of least validation loss is kept, so more can only help.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.core import artifacts
 from lib.core.config import check_choice
-from lib.data.record import ImageSet
-from lib.data.splits import Split
-from lib.two_stage import classification, segmentation
+from lib.core.jobs import NOT_DONE, Job, Result
 
 UNET_COMPONENTS = {
     "learning_rate": (1e-2, 1e-3, 1e-4),
@@ -45,7 +40,7 @@ HEAD_START = {"learning_rate": 1e-4, "dropout": 0.2, "n_layers": 1, "units": 32}
 def coordinate_search(
     components: Mapping[str, Sequence[Any]],
     start: Mapping[str, Any],
-    loss: Callable[[dict], float],
+    loss: Callable[[dict], float | None],
     n_passes: int = 5,
 ) -> pd.DataFrame:
     """Coordinate search over ``components``, as the paper describes it.
@@ -58,38 +53,79 @@ def coordinate_search(
     ----------
     components : choices by name of the component.
     start : the pre-defined combination, one choice for each component.
-    loss : validation loss of a configuration, smaller is better.  NaN is never kept.
+    loss : validation loss of a configuration, smaller is better.  NaN is never kept; None, where a
+        training is not done yet, ends the search as it is.
     n_passes : at most.
 
     Returns
     -------
-    One row a scored configuration, in order: ``pass`` (0: the start), ``component`` and ``choice``
+    One row per scored configuration, in order: ``pass`` (0: the start), ``component`` and ``choice``
     that were changed, ``loss``, ``best`` (the lowest loss so far), ``kept`` (whether the change was),
-    and the whole configuration in columns named as the components.
+    and the whole configuration in columns named as the components.  ``attrs["finished"]``: whether it ended by itself.
     """
     if missing := set(components) - set(start):
         raise ValueError(f"the start lacks {', '.join(sorted(missing))}")
-    current = {name: start[name] for name in components}
-    scored = {tuple(current.values())}
-    best = loss(dict(current))
-    rows = [{"pass": 0, "component": "start", "choice": "", "loss": best, "best": best, "kept": True, **current}]
-    for number in range(1, n_passes + 1):
-        changed = False
-        for name, choices in components.items():
-            for choice in choices:
-                trial = {**current, name: choice}
-                if tuple(trial.values()) in scored:
-                    continue
-                scored.add(tuple(trial.values()))
-                value = loss(dict(trial))
-                kept = value < best
-                if kept:
-                    current, best, changed = trial, value, True
-                row = {"pass": number, "component": name, "choice": choice, "loss": value, "best": best, "kept": kept}
-                rows.append({**row, **trial})
-        if not changed:
-            break
-    return pd.DataFrame(rows)
+    rows = list(_steps(components, start, loss, n_passes))
+    columns = ["pass", "component", "choice", "loss", "best", "kept", *components]
+    path = pd.DataFrame([row for row in rows if row is not None], columns=columns)
+    path.attrs["finished"] = rows[-1] is not None
+    return path
+
+
+def _steps(
+    components: Mapping[str, Sequence[Any]],
+    start: Mapping[str, Any],
+    loss: Callable[[dict], float | None],
+    n_passes: int,
+) -> Iterator[dict[str, Any] | None]:
+    """Rows of :func:`coordinate_search`; None, as the last, where a loss is not known yet."""
+    current, best, scored = {name: start[name] for name in components}, np.inf, set()
+    changes = [(0, "start", "")]
+    changes += [(n, name, choice) for n in range(1, n_passes + 1) for name in components for choice in components[name]]
+    last_change = 0
+    for number, name, choice in changes:
+        trial = current if number == 0 else {**current, name: choice}
+        if number > last_change + 1:
+            return
+        if tuple(trial.values()) in scored:
+            continue
+        scored.add(tuple(trial.values()))
+        value = loss(dict(trial))
+        if value is None:
+            yield None
+            return
+        kept = value < best or number == 0
+        if kept:
+            current, last_change, best = trial, number, value if value < best else best
+        row = {"pass": number, "component": name, "choice": choice, "loss": value, "best": best, "kept": kept}
+        yield {**row, **trial}
+
+
+def search(
+    components: Mapping[str, Sequence[Any]],
+    start: Mapping[str, Any],
+    trial: Callable[[dict], Job],
+    result: Callable[[Job], Result],
+    n_passes: int,
+) -> pd.DataFrame:
+    """:func:`coordinate_search` over trainings: the least validation loss of each ``trial``'s job counts.
+
+    A training that fails, because its loss is no number any more, say, has the loss NaN.
+    """
+
+    def loss(configuration: dict) -> float | None:
+        done = result(trial(configuration))
+        if done.error == NOT_DONE:
+            return None
+        return least_loss(done) if done else np.nan
+
+    return coordinate_search(components, start, loss, n_passes)
+
+
+def least_loss(result: Result) -> float:
+    """Least validation cross-entropy over the epochs of a U-Net, without penalties, or of a head, in nats."""
+    is_head = result.job.step.name == "heads"
+    return float(np.min(result["val_loss"] if is_head else result["history"]["val_bce"]))
 
 
 def chosen(path: pd.DataFrame, components: Sequence[str]) -> pd.Series:
@@ -102,43 +138,3 @@ def only(components: Mapping[str, Sequence[Any]], names: str) -> dict[str, Seque
     known = (*UNET_COMPONENTS, *HEAD_COMPONENTS)
     wanted = known if names == "all" else [check_choice("component", name, known) for name in names.split()]
     return {name: choices for name, choices in components.items() if name in wanted}
-
-
-def unet_loss(
-    data: ImageSet, split: Split, base: segmentation.Settings, seed: int, cache: Path
-) -> Callable[[dict], float]:
-    """Validation cross-entropy, without penalties, of the kept epoch of a U-Net with some settings replaced.
-
-    Each finished training is kept in ``cache``.
-    """
-
-    def loss(configuration: dict) -> float:
-        _, history = segmentation.train(data, split, replace(base, **configuration), seed, cache)
-        return float(history[history.kept].val_bce.iloc[0])
-
-    return loss
-
-
-def head_loss(
-    x: np.ndarray,
-    labels: np.ndarray,
-    n_classes: int,
-    split: Split,
-    base: classification.Settings,
-    seed: int,
-    cache: Path,
-) -> Callable[[dict], float]:
-    """Least validation cross-entropy over the epochs of a head on features ``x``, some settings replaced."""
-    parts = {part: indices.tolist() for part, indices in split.parts().items() if part != "test"}
-    key = {"step": "tuned-head", "features": artifacts.digest(x, labels), **parts, "seed": seed}
-
-    def loss(configuration: dict) -> float:
-        settings = replace(base, **configuration)
-
-        def train() -> float:
-            _, history = classification.train_head(x, labels, n_classes, split, settings, seed)
-            return float(history.val_loss.min())
-
-        return artifacts.cached({**key, "settings": settings}, train, cache, ("lib.two_stage.classification",))
-
-    return loss

@@ -56,3 +56,16 @@ def test_the_papers_answer_is_within_reach_and_not_the_start():
         assert choice in tuning.UNET_COMPONENTS[name]
         assert tuning.UNET_START[name] in tuning.UNET_COMPONENTS[name]
     assert any(tuning.UNET_START[name] != choice for name, choice in paper.items())
+
+
+def test_a_training_that_is_not_done_ends_the_search_as_it_is():
+    path = tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, lambda c: None if c["a"] == 2 else bowl(c), 5)
+    assert path.component.tolist() == ["start", "a"]
+    assert not path.attrs["finished"]
+    assert tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, bowl).attrs["finished"]
+    assert tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, lambda _: None).empty
+
+
+def test_a_start_without_a_loss_can_be_left():
+    path = tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, lambda c: np.nan if c["a"] == 0 else bowl(c), 5)
+    assert tuning.chosen(path, list(COMPONENTS)).to_dict() == {"a": 2, "b": "y"}

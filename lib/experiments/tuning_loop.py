@@ -1,0 +1,49 @@
+"""The tuning loop of both stages on round 0 (paper A, III-B)."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from lib.core import config
+from lib.core.config import Profile
+from lib.core.jobs import NOT_DONE, Job, Result
+from lib.experiments.paper_a import Plan
+from lib.two_stage import tuning
+
+
+def unet(plan: Plan, result: Callable[[Job], Result]) -> pd.DataFrame:
+    """The path of :func:`lib.two_stage.tuning.search` through the U-Net's components."""
+    components = tuning.only(tuning.UNET_COMPONENTS, plan.profile.tune_components)
+    return tuning.search(components, tuning.UNET_START, plan.unet_trial, result, plan.profile.tune_passes)
+
+
+def head(plan: Plan, result: Callable[[Job], Result]) -> pd.DataFrame:
+    """The same for the classifier's components."""
+    components = tuning.only(tuning.HEAD_COMPONENTS, plan.profile.tune_components)
+    return tuning.search(components, tuning.HEAD_START, plan.head_trial, result, plan.profile.tune_passes)
+
+
+def planned(profile: Profile, seed: int = 0) -> list[Job]:
+    """The trials of both loops that are known: those that are done, and of each loop the next.
+
+    Which trial follows depends on the results so far: ask again when these are done.
+    """
+    store, plan, asked = config.store_of(profile), Plan(profile, seed), []
+
+    def look_up(job: Job) -> Result:
+        asked.append(job)
+        if not store.holds(job):
+            return Result(job, {}, NOT_DONE)
+        values = store.load(job)
+        return Result(job, values, values.get("error", ""))
+
+    for loop in (head, unet):
+        loop(plan, look_up)
+    return asked
+
+
+def table(path: pd.DataFrame, components: dict, paper: object) -> pd.DataFrame:
+    """What the loop ended with beside the paper's choice, the default of the settings ``paper``."""
+    names = [name for name in components if name in path]
+    here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
+    return pd.DataFrame({"paper": [getattr(paper, name) for name in names], "here": here}, names)
