@@ -72,7 +72,7 @@ class _Keeper(keras.callbacks.Callback):
             values = {
                 "rows": self.rows,
                 "best": self.best,
-                "variables": [np.array(variable) for variable in self._variables()],
+                "variables": [_value(variable) for variable in self._variables()],
             }
             # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
             store.write(self.state, values, {"key": _STATE_KEY})
@@ -195,7 +195,7 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
         if model.optimizer is not None:
             # Variables that come into being in the first step would make TensorFlow trace it twice.
             model.optimizer.build(model.trainable_variables)
-        return model, [np.array(variable) for variable in _all_variables(model)]
+        return model, [_value(variable) for variable in _all_variables(model)]
 
     model, initial = keep(key, fresh)
     for variable, value in zip(_all_variables(model), initial, strict=True):
@@ -203,6 +203,10 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
     model.stop_training = False
     _draw(model, seed)
     return model
+
+
+def _value(variable: keras.Variable) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def _all_variables(model: keras.Model) -> list:
