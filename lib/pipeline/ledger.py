@@ -1,0 +1,205 @@
+"""The ledger: every checkable claim of both papers beside what the notebooks found, and the protocol's verdict.
+
+Claims are in ``lib/reported/claims.csv``, primary endpoints in ``endpoints.csv``; what was found comes from the
+tables that the notebooks of a profile saved.  A row is named by its index levels, joined with " · ".
+"""
+
+import math
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from lib import reported
+from lib.evaluation import statistics
+from lib.reported import arithmetic
+
+NOT_YET = "not tested yet"
+VERDICTS = (
+    statistics.REPRODUCED,
+    statistics.DIRECTION_ONLY,
+    statistics.NOT_REPRODUCED,
+    statistics.CONTRADICTED,
+    statistics.UNDECIDED,
+    statistics.NOT_TESTABLE,
+    NOT_YET,
+)
+# Where a table keeps the interval of a column, in this order.
+_LIMITS = (("95 % low", "95 % high"), ("{} low", "{} high"), ("low", "high"))
+
+
+_NO_INTERVAL = (math.nan, math.nan)
+
+
+def claims() -> pd.DataFrame:
+    """Claims by ``id``: paper, place, claim, printed (as in the paper), value, rule, table, row, column, reason."""
+    return _read("claims")
+
+
+def ledger(figures: Path) -> pd.DataFrame:
+    """What became of each claim, by ``id``.
+
+    Parameters
+    ----------
+    figures : folder of the saved tables, ``<notebook>/<table>.csv``.
+
+    Returns
+    -------
+    Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``where``
+    (notebook and table), ``reason`` (why not testable); and as float, NaN where there is none, ``printed``,
+    ``number``, ``low``, ``high``.
+    """
+    computed = arithmetic.checks()
+    rows = {}
+    for claim in claims().itertuples():
+        here, low, high, verdict = _judge(claim, Path(figures), computed)
+        rows[claim.Index] = {
+            "claim": claim.claim,
+            "place": f"{claim.paper}, {claim.place}",
+            "paper": claim.printed,
+            "here": _show(here, claim),
+            "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
+            "verdict": verdict,
+            "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
+            "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
+            "printed": _number(claim.value),
+            "number": math.nan if isinstance(here, str) else here,
+            "low": low,
+            "high": high,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
+
+
+def counts(entries: pd.DataFrame) -> pd.DataFrame:
+    """Number of claims with each verdict (rows, without those that none has) in each paper (columns)."""
+    table = pd.crosstab(entries.verdict, "paper " + entries["place"].str[0])
+    return table.reindex([name for name in VERDICTS if name in table.index]).assign(
+        both=lambda frame: frame.sum(axis=1)
+    )
+
+
+def endpoints(figures: Path) -> pd.DataFrame:
+    """Primary endpoints of the protocol: estimate, interval, p, Holm's p and verdict.
+
+    P4 has two figures; that of the single network enters Holm's correction.  *Confirmed*: the adjusted p is
+    below 0.05 and the verdict is favourable.
+    """
+    rows = {}
+    for endpoint in _read("endpoints").itertuples():
+        found = _lookup(Path(figures), endpoint.table, endpoint.row, endpoint.column)
+        here, low, high, p_value = found or (math.nan,) * 4
+        if math.isnan(low):
+            verdict = NOT_YET
+        elif endpoint.rule == "difference":
+            printed = _number(endpoint.printed)
+            verdict = statistics.verdict_difference(low, high, None if math.isnan(printed) else printed)
+        else:
+            verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
+        rows[endpoint.Index] = {
+            "endpoint": endpoint.endpoint,
+            "bound": float(endpoint.bound),
+            "here": here,
+            "95 % low": low,
+            "95 % high": high,
+            "p": p_value,
+            "verdict": verdict,
+            "where": endpoint.table,
+        }
+    table = pd.DataFrame(rows).T.rename_axis("id")
+    table.insert(6, "p Holm", statistics.holm(table.p[~table.index.str.contains(",")].astype(float)))
+    favourable = table.verdict.isin((statistics.REPRODUCED, statistics.DIRECTION_ONLY, "reached"))
+    table["confirmed"] = (favourable & (table["p Holm"].astype(float) < 0.05)).map({True: "yes", False: "no"})
+    return table
+
+
+def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple[float | str, float, float, str]:
+    """What was found ("" if nothing), its interval, and the verdict."""
+    if claim.rule == "arithmetic" and not claim.table:
+        holds, here = computed[claim.Index]
+        return here, *_NO_INTERVAL, statistics.REPRODUCED if holds else statistics.CONTRADICTED
+    if claim.rule == "values":
+        return _judge_row(claim, figures)
+    found = _lookup(figures, claim.table, claim.row, claim.column)
+    if found is None:
+        return "", *_NO_INTERVAL, _absent(claim, figures)
+    here, low, high, _ = found
+    printed = _number(claim.value)
+    if claim.rule == "not testable":
+        verdict = statistics.NOT_TESTABLE
+    elif claim.rule == "arithmetic":
+        verdict = statistics.REPRODUCED if here == printed else statistics.CONTRADICTED
+    elif claim.rule == "qualitative":
+        holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == printed
+        verdict = statistics.REPRODUCED if holds else statistics.NOT_REPRODUCED
+    elif math.isnan(low):
+        verdict = NOT_YET
+    elif claim.rule == "difference":
+        verdict = statistics.verdict_difference(low, high, None if math.isnan(printed) else printed)
+    else:
+        verdict = statistics.verdict_value(printed, low, high)
+    return here, low, high, verdict
+
+
+def _judge_row(claim, figures: Path) -> tuple[str, float, float, str]:
+    """The same for all class scores of a row of Table I or II: reproduced if each lies in its interval."""
+    path = figures / f"{claim.table}.csv"
+    cells = _table(path, path.stat().st_mtime_ns, 3) if path.exists() else pd.DataFrame(index=pd.Index([], dtype=str))
+    cells = cells[cells.index.str.startswith(f"{claim.row} · ") & ~cells.index.str.endswith("accuracy")].dropna()
+    if cells.empty:
+        return "", *_NO_INTERVAL, _absent(claim, figures)
+    inside = cells.paper.between(cells["95 % low"], cells["95 % high"])
+    verdict = statistics.REPRODUCED if inside.all() else statistics.NOT_REPRODUCED
+    return f"{inside.sum()} of {len(inside)} inside", *_NO_INTERVAL, verdict
+
+
+def _absent(claim, figures: Path) -> str:
+    """Not testable, if there is a reason and the table is there without the row (or there is no table at all)."""
+    known = claim.reason and (claim.rule == "not testable" or (figures / f"{claim.table}.csv").exists())
+    return statistics.NOT_TESTABLE if known else NOT_YET
+
+
+def _lookup(figures: Path, table: str, row: str, column: str) -> tuple[float | str, float, float, float] | None:
+    """A value of a saved table with its interval and p, NaN where it has none; None where there is no value.
+
+    A row "a > b" stands for the ratio of the two.
+    """
+    path = figures / f"{table}.csv"
+    if not table or not path.exists():
+        return None
+    if " > " in row:
+        first, second = (_lookup(figures, table, part, column) for part in row.split(" > "))
+        return (first[0] / second[0], *_NO_INTERVAL, math.nan) if first and second else None
+    cells = _table(path, path.stat().st_mtime_ns, row.count(" · ") + 1)
+    if row not in cells.index or column not in cells or pd.isna(cells.loc[row, column]):
+        return None
+    limits = [(low.format(column), high.format(column)) for low, high in _LIMITS]
+    names = [*next((pair for pair in limits if set(pair) <= set(cells)), ("", "")), "p"]
+    return cells.loc[row, column], *(float(cells.loc[row, name]) if name in cells else math.nan for name in names)
+
+
+@cache
+def _table(path: Path, changed: int, levels: int) -> pd.DataFrame:
+    """A saved table whose first ``levels`` columns name its rows; ``changed`` tells a newer file from an older."""
+    cells = pd.read_csv(path)
+    names = cells.iloc[:, :levels].astype(str).agg(" · ".join, axis=1)
+    cells = cells.iloc[:, levels:].set_axis(names)
+    return cells[~cells.index.duplicated()]
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(reported.FOLDER / f"{name}.csv", index_col="id", dtype=str, keep_default_na=False)
+
+
+def _number(text: str) -> float:
+    return float(text) if text and text[-1].isdigit() else math.nan
+
+
+def _show(number: float | str, claim) -> str:
+    """A number with as many digits as the printed one, in percent where that is."""
+    if isinstance(number, str):
+        return number
+    sign = "+" if claim.rule == "difference" else ""
+    if "%" in claim.printed or (claim.value and claim.printed == f"{100 * float(claim.value):.2f}"):
+        return f"{100 * number:{sign}.2f} %"
+    digits = len(claim.value.partition(".")[2]) if claim.value else 3
+    return f"{number:{sign},.{digits}f}"

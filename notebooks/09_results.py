@@ -1,0 +1,119 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 · What stands of the two papers?
+#
+# Every checkable claim of both papers, beside what the notebooks before this one found, with the verdict that the
+# rules of `report/protocol.md` give. This notebook trains nothing and computes no result of its own.
+#
+# | | |
+# |---|---|
+# | **reads** | tables that notebooks `01` to `08` of the same profile saved; the claims in `lib/reported/claims.csv` |
+# | **writes** | the ledger of claims, the primary endpoints, two figures, where each result comes from |
+
+# %% tags=["parameters"]
+profile = "smoke"
+seed = 0
+
+# %%
+from IPython.display import Markdown
+
+from lib.core.run import start
+from lib.pipeline import ledger, results
+from lib.plots.results import intervals
+
+run = start("09_results", profile, seed)
+tables = run.folder / "figures"
+Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
+
+# %%
+if run.profile.data == "phantoms":
+    print("Phantoms: the verdicts below show that the rules run, and say nothing about the papers.")
+
+# %% [markdown]
+# ## Abstract
+
+# %% tags=["nbval-ignore-output"]
+entries = ledger.ledger(tables)
+endpoints = ledger.endpoints(tables)
+Markdown(results.abstract(entries, endpoints, run.profile.note))
+
+# %% [markdown]
+# ## The ledger
+#
+# *paper* is printed, *here* is found by this project. A printed value of one test set is set against the interval in
+# which the score of one such test set should lie; a difference against its own interval; a number of parameters against
+# an exact count. *not tested yet*: the notebook named under *where* has no such result in this profile.
+#
+# ### Paper A: two-stage classification of breast ultrasound
+
+# %% tags=["nbval-ignore-output"]
+shown = ["claim", "place", "paper", "here", "95 % interval", "verdict", "where"]
+of_a = entries["place"].str.startswith("A")
+run.save_table(entries.loc[of_a, shown], "09_ledger_a", "Claims of paper A")
+
+# %% [markdown]
+# ### Paper B: search for architectures with squeeze-and-excitation blocks
+
+# %% tags=["nbval-ignore-output"]
+run.save_table(entries.loc[~of_a, shown], "09_ledger_b", "Claims of paper B")
+
+# %% [markdown]
+# ### How many claims have which verdict?
+
+# %% tags=["nbval-ignore-output"]
+run.save_table(ledger.counts(entries), "09_verdicts", "Claims by verdict and paper", precision=0)
+
+# %%
+print(f"{len(entries)} claims: {of_a.sum()} of paper A, {(~of_a).sum()} of paper B.")
+
+# %% [markdown]
+# ### Why can a claim not be tested here?
+
+# %% tags=["nbval-ignore-output"]
+untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]]
+run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why")
+
+# %% [markdown]
+# ## Primary endpoints
+#
+# The six endpoints were fixed in the protocol before the first published result. Intervals are unadjusted; *p Holm* is
+# adjusted for six endpoints. An endpoint without a result counts as p = 1. The ensemble's Dice is a second figure of P4
+# and takes no part in the correction.
+
+# %% tags=["nbval-ignore-output"]
+run.save_table(endpoints, "09_endpoints", "Primary endpoints P1 to P6", precision=4)
+
+# %% tags=["nbval-ignore-output"]
+done = endpoints.here.notna()
+print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(endpoints.confirmed == 'yes').sum()}.")
+
+# %% [markdown]
+# ## Paper A in one figure: what the mask adds
+
+# %% tags=["nbval-ignore-output"]
+gains = entries[of_a & entries.printed.notna() & entries["place"].str.contains("IV-B") & entries.low.notna()]
+gains = gains.set_index("claim")[["number", "low", "high", "printed"]]
+run.save_figure(intervals({"gain in accuracy": gains}), "09_paper_a", gains) if len(gains) else print("not tested yet")
+
+# %% [markdown]
+# ## Paper B in one figure: accuracy on MNIST
+
+# %% tags=["nbval-ignore-output"]
+accuracies = entries[entries.index.str.match("B-.*-accuracy") & entries.low.notna()]
+accuracies = accuracies.set_index("claim")[["number", "low", "high", "printed"]]
+figure = intervals({"test accuracy on MNIST": accuracies}, zero=False) if len(accuracies) else None
+run.save_figure(figure, "09_paper_b", accuracies) if figure else print("not tested yet")
+
+# %% [markdown]
+# ## Where does each result come from?
+
+# %% tags=["nbval-ignore-output"]
+sources = results.provenance(tables)
+run.save_table(sources, "09_sources", "Tables and figures by notebook, profile, commit and machine")

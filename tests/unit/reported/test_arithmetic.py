@@ -1,0 +1,14 @@
+from lib.reported import arithmetic
+
+
+def test_shares_of_a_whole_number():
+    assert arithmetic.is_share(0.9241, 79)  # 73 of 79
+    assert not arithmetic.is_share(0.9241, 80)
+    assert arithmetic.is_share(0.8425, 127)  # 107 of 127, as of no tenth of 5,662 images
+    assert not any(arithmetic.is_share(0.8425, n) for n in arithmetic.N_TEST_MAMMOGRAMS)
+
+
+def test_what_the_printed_numbers_exclude():
+    excluded = {name for name, (holds, _) in arithmetic.checks().items() if not holds}
+    assert {"B-epochs-text", "B-best-child", "B-se-fewer", "B-kau-same"} <= excluded
+    assert not [name for name in excluded if name.startswith("A")]
