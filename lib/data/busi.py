@@ -152,10 +152,25 @@ def read_image(file: Path, size: int = 128, resize: str = "bilinear") -> np.ndar
 
 def _find(folder: Path | str | None) -> Path:
     if folder is None:
-        return paths.find_data("busi") or download(paths.download_folder())
+        return paths.find_data("busi") or _downloaded(paths.download_folder())
     if not Path(folder).is_dir():
         raise paths.MissingDataError(f"{folder} is no folder: it should hold {', '.join(CLASSES)}")
     return Path(folder)
+
+
+def _downloaded(folder: Path) -> Path:
+    # One attempt a process: hundreds of jobs may ask.
+    if folder not in _attempts:
+        try:
+            _attempts[folder] = download(folder)
+        except paths.MissingDataError as error:
+            _attempts[folder] = error
+    if isinstance(_attempts[folder], Exception):
+        raise _attempts[folder]
+    return _attempts[folder]
+
+
+_attempts: dict[Path, Path | paths.MissingDataError] = {}
 
 
 def _list_entries(root: Path) -> list[_Entry]:

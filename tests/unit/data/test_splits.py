@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,44 +28,19 @@ def test_every_image_once_and_every_class_in_its_proportion(counts, seed):
 
 
 def test_seed_decides():
-    names = np.array([f"image {k}" for k in range(780)])
-    digests = [splits.stratified(BUSI, seed).digest(names) for seed in (0, 0, 1)]
-    assert digests[0] == digests[1] != digests[2]
-    assert digests[0] == "a4d75b5fc8e5", "the split that the report was made with has changed"
-
-
-def test_csv_round_trip_in_any_order(tmp_path):
-    names = np.array([f"image ({k})" for k in range(780)])
-    split = splits.stratified(BUSI, 3)
-    path = split.to_csv(tmp_path / "split.csv", names)
-    again = splits.from_csv(path, names)
-    assert all(np.array_equal(a, b) for a, b in zip(split.parts().values(), again.parts().values(), strict=True))
-    backwards = splits.from_csv(path, names[::-1])
-    assert set(names[::-1][backwards.test]) == set(names[split.test])
+    one, same, other = (splits.stratified(BUSI, seed) for seed in (0, 0, 1))
+    assert np.array_equal(one.test, same.test)
+    assert not np.array_equal(one.test, other.test)
+    # Keys of published results hold the split as it is.
+    assert [int(part.sum()) for part in one.parts().values()] == [242466, 30808, 30536], (
+        "the split of round 0 has changed"
+    )
 
 
 def test_part_names_say_the_same():
     split = splits.stratified(BUSI, 0)
     parts = splits.part_names(split)
     assert all(np.array_equal(np.flatnonzero(parts == part), indices) for part, indices in split.parts().items())
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda frame: frame.iloc[1:], "1 left out"),
-        (lambda frame: pd.concat([frame, pd.DataFrame({"name": ["x"], "part": ["test"]})]), "1 unknown images"),
-        (lambda frame: pd.concat([frame, frame.iloc[:1]]), "1 repeated"),
-        (lambda frame: frame.assign(part="tset"), "with parts train, validation, test"),
-        (lambda frame: frame.rename(columns={"name": "image"}), "needs columns name and part"),
-    ],
-)
-def test_a_csv_that_does_not_fit(tmp_path, change, message):
-    names = np.array([f"image ({k})" for k in range(780)])
-    path = splits.stratified(BUSI, 3).to_csv(tmp_path / "split.csv", names)
-    change(pd.read_csv(path)).to_csv(path, index=False)
-    with pytest.raises(DataError, match=message):
-        splits.from_csv(path, names)
 
 
 def test_too_few_images_of_a_class():

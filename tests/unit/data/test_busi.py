@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib.core import paths
+from lib.core import paths, store
 from lib.core.config import SettingsError
 from lib.data import busi
 from lib.data.record import DataError
+from lib.data.sources import Busi
 
 
 def test_reads_every_kind_of_file_into_one_record(busi_folder):
@@ -73,14 +74,32 @@ def test_same_size_is_left_alone(busi_folder):
         assert busi.read_image(file, 128, resize)[..., 0] == pytest.approx(expected, abs=1e-6)
 
 
-def test_cache_is_used_until_a_file_changes(busi_folder, tmp_path, monkeypatch):
-    cache = tmp_path / "cache"
-    first = busi.load(busi_folder, size=16, cache=cache)
-    with monkeypatch.context() as patch:
-        patch.setattr(busi, "_decode", lambda *_: pytest.fail("decoded again"))
-        assert busi.load(busi_folder, size=16, cache=cache).digest == first.digest
-    Image.new("L", (60, 40), 7).save(busi_folder / "normal" / "normal (1).png")
-    assert busi.load(busi_folder, size=16, cache=cache).digest != first.digest
+def _same(one, other):
+    fields = ("labels", "names", "sizes", "n_masks", "classes")
+    return (
+        all(np.array_equal(getattr(one, name), getattr(other, name)) for name in fields) and one.source == other.source
+    )
+
+
+@pytest.fixture
+def at_hand(busi_folder, tmp_path, monkeypatch):
+    """BUSI in the data folder, and a published listing that is empty."""
+    monkeypatch.setenv("PAPER_DATA", str(busi_folder.parent))
+    monkeypatch.setattr(store, "PUBLISHED", tmp_path / "results")
+    return busi_folder
+
+
+def test_a_table_needs_no_images(at_hand, monkeypatch):
+    whole, table = Busi().open(), Busi().table()
+    assert _same(table, whole)
+    assert table.images is table.masks is None
+    busi.record()
+    monkeypatch.setenv("PAPER_DATA", str(at_hand / "nowhere"))
+    assert _same(Busi().open(), whole)
+    assert Busi().open().images is None
+    selected = Busi().open().select(np.array([0, 4]))
+    assert selected.images is None
+    assert selected.n_masks.tolist() == [1, 2]
 
 
 def test_clutter_of_file_managers_is_passed_over(busi_folder):
@@ -115,11 +134,10 @@ def _shrink_mask(root):
         (lambda root: (root / "benign" / "notes.txt").write_text("x"), r"notes\.txt: not a name of BUSI"),
     ],
 )
-def test_bad_input_names_the_file_and_leaves_nothing(busi_folder, tmp_path, damage, message):
+def test_bad_input_names_the_file(busi_folder, damage, message):
     damage(busi_folder)
     with pytest.raises(DataError, match=message):
-        busi.load(busi_folder, cache=tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("*"))
+        busi.load(busi_folder)
 
 
 def test_missing_and_empty_folders(tmp_path):
@@ -153,7 +171,7 @@ def archive_url(busi_folder, tmp_path):
 def test_download_unpacks_the_archive(archive_url, tmp_path, busi_folder):
     folder = busi.download(tmp_path / "data", *archive_url)
     assert [file.name for file in (tmp_path / "data").iterdir()] == ["busi"]
-    assert busi.load(folder, size=16).digest == busi.load(busi_folder, size=16).digest
+    assert np.array_equal(busi.load(folder, size=16).images, busi.load(busi_folder, size=16).images)
 
 
 def test_a_wrong_checksum_leaves_nothing(archive_url, tmp_path):
@@ -164,10 +182,12 @@ def test_a_wrong_checksum_leaves_nothing(archive_url, tmp_path):
 
 def test_without_data_and_network_the_error_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.setenv("PAPER_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(busi, "URL", "http://127.0.0.1:9/nothing.zip")
+    monkeypatch.setattr(store, "PUBLISHED", tmp_path / "results")
     monkeypatch.setattr(busi.download, "__defaults__", ("http://127.0.0.1:9/nothing.zip", busi.SHA256))
     with pytest.raises(paths.MissingDataError, match="Put its folders normal, benign, malignant into"):
         busi.load()
+    with pytest.raises(paths.MissingDataError, match="Put its folders"):
+        Busi().table()
 
 
 def test_the_real_data_set(real_busi):
@@ -178,3 +198,4 @@ def test_the_real_data_set(real_busi):
     assert data.sizes.min(axis=0).tolist() == [310, 190]
     assert data.sizes.max(axis=0).tolist() == [719, 1048]
     assert ((data.masks.max(axis=(1, 2, 3)) > 0) == (data.labels > 0)).all()
+    assert _same(Busi().table(), data)
