@@ -157,8 +157,7 @@ def prediction_interval(
         filled = np.cumsum([len(pool[g]) for g in order])
         enough = int(np.argmin(np.abs(filled - size))) + 1
         replicates.append(statistic(np.concatenate([pool[g] for g in order[:enough]])))
-    low, high = np.nanquantile(np.asarray(replicates, float), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
+    return _limits(np.asarray(replicates, float), level)
 
 
 @dataclass(frozen=True)
@@ -319,7 +318,11 @@ def _draw(n: int, n_resamples: int, generator: np.random.Generator) -> np.ndarra
 
 
 def _percentiles(estimate: float | np.ndarray, replicates: np.ndarray, level: float) -> Bootstrap:
+    return Bootstrap(np.asarray(estimate, float)[()], *_limits(replicates, level), replicates)
+
+
+def _limits(replicates: np.ndarray, level: float) -> tuple[float | np.ndarray, float | np.ndarray]:
     never = np.isnan(replicates).all(axis=0)
-    low, high = np.nanquantile(np.where(never, 0, replicates), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    low, high = (np.where(never, np.nan, limit)[()] for limit in (low, high))
-    return Bootstrap(np.asarray(estimate, float)[()], low, high, replicates)
+    limits = np.nanquantile(np.where(never, 0, replicates), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.where(never, np.nan, limits)
+    return low[()], high[()]
