@@ -1,5 +1,6 @@
 """Figures of notebook 09: printed values beside intervals found here."""
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,7 +20,7 @@ def intervals(panels: Mapping[str, pd.DataFrame], zero: bool = True) -> Figure:
     zero : whether a vertical line marks zero in the first panel.
     """
     longest = max(len(table) for table in panels.values())
-    figure, axes = grid(1, len(panels), 6.5, 1.0 + 0.3 * longest)
+    figure, axes = grid(1, len(panels), 8, 1.0 + 0.4 * longest)
     for cell, (label, table) in zip(axes[0], panels.items(), strict=True):
         rows = np.arange(len(table))[::-1]
         ends = np.abs(table[["low", "high"]].sub(table["number"], axis=0)).to_numpy().T
@@ -27,11 +28,11 @@ def intervals(panels: Mapping[str, pd.DataFrame], zero: bool = True) -> Figure:
             table["number"], rows, xerr=ends, fmt="o", color=BLUE, ms=5, capsize=2, label="here, 95 % interval"
         )
         cell.plot(table["printed"], rows, "x", color=VERMILION, ms=7, mew=2, label="printed")
-        cell.set_yticks(rows, table.index)
+        cell.set_yticks(rows, [textwrap.fill(text, 48) for text in table.index])
         cell.set_ylim(-0.6, len(table) - 0.4)
         cell.set_xlabel(label)
         cell.grid(axis="x", alpha=0.3)
     if zero:
         axes[0, 0].axvline(0, color="0.4", lw=0.8)
-    axes[0, 0].legend(loc="best")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
