@@ -4,50 +4,48 @@ import argparse
 import importlib
 import json
 import os
+import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib import util
 from statistics import median
 from typing import Any
 
+from lib import experiments
 from lib.core import config, jobs, paths, raw, runtime
 from lib.core.jobs import Job
 from lib.core.store import Store, StoreError, read_about
 from lib.data import busi
 
-# In the order of the protocol's section 8; each has ``planned(profile, seed)``, the jobs in order of value.
-PLAN = (
+# In the order of the protocol's section 8; other modules of the experiments that have a plan follow.
+ORDER = (
     "lib.experiments.input_ablation",
     "lib.experiments.backbone_comparison",
     "lib.experiments.grouped_cv",
     "lib.experiments.model_comparison",
     "lib.experiments.external",
     "lib.nas.experiments",
-    "lib.experiments.paper_vs_code",
-    "lib.two_stage.tuning",
-    "lib.two_stage.timing",
-    "lib.experiments.better_masks",
 )
+Plan = dict[str, Callable[[], list[Job]]]  # by the module's name
 # Data sets beside BUSI whose files are listed when results are published.
 RAW = ("mnist.npz", "mini-mias", "kau-bcmd", "bus-uclm", "curated-busi", "weights")
 
 
-def plan(profile: config.Profile, seed: int) -> dict[str, list[Job]]:
-    """The jobs of each module of :data:`PLAN` that has a plan, each job once."""
-    planned: dict[str, list[Job]] = {}
-    seen: set[Job] = set()
-    for name in PLAN:
-        if importlib.util.find_spec(name) is None:
-            continue
+def plan(profile: config.Profile, seed: int) -> Plan:
+    """What gives the jobs of each module that has a ``planned(profile, seed)``, in order of value.
+
+    It is asked again when they are done: which trial of a tuning loop follows depends on the last one.
+    """
+    others = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__, "lib.experiments.")]
+    modules = []
+    for name in dict.fromkeys([*ORDER, *others]):
         try:
-            module = importlib.import_module(name)
+            modules += [importlib.import_module(name)] if util.find_spec(name) else []
         except (ImportError, AttributeError) as error:
-            print(f"{name}: no plan ({error})", file=sys.stderr)
-            continue
-        own = list(dict.fromkeys(module.planned(profile, seed))) if hasattr(module, "planned") else []
-        planned[name] = [job for job in own if job not in seen]
-        seen.update(own)
-    return {name: own for name, own in planned.items() if own}
+            print(f"{name} cannot be imported: {error}", file=sys.stderr)
+    return {one.__name__: partial(one.planned, profile, seed) for one in modules if hasattr(one, "planned")}
 
 
 class Clock:
@@ -86,45 +84,56 @@ def duration(seconds: float) -> str:
 
 
 def work(
-    planned: dict[str, list[Job]], store: Store, until: float, workers: int = 0, say: Callable[[str], None] = print
+    planned: Plan, store: Store, until: float, workers: int = 0, say: Callable[[str], None] = print
 ) -> dict[Job, str]:
     """Run what is not done until no time is left; the failed jobs with their reasons.
 
     Here one by one in order of value, each with its inputs before it; with ``workers`` module by module.
     """
     clock, failed = Clock(store), {}
-    rest = dict.fromkeys(jobs.waiting([job for own in planned.values() for job in own], store))
-    for name, own in planned.items():
+    rest = dict.fromkeys(jobs.waiting([job for ask in planned.values() for job in ask()], store))
+    for name, ask in planned.items():
+        own = ask()
         n_done = sum(store.holds(job) for job in own)
         say(f"{name}: {n_done} of {len(own)} done; the whole plan still takes {clock.sum(rest)}")
-        if workers:
-            for result in jobs.run(own, store, workers=workers, until=until, report=say):
-                if not result and result.error != jobs.NOT_DONE:
-                    failed[result.job] = result.error
-            rest = dict.fromkeys(jobs.waiting([job for others in planned.values() for job in others], store))
-            if time.time() >= until:
-                break
-            continue
+        while todo := [job for job in own if job not in failed and not store.holds(job)]:
+            if workers:
+                results = jobs.run(todo, store, workers=workers, until=until, report=say)
+                failed |= {one.job: one.error for one in results if one.error not in ("", jobs.NOT_DONE)}
+                in_time = time.time() < until
+            else:
+                in_time = all(_in_turn(job, store, until, clock, failed, rest, say) for job in todo)
+            if not in_time:
+                return failed
+            own = ask()
         for job in own:
-            for one in jobs.waiting([job], store):
-                if one in failed or any(needed in failed for needed, _ in one.inputs()):
-                    failed.setdefault(one, "an input of it failed")
-                    continue
-                if time.time() + (clock.expected(one) or 0) > until:
-                    say(f"time is up before {label(one)}; still to do: {clock.sum(rest)}")
-                    return failed
-                say(f"{label(one)} … ({clock.sum(rest)} to do)")
-                result = jobs.run([one], store, extras=one.step.working_only)[0]
-                rest.pop(one, None)
-                if not result:
-                    failed[one] = result.error
-                    say(f"{label(one)}: failed: {result.error}")
-                if store.holds(one):
-                    clock.note(one.describe(), store.about(one)["seconds"])
-            if job.step.name == "heads" and store.holds(job):
-                _drop_features(job, store)
-    say(f"still to do: {clock.sum(rest)}" if rest else "the plan is complete")
+            rest.pop(job, None)
+    say("the plan is complete" if not failed else f"the plan is complete but for {len(failed)} jobs")
     return failed
+
+
+def _in_turn(
+    job: Job, store: Store, until: float, clock: Clock, failed: dict[Job, str], rest: dict[Job, None], say: Callable
+) -> bool:
+    """Run the inputs of a job that are not done, and the job; whether there was time for it."""
+    for one in jobs.waiting([job], store):
+        if one in failed or any(needed in failed for needed, _ in one.inputs()):
+            failed.setdefault(one, "an input of it failed")
+            continue
+        if time.time() + (clock.expected(one) or 0) > until:
+            say(f"time is up before {label(one)}; still to do: {clock.sum(rest)}")
+            return False
+        say(f"{label(one)} … ({clock.sum(rest)} to do)")
+        result = jobs.run([one], store, extras=one.step.working_only)[0]
+        rest.pop(one, None)
+        if not result:
+            failed[one] = result.error
+            say(f"{label(one)}: failed: {result.error}")
+        if store.holds(one):
+            clock.note(one.describe(), store.about(one)["seconds"])
+    if job.step.name == "heads" and store.holds(job):
+        _drop_features(job, store, rest)
+    return True
 
 
 def label(job: Job) -> str:
@@ -134,10 +143,11 @@ def label(job: Job) -> str:
     return " · ".join([str(job), *words])[:150]
 
 
-def _drop_features(job: Job, store: Store) -> None:
-    # 25 to 100 MB each, and nobody but these heads reads features of predicted masks.
+def _drop_features(job: Job, store: Store, rest: Iterable[Job]) -> None:
+    # 25 to 100 MB each, of predicted masks, which hardly anybody reads but these heads.
+    needed = {one for other in rest for one, _ in other.inputs()}
     for one, _ in job.inputs():
-        if one.step.name == "features" and isinstance(one.arguments.get("masks"), list):
+        if one.step.name == "features" and isinstance(one.arguments.get("masks"), list) and one not in needed:
             store.file(one).unlink(missing_ok=True)
 
 

@@ -113,6 +113,7 @@ def test_twenty_kills_and_a_network_used_before_change_no_bit(tmp_path):
     done = subprocess.run(words, capture_output=True, text=True, cwd=paths.ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "{'epoch': 10, 'writing': 10}"
+    assert not list(tmp_path.glob("*.damaged")), "it went on, and did not begin anew"
     expected = np.load(tmp_path / "undisturbed.npz")
     for name in ("killed", "second"):
         found = np.load(tmp_path / f"{name}.npz")

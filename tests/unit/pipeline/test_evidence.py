@@ -1,0 +1,74 @@
+import time
+
+import pytest
+
+from lib.core import config, jobs
+from lib.core.store import Store
+from lib.pipeline import evidence
+from tests.unit.core.steps import broken, counted, diverging, network, numbers, scored, total
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEST_COUNTS", str(tmp_path / "counts"))
+    return Store(tmp_path / "working", tmp_path / "published", publish=True)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_it_goes_on_until_the_plan_is_complete_and_names_failures(store, workers):
+    bad = broken()
+    plan = {
+        "one": lambda: [total(parts=[numbers(seed=1)]), diverging(), total(parts=[bad])],
+        "two": lambda: [numbers(seed=2)],
+    }
+    said = []
+    failed = evidence.work(plan, store, time.time() + 60, workers, said.append)
+    assert all(store.holds(job) for job in (numbers(seed=1), numbers(seed=2), diverging()))
+    assert failed[plan["one"]()[2]]
+    assert any("MemoryError: no more of it" in reason for reason in failed.values())
+    assert said[0].startswith("one: 0 of 3 done; the whole plan still takes")
+    evidence.work(plan, store, time.time() + 60, workers, said.append)
+    assert counted("diverging") == 1, "a failed training is its result"
+
+
+def test_a_plan_that_depends_on_results_is_asked_again(store):
+    def next_trial():
+        done = [network(seed=seed) for seed in range(3)]
+        n = sum(store.holds(job) for job in done)
+        return done[: n + 1]
+
+    evidence.work({"loop": next_trial}, store, time.time() + 60, 0, lambda line: None)
+    assert counted("network") == 3
+
+
+def test_it_stops_before_a_job_that_would_end_too_late(store, monkeypatch):
+    said = []
+    plan = {"one": lambda: [network(seed=seed) for seed in range(3)]}
+    monkeypatch.setattr(evidence.Clock, "expected", lambda self, job: 40.0 if job == plan["one"]()[1] else 1.0)
+    evidence.work(plan, store, time.time() + 20, 0, said.append)
+    assert [store.holds(job) for job in plan["one"]()] == [True, False, False]
+    assert said[-1] == f"time is up before network {plan['one']()[1].key} · seed 1; still to do: 2 jobs, about 1 min"
+
+
+def test_weights_that_another_machine_kept_are_trained_again(store):
+    job = scored(trained=network(seed=2))
+    jobs.run([network(seed=2)], store)
+    store.file(network(seed=2)).unlink()
+    assert not evidence.work({"one": lambda: [job]}, store, time.time() + 60, 0, lambda line: None)
+    assert store.holds(job)
+
+
+def test_the_clock_tells_kinds_of_a_step_apart(store):
+    short, long = numbers(seed=1), numbers(seed=1, settings=numbers.function.__defaults__[1].__class__(rate=3))
+    for job, seconds in ((short, 10.0), (long, 3000.0)):
+        store.keep(job, {"a": 1}, {"seconds": seconds})
+    clock = evidence.Clock(store)
+    assert clock.expected(numbers(seed=5)) == 10
+    assert clock.sum([long, short, network(seed=1)]) == "3 jobs, about 50 min and 1 of unknown length"
+
+
+def test_the_plan_is_that_of_the_protocol():
+    plan = evidence.plan(config.get("smoke"), 0)
+    assert next(iter(plan)) == "lib.experiments.input_ablation"
+    everything = [job for ask in plan.values() for job in ask()]
+    assert {job.step.name for job in everything} >= {"segmenter", "heads"}
