@@ -16,8 +16,8 @@
 # | | |
 # |---|---|
 # | **reads** | BUSI (`lite`, `full`), or synthetic phantoms that need no download (`smoke`) |
-# | **writes** | `split.csv` with a hash, `01_*` figures and tables |
-# | **next** | `02_unet` draws lesion masks |
+# | **writes** | `01_*` figures and tables, `01_split.csv`: the part of each image |
+# | **next** | `02_unet` predicts lesion masks |
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -26,79 +26,80 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
-import lib.core.run
-from lib.core import runtime
-from lib.data import splits, ultrasound
+from lib.core.run import start
+from lib.data.image_statistics import areas, image_statistics, of_versions
+from lib.experiments.paper_a import Plan
 from lib.plots import data as plots
 from lib.reported import two_stage as reported
 
-run = lib.core.run.start("01_preprocessing", profile, seed)
-print(runtime.machine())
+run = start("01_preprocessing", profile, seed)
+plan = Plan(run.profile, run.seed)
+print(run.profile.note)
 
 # %% [markdown]
 # ## Which images are there?
 #
-# One record holds images, masks, labels, names and original sizes. Decoding happens once; afterwards
-# the arrays come from the cache.
+# One record holds images, masks, labels, names and original sizes. Where the files are absent, labels, names
+# and sizes come from the published listing, and figures with pictures are left out.
 
 # %%
-data = ultrasound.load(run.profile, run.cache)
+data = plan.source.open()
 print(data.source)
-data.images.shape, data.masks.shape, data.images.dtype
 
 # %%
-printed = reported.text().value
-counts = pd.DataFrame({"reported": [int(printed[f"images {name}"]) for name in data.classes], "here": data.counts()})
-counts["share here"] = counts.here / len(data)
-run.save_table(counts, "01_counts", f"Images a class · {data.source}")
+printed = reported.text()["value"]
+counts = pd.DataFrame({"paper": [printed[f"images {name}"] for name in data.classes], "here": data.counts()})
+counts["share here"] = counts["here"] / len(data)
+run.save_table(counts, "01_counts", f"Images per class · {data.source}")
 
-# %% [markdown]
-# The classes are unbalanced: a model that always says *benign* is right as often as the share of its row.
-# Every accuracy in this report has to be read against that.
+# %%
+most = counts["here"].idxmax()
+print(f"A model that always says {most} is right on {counts.loc[most, 'share here']:.1%} of these {len(data)} images.")
 
 # %% [markdown]
 # ## What do they look like?
 #
 # Random images of each class; the yellow line is the border that the data set's authors drew.
-# A normal image has an empty mask. **So an empty mask gives the class away**: true masks are the aim of
-# stage 1, and never an honest input of stage 2.
+# A normal image has an empty mask. **So an empty mask gives the class away**: ground-truth masks are the
+# aim of stage 1, and never a fair input of stage 2.
 
 # %%
 run.save_figure(plots.examples(data, seed=run.seed), "01_examples")
-
-# %%
-has_lesion = data.masks.max(axis=(1, 2, 3)) > 0
-pd.DataFrame({"images": data.counts(), "with a lesion": [int(has_lesion[data.labels == k].sum()) for k in range(3)]})
 
 # %% [markdown]
 # ## How large are the files?
 #
 # The paper speaks of an average of 500 × 500 pixels, and squeezes everything to 128 × 128 without keeping
-# the aspect ratio. Points below are files; the small square is what is left of them.
+# the aspect ratio. Points are files; the small square is what is left of them.
 
 # %%
-run.save_figure(plots.sizes(data), "01_sizes")
+run.save_figure(plots.sizes(data, run.profile.image_size), "01_sizes")
 
 # %%
 sizes = pd.DataFrame(data.sizes, columns=["height", "width"]).describe().loc[["mean", "min", "50%", "max"]]
 run.save_table(sizes, "01_sizes_table", f"Original sizes in pixels · {data.source}", precision=0)
 
+# %%
+kept = run.profile.image_size**2 / data.sizes.prod(axis=1).mean()
+print(f"The square keeps {kept:.1%} of an average file's pixels; one pixel of it stands for {1 / kept:.1f}.")
+
 # %% [markdown]
 # ## What do images with several masks lose?
 #
 # Some images show several lesions, each with a mask file of its own. The authors' code reads the first
-# file only, so the other lesions count as background. Here the union is the default, and `masks="first"`
-# gives the authors' reading.
+# file only, so the other lesions count as background. Here the union is the default.
 
 # %%
-first = ultrasound.load(run.profile, run.cache, masks="first")
-run.save_figure(plots.several_masks(data, first), "01_several_masks")
+versions = plan.versions()
+run.save_figure(plots.several_masks(data, versions["first mask"].open()), "01_several_masks")
 
 # %%
-lost = data.masks.mean(axis=(1, 2, 3)) - first.masks.mean(axis=(1, 2, 3))
-several = pd.Series(data.n_masks > 1).groupby(pd.Series(data.labels).map(dict(enumerate(data.classes)))).sum()
-print("images with several masks:", several.to_dict())
-print(f"of these lose lesion area with the first mask alone: {(lost > 1e-6).sum()}")
+results = dict(zip(versions, run.results(image_statistics(data=one) for one in versions.values()), strict=True))
+union, first = (areas(results[name], data) for name in ("as used", "first mask"))
+several = pd.Series(data.n_masks > 1).groupby(data.labels).sum().set_axis(data.classes)
+print(f"Images with several mask files: {several.to_dict()}.")
+if len(union):
+    print(f"With the first mask alone {(union['area'] - first['area'] > 1e-6).sum()} images lose lesion area.")
 
 # %% [markdown]
 # ## What does resizing do to image and mask?
@@ -108,58 +109,65 @@ print(f"of these lose lesion area with the first mask alone: {(lost > 1e-6).sum(
 # (`area`) skips nothing. Phantoms are made at their final size and have nothing to resize.
 
 # %%
-versions = {name: ultrasound.load(run.profile, run.cache, resize=name) for name in ("bilinear", "area")}
-largest = int((data.sizes.prod(axis=1) * has_lesion).argmax())
-run.save_figure(plots.resizing(versions, largest), "01_resizing")
+largest = int((data.sizes.prod(axis=1) * (data.labels > 0)).argmax())
+run.save_figure(plots.resizing(data, versions["area"].open(), largest, ("bilinear", "area")), "01_resizing")
 
 # %%
-soft = {name: float(((v.masks > 0) & (v.masks < 1)).mean()) for name, v in versions.items()}
-noise = {name: float(v.images.std(axis=(1, 2)).mean()) for name, v in versions.items()}
-resized = pd.DataFrame({"soft mask pixels / share": soft, "contrast (SD of an image)": noise})
+resized = of_versions({"bilinear": results["as used"], "area": results["area"]})
 run.save_table(resized, "01_resizing_table", f"Two ways to resize · {data.source}", precision=4)
+
+# %%
+loss = 1 - resized["contrast (SD of an image)"]["area"] / resized["contrast (SD of an image)"]["bilinear"]
+print(f"Averaging takes {loss:.1%} of the contrast; bilinear resizing keeps it as aliased speckle.")
 
 # %% [markdown]
 # ## How much of the image is lesion?
-
-# %%
-run.save_figure(plots.mask_areas(data), "01_mask_areas")
-
-# %% [markdown]
+#
 # Where the two curves overlap, size does not tell benign from malignant; where they do not, a mask alone
 # already says something about the class.
+
+# %%
+run.save_figure(plots.mask_areas(union), "01_mask_areas", union)
+
+# %%
+medians = union[union["area"] > 0].groupby("class")["area"].median()
+print("Median lesion, share of the image:", ", ".join(f"{name} {value:.1%}" for name, value in medians.items()))
 
 # %% [markdown]
 # ## Who is trained on?
 #
-# The papers' rule: shuffle within each class, 80 : 10 : 10 (II-D). The cuts are those of the authors' code.
-# The split is a file with a hash; the other notebooks print the hash again.
+# The papers' rule: shuffle within each class, 80 : 10 : 10 (II-D), with the cuts of the authors' code. The paper
+# repeats its training ten times and does not say whether the split stays; here each round has its own, and this
+# is the first.
 
 # %%
-split = splits.stratified(data.labels, run.seed)
+split = plan.rounds[0].split
 parts = pd.DataFrame({part: data.select(indices).counts() for part, indices in split.parts().items()})
-run.save_figure(plots.split_counts(parts), "01_split", parts)
+run.save_figure(plots.split_counts(parts), "01_split_counts", parts)
 
 # %%
-split.to_csv(run.figures / "split.csv", data.names)
-run.describe("split", f"Part of each image · {data.source}")
-again = splits.from_csv(run.figures / "split.csv", data.names)
-assert again.digest(data.names) == split.digest(data.names)
-print(f"split {split.digest(data.names)}:", {part: len(indices) for part, indices in split.parts().items()})
+table = split.frame(data.names).set_index("name")
+run.save_table(table, "01_split", f"Part of each image in round 0 · {data.source}").hide(
+    axis="index", subset=table.index[5:]
+)
 
 # %% [markdown]
 # ## How fine can an accuracy on this test set be?
 #
-# One image more or less moves the accuracy by one over the size of the test set. The paper's accuracies
-# are multiples of that step for its own test set; a difference of a few steps is a difference of a few images.
+# One image more or less moves the accuracy by one over the size of the test set: a difference of a few steps is
+# a difference of a few images.
 
 # %%
-n = len(split.test)
-steps = reported.table_i().accuracy.rename("printed accuracy").to_frame()
-steps["test images right, of the paper's 79"] = (steps["printed accuracy"] * 79).round(2)
-steps[f"nearest possible on these {n}"] = (steps["printed accuracy"] * n).round() / n
-run.save_table(steps, "01_steps", f"Table I as counts of images · {data.source}", precision=4)
+n_paper, n = 79, len(split.test)
+steps = reported.table_i()["accuracy"].rename("paper").to_frame()
+steps["images right, of 79"] = steps["paper"] * n_paper
+steps[f"nearest possible on these {n}"] = (steps["paper"] * n).round() / n
+run.save_table(steps, "01_steps", f"Table I as counts of images · test part of {n} images, round 0", precision=4)
+
+# %%
+whole = (steps["images right, of 79"] - steps["images right, of 79"].round()).abs().max()
+print(f"Every printed accuracy is a whole number of {n_paper} images to {whole:.3f}; this test part has {n}.")
 
 # %% [markdown]
-# The printed accuracies are whole numbers of 79 images, the size of the test part that the authors' cuts
-# give on BUSI. What this split cannot show: related images (the same lesion, taken twice) can lie on both of
-# its sides, which makes every figure below look better than it is.
+# What this split cannot show: related images (the same lesion, taken twice) can lie on both of its sides, which
+# makes every figure of the next four notebooks look better than it is. `07_leakage` measures by how much.

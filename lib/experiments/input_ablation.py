@@ -8,6 +8,7 @@ import pandas as pd
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
 from lib.data import near_duplicates
+from lib.data.image_statistics import image_statistics
 from lib.evaluation import metrics, paired, statistics
 from lib.experiments.paper_a import INPUTS, ORACLE, OUT_OF_FOLD, STACKED, Plan
 
@@ -28,6 +29,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     scores = [plan.mask_scores(one, part) for part in ("test", "validation") for one in plan.rounds]
     scores += [plan.mask_scores(plan.rounds[0], "train"), near_duplicates.groups_job(plan.source)]
     out_of_fold = [*plan.fold_unets(), *(plan.out_of_fold_heads(name) for name in plan.backbones)]
+    scores += [image_statistics(data=source) for source in plan.versions().values()]
     once = [plan.unet_trial({}), plan.head_trial({}), *plan.balanced_heads().values(), plan.times()]
     return [*(job for jobs in by_round for job in jobs), *scores, *out_of_fold, *once]
 

@@ -51,6 +51,11 @@ class Plan:
     def source(self) -> sources.Source:
         return sources.ultrasound(self.profile)
 
+    def versions(self) -> dict[str, sources.Source]:
+        """The images as they are used, with the first mask file only, and resized in another way."""
+        changes = {"as used": {}, "first mask": {"masks": "first"}, "area": {"resize": "area"}}
+        return {name: sources.ultrasound(self.profile, **change) for name, change in changes.items()}
+
     @cached_property
     def table(self) -> ImageSet:
         """Labels and names of the images, which need not be at hand."""

@@ -6,11 +6,12 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, TRUE, draw_contour, grid, show_image, tidy
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, TRUE, draw_contour, grid, show_image, tidy, with_images
 
 
+@with_images
 def examples(data: ImageSet, per_class: int = 6, seed: int = 0) -> Figure:
-    """Random images of each class, a row each, with the border of the true mask."""
+    """Random images of each class, one row each, with the border of the ground-truth mask."""
     generator = np.random.default_rng(seed)
     figure, axes = grid(len(data.classes), per_class, 1.7, 1.85)
     for label, row in enumerate(axes):
@@ -23,6 +24,7 @@ def examples(data: ImageSet, per_class: int = 6, seed: int = 0) -> Figure:
     return figure
 
 
+@with_images
 def several_masks(data: ImageSet, first: ImageSet, most: int = 6) -> Figure:
     """Images with several masks: the union above, below it what only the first mask file holds."""
     indices = np.flatnonzero(data.n_masks > 1)[:most]
@@ -39,14 +41,13 @@ def several_masks(data: ImageSet, first: ImageSet, most: int = 6) -> Figure:
     return figure
 
 
-def sizes(data: ImageSet) -> Figure:
-    """Original width against height in pixels, a colour a class, and the square all become."""
+def sizes(data: ImageSet, side: int) -> Figure:
+    """Original width against height in pixels, coloured by class, and the square of ``side`` pixels all become."""
     figure, axes = grid(1, 1, 5.5, 4)
     cell = axes[0, 0]
     frame = pd.DataFrame({"width": data.sizes[:, 1], "height": data.sizes[:, 0]})
     frame["class"] = np.array(data.classes)[data.labels]
     sns.scatterplot(frame, x="width", y="height", hue="class", palette=CLASS_COLOURS, s=14, alpha=0.6, ax=cell)
-    side = data.images.shape[1]
     cell.plot([0, side, side, 0, 0], [0, 0, side, side, 0], color="black", lw=1, label=f"{side} × {side}")
     limit = max(data.sizes.max() * 1.05, side * 1.2)
     cell.set(xlabel="width / pixels", ylabel="height / pixels", xlim=(0, limit), ylim=(0, limit), aspect="equal")
@@ -55,14 +56,14 @@ def sizes(data: ImageSet) -> Figure:
     return figure
 
 
-def mask_areas(data: ImageSet) -> Figure:
-    """Share of the image that a lesion covers, benign and malignant."""
+def mask_areas(areas: pd.DataFrame) -> Figure | None:
+    """Share of the image that a lesion covers: columns ``area`` in [0, 1] and ``class``; None without areas."""
+    if areas.empty:
+        return None
     figure, axes = grid(1, 1, 5.5, 3)
     cell = axes[0, 0]
-    frame = pd.DataFrame({"area": 100 * data.masks.mean(axis=(1, 2, 3))})
-    frame["class"] = np.array(data.classes)[data.labels]
-    frame = frame[frame.area > 0]
-    order = [name for name in data.classes if (frame["class"] == name).any()]
+    frame = areas[areas.area > 0].assign(area=100 * areas.area)
+    order = [name for name in CLASS_COLOURS if (frame["class"] == name).any()]
     sns.histplot(
         frame,
         x="area",
@@ -98,17 +99,17 @@ def split_counts(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-def resizing(versions: dict[str, ImageSet], index: int) -> Figure:
-    """One image resized in several ways, with its mask and a histogram of the mask's soft values."""
-    figure, axes = grid(3, len(versions), 2.4, 2.2)
-    for column, (name, data) in zip(axes.T, versions.items(), strict=True):
-        show_image(column[0], data.images[index], name)
-        show_image(column[1], data.masks[index])
-        soft = data.masks[index][(data.masks[index] > 0) & (data.masks[index] < 1)]
-        column[2].hist(soft, bins=np.linspace(0, 1, 21), color="#999999")
+@with_images
+def resizing(data: ImageSet, other: ImageSet, index: int, names: tuple[str, str]) -> Figure:
+    """One image resized in two ways, with its mask and a histogram of the mask's soft values."""
+    figure, axes = grid(3, 2, 2.4, 2.2)
+    for column, name, version in zip(axes.T, names, (data, other), strict=True):
+        image, mask = version.images[index], version.masks[index]
+        show_image(column[0], image, name)
+        show_image(column[1], mask)
+        column[2].hist(mask[(mask > 0) & (mask < 1)], bins=np.linspace(0, 1, 21), color="#999999")
         column[2].set(xlabel="soft mask values", xlim=(0, 1))
         tidy(column[2])
-    axes[0, 0].set_ylabel("image")
-    axes[1, 0].set_ylabel("mask")
-    axes[2, 0].set_ylabel("pixels")
+    for cell, label in zip(axes[:, 0], ("image", "mask", "pixels"), strict=True):
+        cell.set_ylabel(label)
     return figure
