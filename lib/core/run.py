@@ -56,10 +56,10 @@ class Run:
     def save_figure(self, figure: Figure | None, name: str, table: pd.DataFrame | None = None) -> Figure | None:
         """Write ``name`` as PNG and PDF with a sidecar, and the data behind it as CSV; return the figure.
 
-        None, where a figure needs images that are not at hand, is passed over.
+        None, where a figure needs images or results that are not at hand, is passed over.
         """
         if figure is None:
-            print(f"{name}: left out, because the images are not at hand")
+            print(f"{name}: left out, because the images or results that it shows are not at hand")
             return None
         for suffix in (".png", ".pdf"):
             # PDF files carry their creation time unless told not to: equal figures are equal files.

@@ -1,6 +1,6 @@
 """Table I: what each input of stage 2 is worth, on the same images with the same heads (paper A, IV-B)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from lib.core.jobs import Job, Result
 from lib.data import near_duplicates
 from lib.data.image_statistics import image_statistics
 from lib.evaluation import metrics, paired, statistics
+from lib.experiments.mask_quality import mean_and_sd
 from lib.experiments.paper_a import INPUTS, ORACLE, OUT_OF_FOLD, STACKED, Plan
 
 PAIRS = (
@@ -67,9 +68,7 @@ def over_rounds(scored: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over rounds of the means over heads, as text, and the number of ``rounds``."""
     rounds = scored.groupby(["inputs", "backbone", "round"], sort=False).mean()
     by_row = rounds.groupby(["inputs", "backbone"], sort=False)
-    mean, sd = by_row.mean(), by_row.std()
-    text = mean.map("{:.3f}".format, na_action="ignore") + sd.map(lambda x: "" if np.isnan(x) else f" ± {x:.3f}")
-    return text.assign(rounds=by_row.size().astype("Int64"))
+    return mean_and_sd(by_row).assign(rounds=by_row.size().astype("Int64"))
 
 
 def table_1(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
@@ -161,3 +160,9 @@ def _mean(values: Sequence[float]) -> dict[str, float]:
 def clusters(result: Result, n: int) -> np.ndarray:
     """Groups of related images by :func:`lib.data.near_duplicates.groups_job`; until it is done, each image alone."""
     return result["groups"] if result else np.arange(n)
+
+
+def progress(results: Iterable[Result]) -> str:
+    """How much of a plan is done, for captions: for example ``7 of 10 trainings``."""
+    done = [bool(result) for result in results]
+    return f"{sum(done)} of {len(done)} trainings"

@@ -13,7 +13,8 @@ import pandas as pd
 
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
-from lib.evaluation import metrics, paired
+from lib.evaluation import paired
+from lib.experiments.mask_quality import frame, lesion_dice
 from lib.experiments.paper_a import OUT_OF_FOLD, Plan
 from lib.two_stage.segmentation import SegmenterSettings
 
@@ -92,7 +93,9 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
     rows = {}
     for name, (_, *scores) in results.items():
         row = {"base has": VARIANTS[name].base_has, "changed to": VARIANTS[name].changed_to}
-        row |= {f"Dice {part}": lesion_dice(one) for part, one in zip(("validation", "test"), scores, strict=True)}
+        parts = {("validation", 0): scores[0], ("test", 0): scores[1]}
+        dice = lesion_dice(frame(plan, parts)).mean(axis=1)
+        row |= {"Dice validation": dice["validation"], "Dice test": dice["test"]}
         if name in right:
             row |= {"accuracy": right[name].mean(), "heads": len(right[name])}
         if name in right and BASE in right and name != BASE:
@@ -102,11 +105,3 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
             row |= found[["difference", "95 % low", "95 % high"]].to_dict()
         rows[name] = row
     return pd.DataFrame(rows).T.rename_axis("variant")
-
-
-def lesion_dice(scores: Result) -> float:
-    """Mean Dice of the lesions among the scored masks; NaN while they are not scored."""
-    if not scores:
-        return np.nan
-    frame = pd.DataFrame({"dice": scores["dice"], "kind": scores["kind"]})
-    return float(frame.loc[frame["kind"] == metrics.LESION, "dice"].mean())

@@ -9,6 +9,8 @@ from lib.core.config import Profile
 from lib.core.jobs import NOT_DONE, Job, Result
 from lib.experiments.paper_a import Plan
 from lib.two_stage import tuning
+from lib.two_stage.classification import HeadSettings
+from lib.two_stage.segmentation import SegmenterSettings
 
 
 def unet(plan: Plan, result: Callable[[Job], Result]) -> pd.DataFrame:
@@ -42,8 +44,9 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     return asked
 
 
-def table(path: pd.DataFrame, components: dict, paper: object) -> pd.DataFrame:
-    """What the loop ended with beside the paper's choice, the default of the settings ``paper``."""
-    names = [name for name in components if name in path]
+def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
+    """What the loop ended with beside the paper's choices, which are the defaults of the settings ``paper``."""
+    names = [name for name in path.columns if hasattr(paper, name)]
     here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
-    return pd.DataFrame({"paper": [getattr(paper, name) for name in names], "here": here}, names)
+    printed = type(paper)()
+    return pd.DataFrame({"paper": [getattr(printed, name) for name in names], "here": here}, names)

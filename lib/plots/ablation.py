@@ -34,18 +34,19 @@ def accuracy_against_dice(heads: pd.DataFrame, oracles: tuple[str, ...] = ()) ->
     return figure
 
 
-def tuning_paths(paths: dict[str, pd.DataFrame]) -> Figure:
+def tuning_path(path: pd.DataFrame) -> Figure | None:
     """Loss of each configuration in the order tried; kept changes filled, the lowest so far as a line."""
-    figure, axes = grid(1, len(paths), 4.8, 3.6)
-    for cell, (title, path) in zip(axes[0], paths.items(), strict=True):
-        steps = np.arange(len(path))
-        cell.step(steps, path.best, where="post", color="0.6", lw=1)
-        cell.scatter(steps[~path.kept], path.loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
-        cell.scatter(steps[path.kept], path.loss[path.kept], s=30, color=_MARK, zorder=3)
-        labels = [f"{row.component} {row.choice}".strip() for row in path.itertuples()]
-        cell.set_xticks(steps, labels, rotation=60, ha="right", fontsize=7)
-        cell.set(title=title, ylabel="validation cross-entropy / nats")
-        tidy(cell)
+    if path.empty:
+        return None
+    figure, axes = grid(1, 1, 6.4, 3.8)
+    cell, steps = axes[0, 0], np.arange(len(path))
+    cell.step(steps, path.best, where="post", color="0.6", lw=1)
+    cell.scatter(steps[~path.kept], path.loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
+    cell.scatter(steps[path.kept], path.loss[path.kept], s=30, color=_MARK, zorder=3)
+    labels = [f"{row.component} {row.choice}".strip() for row in path.itertuples()]
+    cell.set_xticks(steps, labels, rotation=60, ha="right", fontsize=7)
+    cell.set(ylabel="validation cross-entropy / nats")
+    tidy(cell)
     return figure
 
 

@@ -1,4 +1,6 @@
-"""Figures of notebook 02: the training of stage 1 and the masks it draws."""
+"""Figures of notebook 02: the training of stage 1 and the masks that it predicts."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, PREDICTED, TRUE, draw_contour, grid, show_image, tidy
+from lib.plots.style import (
+    CLASS_COLOURS,
+    PART_COLOURS,
+    PREDICTED,
+    TRUE,
+    draw_contour,
+    grid,
+    show_image,
+    tidy,
+    with_images,
+)
 
 
 def learning_curves(
@@ -40,8 +52,32 @@ def learning_curves(
     return figure
 
 
-def dice_distribution(scores: pd.DataFrame) -> Figure:
-    """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores."""
+def learning_curves_of_rounds(histories: pd.DataFrame, printed: float) -> Figure | None:
+    """Training (gray) and validation cross-entropy of each round, kept epochs as dots, and the printed mean.
+
+    ``histories``: columns ``round``, ``epoch``, ``bce``, ``val_bce``, ``kept``; None without rows.
+    """
+    if histories.empty:
+        return None
+    figure, axes = grid(1, 1, 6, 3.4)
+    cell = axes[0, 0]
+    for _, history in histories.groupby("round"):
+        kept = history[history["kept"].astype(bool)]
+        cell.plot(history["epoch"], history["bce"], color=PART_COLOURS["train"], lw=0.8)
+        cell.plot(history["epoch"], history["val_bce"], color=PART_COLOURS["validation"], lw=0.8)
+        cell.plot(kept["epoch"], kept["val_bce"], "o", color="black", ms=4)
+    cell.axhline(printed, ls="--", lw=1, color="black")
+    cell.set(xlabel="epoch", ylabel="cross-entropy / nats a pixel", yscale="log")
+    names = ["training", "validation", "kept epoch", "printed mean"]
+    cell.legend([*cell.lines[:3], cell.lines[-1]], names, frameon=False, fontsize=8)
+    tidy(cell)
+    return figure
+
+
+def dice_distribution(scores: pd.DataFrame) -> Figure | None:
+    """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores; None without scores."""
+    if scores.empty:
+        return None
     figure, axes = grid(1, 1, 6, 3.4)
     cell = axes[0, 0]
     order = [name for name in CLASS_COLOURS if (scores["class"] == name).any()]
@@ -54,21 +90,24 @@ def dice_distribution(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def masks(data: ImageSet, predicted: np.ndarray, scores: pd.DataFrame, rows: dict[str, np.ndarray]) -> Figure:
-    """Rows of images with the true border (yellow) and the predicted one (pink).
+@with_images
+def masks(data: ImageSet, predicted: np.ndarray, rows: Mapping[str, pd.Series]) -> Figure | None:
+    """Rows of images with the true border (yellow) and the predicted one (pink); None without rows.
 
     Parameters
     ----------
-    predicted : masks of all images of ``data``; ``scores`` their Dice, in the same order.
-    rows : title of a row to the indices of its images.
+    predicted : masks of all images of ``data``.
+    rows : title of a row to the Dice of its images, by index.
     """
-    columns = max(len(indices) for indices in rows.values())
+    columns = max(len(dice) for dice in rows.values())
+    if not columns:
+        return None
     figure, axes = grid(len(rows), columns, 1.8, 2.0)
-    for row, (title, indices) in zip(axes, rows.items(), strict=True):
-        for cell in row[len(indices) :]:
+    for row, (title, dice) in zip(axes, rows.items(), strict=True):
+        for cell in row[len(dice) :]:
             cell.axis("off")
-        for cell, index in zip(row, indices, strict=False):
-            show_image(cell, data.images[index], f"{data.names[index]}\nDice {scores.dice.iloc[index]:.2f}")
+        for cell, (index, value) in zip(row, dice.items(), strict=False):
+            show_image(cell, data.images[index], f"{data.names[index]}\nDice {value:.2f}")
             draw_contour(cell, data.masks[index], TRUE)
             draw_contour(cell, predicted[index], PREDICTED)
         row[0].set_ylabel(title, fontsize=9)
