@@ -223,9 +223,9 @@ def holm(p_values: pd.Series) -> pd.Series:
     return pd.Series(adjusted, p_values.index, name="p Holm")
 
 
-def verdict_difference(low: float, high: float, printed: float | None = None) -> str:
+def verdict_difference(low: float, high: float, printed: float = float("nan")) -> str:
     """The protocol's word on a claim "A > B" from the 95 % interval of A - B and the printed difference, if any."""
-    inside = printed is None or low <= printed <= high
+    inside = not (printed < low or printed > high)  # true of NaN: nothing is printed
     if low > 0:
         return REPRODUCED if inside else DIRECTION_ONLY
     return UNDECIDED if high >= 0 and inside else NOT_REPRODUCED

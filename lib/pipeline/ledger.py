@@ -82,19 +82,20 @@ def endpoints(figures: Path) -> pd.DataFrame:
     """Primary endpoints of the protocol: estimate, interval, p, Holm's p and verdict.
 
     P4 has two figures; that of the single network enters Holm's correction.  *Confirmed*: the adjusted p is
-    below 0.05 and the verdict is favourable.
+    below 0.05, the verdict is favourable and the plan complete.
     """
     rows = {}
     for endpoint in _read("endpoints").itertuples():
-        found = _lookup(Path(figures), endpoint.table, endpoint.row, endpoint.column)
-        here, low, high, p_value = found or (math.nan,) * 4
+        cells = _row(Path(figures), endpoint.table, endpoint.row)
+        here, low, high, p_value = _values(cells, endpoint.column) or (math.nan,) * 4
         if math.isnan(low):
             verdict = NOT_YET
         elif endpoint.rule == "difference":
-            printed = _number(endpoint.printed)
-            verdict = statistics.verdict_difference(low, high, None if math.isnan(printed) else printed)
+            verdict = statistics.verdict_difference(low, high, _number(endpoint.printed))
         else:
             verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
+        # Tables of unfinished plans say how much is done.
+        finished = verdict == NOT_YET or "done" not in cells or cells["done"] >= cells["planned"]
         rows[endpoint.Index] = {
             "endpoint": endpoint.endpoint,
             "bound": float(endpoint.bound),
@@ -102,13 +103,13 @@ def endpoints(figures: Path) -> pd.DataFrame:
             "95 % low": low,
             "95 % high": high,
             "p": p_value,
-            "verdict": verdict,
+            "verdict": verdict if finished else f"{verdict} (interim: {cells['done']:.0f} of {cells['planned']:.0f})",
             "where": endpoint.table,
         }
-    table = pd.DataFrame(rows).T.rename_axis("id")
-    table.insert(6, "p Holm", statistics.holm(table.p[~table.index.str.contains(",")].astype(float)))
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
+    table.insert(6, "p Holm", statistics.holm(table.p[~table.index.str.contains(",")]))
     favourable = table.verdict.isin((statistics.REPRODUCED, statistics.DIRECTION_ONLY, "reached"))
-    table["confirmed"] = (favourable & (table["p Holm"].astype(float) < 0.05)).map({True: "yes", False: "no"})
+    table["confirmed"] = (favourable & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
     return table
 
 
@@ -119,7 +120,7 @@ def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple
         return here, *_NO_INTERVAL, statistics.REPRODUCED if holds else statistics.CONTRADICTED
     if claim.rule == "values":
         return _judge_row(claim, figures)
-    found = _lookup(figures, claim.table, claim.row, claim.column)
+    found = _found(figures, claim)
     if found is None:
         return "", *_NO_INTERVAL, _absent(claim, figures)
     here, low, high, _ = found
@@ -134,7 +135,7 @@ def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple
     elif math.isnan(low):
         verdict = NOT_YET
     elif claim.rule == "difference":
-        verdict = statistics.verdict_difference(low, high, None if math.isnan(printed) else printed)
+        verdict = statistics.verdict_difference(low, high, printed)
     else:
         verdict = statistics.verdict_value(printed, low, high)
     return here, low, high, verdict
@@ -158,23 +159,29 @@ def _absent(claim, figures: Path) -> str:
     return statistics.NOT_TESTABLE if known else NOT_YET
 
 
-def _lookup(figures: Path, table: str, row: str, column: str) -> tuple[float | str, float, float, float] | None:
-    """A value of a saved table with its interval and p, NaN where it has none; None where there is no value.
+def _found(figures: Path, claim) -> tuple[float | str, float, float, float] | None:
+    """What :func:`_values` says of a claim; a row "a > b" stands for the ratio of the two."""
+    parts = [_values(_row(figures, claim.table, row), claim.column) for row in claim.row.split(" > ")]
+    if len(parts) == 1 or not all(parts):
+        return parts[0] if all(parts) else None
+    return parts[0][0] / parts[1][0], *_NO_INTERVAL, math.nan
 
-    A row "a > b" stands for the ratio of the two.
-    """
+
+def _values(cells: pd.Series | None, column: str) -> tuple[float | str, float, float, float] | None:
+    """A value with its interval and p, NaN where it has none; None where there is no value."""
+    if cells is None or column not in cells or pd.isna(cells[column]):
+        return None
+    limits = [(low.format(column), high.format(column)) for low, high in _LIMITS]
+    names = [*next((pair for pair in limits if set(pair) <= set(cells.index)), ("", "")), "p"]
+    return cells[column], *(float(cells.get(name, math.nan)) for name in names)
+
+
+def _row(figures: Path, table: str, row: str) -> pd.Series | None:
     path = figures / f"{table}.csv"
     if not table or not path.exists():
         return None
-    if " > " in row:
-        first, second = (_lookup(figures, table, part, column) for part in row.split(" > "))
-        return (first[0] / second[0], *_NO_INTERVAL, math.nan) if first and second else None
     cells = _table(path, path.stat().st_mtime_ns, row.count(" · ") + 1)
-    if row not in cells.index or column not in cells or pd.isna(cells.loc[row, column]):
-        return None
-    limits = [(low.format(column), high.format(column)) for low, high in _LIMITS]
-    names = [*next((pair for pair in limits if set(pair) <= set(cells)), ("", "")), "p"]
-    return cells.loc[row, column], *(float(cells.loc[row, name]) if name in cells else math.nan for name in names)
+    return cells.loc[row] if row in cells.index else None
 
 
 @cache

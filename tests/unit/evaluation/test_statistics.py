@@ -281,12 +281,12 @@ def test_holm_by_hand():
     ("low", "high", "printed", "verdict"),
     [
         (0.01, 0.08, 0.0507, "reproduced"),
-        (0.01, 0.08, None, "reproduced"),
+        (0.01, 0.08, np.nan, "reproduced"),
         (0.01, 0.04, 0.0507, "direction reproduced, size not reproduced"),
         (-0.08, -0.01, 0.0507, "not reproduced"),
         (-0.02, 0.04, 0.0507, "not reproduced"),
         (-0.02, 0.06, 0.0507, "undecided at this sample size"),
-        (-0.02, 0.06, None, "undecided at this sample size"),
+        (-0.02, 0.06, np.nan, "undecided at this sample size"),
     ],
 )
 def test_verdict_on_a_difference(low, high, printed, verdict):

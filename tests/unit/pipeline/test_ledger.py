@@ -89,6 +89,9 @@ def test_verdicts_follow_the_tables(tmp_path):
     endpoint = ledger.endpoints(tmp_path).loc["P1"]
     assert endpoint[["verdict", "confirmed"]].tolist() == [statistics.REPRODUCED, "yes"]
     assert endpoint["p Holm"] == pytest.approx(6 * 0.004)
+    _save(tmp_path, CLAIMS.table["A-gain"], pd.DataFrame({**limits, "done": 7, "planned": 10}, pairs))
+    endpoint = ledger.endpoints(tmp_path).loc["P1"]
+    assert endpoint[["verdict", "confirmed"]].tolist() == ["reproduced (interim: 7 of 10)", "no"]
 
 
 def test_counts_and_orders(tmp_path):
