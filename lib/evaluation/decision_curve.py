@@ -1,13 +1,13 @@
-"""From a score to a decision about one class against the rest: operating points and decision curves.
+"""What a probability is good for: operating points chosen on validation data, decision curves.
 
-Labels are bool or 0/1 (n,), such as ``labels == 2`` for malignant; an image is called positive where its
+Labels are bool (n,), such as ``labels == 2`` for malignant; an image is called positive where its
 score is at or above the threshold.
 """
 
 import numpy as np
 import pandas as pd
 
-from lib.evaluation import statistics as significance
+from lib.evaluation import statistics
 
 
 def operating_point(labels: np.ndarray, scores: np.ndarray, sensitivity: float = 0.95) -> float:
@@ -20,48 +20,32 @@ def operating_point(labels: np.ndarray, scores: np.ndarray, sensitivity: float =
     Raises
     ------
     ValueError
-        If lengths differ, labels are not binary, scores not finite, no image is positive, or
-        ``sensitivity`` is not in (0, 1].
+        If no image is positive, or ``sensitivity`` is not in (0, 1].
     """
-    labels, scores = _check(labels, scores)
-    if not 0 < sensitivity <= 1:
-        raise ValueError(f"a sensitivity is in (0, 1], not {sensitivity}")
     positive = np.sort(scores[labels])[::-1]
-    if len(positive) == 0:
-        raise ValueError("no positive image: a threshold for a sensitivity needs some")
+    if len(positive) == 0 or not 0 < sensitivity <= 1:
+        raise ValueError(f"no threshold finds a share of {sensitivity} of {len(positive)} positive images")
     # Rounded first: 0.95 * 20 is a little above or below 19 in floating point.
     needed = int(np.ceil(round(sensitivity * len(positive), 9)))
     return float(positive[needed - 1])
 
 
-def at_threshold(labels: np.ndarray, scores: np.ndarray, threshold: float, level: float = 0.95) -> pd.Series:
-    """Sensitivity, specificity and predictive values at a threshold, with Wilson's intervals.
+def called_scores(labels: np.ndarray, called: np.ndarray, groups: np.ndarray, seed: int = 0) -> pd.DataFrame:
+    """Sensitivity, specificity and predictive values of calls, bool (n,), with 95 % intervals over groups.
+
+    Predictive values hold at the prevalence of these images only.
 
     Returns
     -------
-    Series
-        ``threshold``, then ``sensitivity``, ``sensitivity low``, ``sensitivity high`` and the same for
-        ``specificity``, ``ppv`` and ``npv``, in [0, 1]; NaN where no image counts (no positive called, a
-        class without images).  Predictive values hold at the prevalence of these images only.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, labels are not binary or scores not finite.
+    Rows ``sensitivity``, ``specificity``, ``PPV``, ``NPV``; columns ``value``, ``95 % low``, ``95 % high``,
+    ``images``.  NaN where no image counts (no positive called, a class without images).
     """
-    labels, scores = _check(labels, scores)
-    called = scores >= threshold
-    row = {"threshold": float(threshold)}
-    for name, right, among in (
-        ("sensitivity", called, labels),
-        ("specificity", ~called, ~labels),
-        ("ppv", labels, called),
-        ("npv", ~labels, ~called),
-    ):
-        n, hits = int(among.sum()), int((right & among).sum())
-        low, high = significance.proportion_interval(hits, n, level) if n else (np.nan, np.nan)
-        row |= {name: hits / n if n else np.nan, f"{name} low": low, f"{name} high": high}
-    return pd.Series(row)
+    among = np.column_stack([labels, ~labels, called, ~called])
+    right = (labels == called)[:, None]
+    bootstrap = statistics.mean_bootstrap(np.where(among, right, np.nan), groups, seed=seed)
+    values = {"value": bootstrap.estimate, "95 % low": bootstrap.low, "95 % high": bootstrap.high}
+    rows = ["sensitivity", "specificity", "PPV", "NPV"]
+    return pd.DataFrame({**values, "images": among.sum(axis=0)}, index=rows)
 
 
 def net_benefit(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> pd.DataFrame:
@@ -78,20 +62,8 @@ def net_benefit(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) 
 
     Returns
     -------
-    DataFrame
-        ``threshold``, ``model``, ``treat all``, ``treat none`` (0): net benefit an image, at most the prevalence.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, labels are not binary, or a score or threshold is out of its range.
+    ``threshold``, ``model``, ``treat all``, ``treat none`` (0): net benefit an image, at most the prevalence.
     """
-    labels, scores = _check(labels, scores)
-    thresholds = np.asarray(thresholds, float)
-    if (scores < 0).any() or (scores > 1).any():
-        raise ValueError("a decision curve needs probabilities in [0, 1] as scores")
-    if thresholds.ndim != 1 or not ((thresholds >= 0) & (thresholds < 1)).all():
-        raise ValueError("threshold probabilities must be in [0, 1)")
     called = scores[None] >= thresholds[:, None]
     price, prevalence = thresholds / (1 - thresholds), labels.mean()
     return pd.DataFrame(
@@ -102,14 +74,3 @@ def net_benefit(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) 
             "treat none": 0.0,
         }
     )
-
-
-def _check(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    labels, scores = np.asarray(labels), np.asarray(scores, float)
-    if labels.ndim != 1 or labels.shape != scores.shape or len(labels) == 0:
-        raise ValueError(f"scores of shape {scores.shape} for labels of shape {labels.shape}")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError("labels must be 0 or 1: name the positive class, as in labels == 2")
-    if not np.isfinite(scores).all():
-        raise ValueError("scores must be finite")
-    return labels.astype(bool), scores

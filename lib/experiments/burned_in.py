@@ -1,4 +1,4 @@
-"""Text, calipers and pictograms burnt into ultrasound images: found, removed, and what their removal changes."""
+"""Text, calipers and pictograms burned into ultrasound images: found, removed, and what their removal changes."""
 
 from collections.abc import Callable
 
@@ -6,16 +6,15 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from lib.data.record import DataError
-
 # Of find_marks, tuned on BUSI at 128 × 128 against the sharp steps in the files; gray levels of [0, 1].
 _STROKE, _FAINT_STROKE, _LINE = 0.35, 0.25, 0.2
 _EVIDENCE = 0.8
+N_CONTROLS = 3
 _LOGO = (0.1, 0.16)  # height and width of the corner in which BUSI shows the end of the scanner's name
 
 
 def find_marks(images: np.ndarray) -> np.ndarray:
-    """Text, calipers and pictograms burnt into ultrasound images: bool (n, height, width).
+    """Text, calipers and pictograms burned into ultrasound images: bool (n, height, width).
 
     A heuristic.  A scanner's pulse blurs tissue sideways, so tissue has no bright stroke that is narrow
     across; writing has.  Strokes are found by a horizontal top-hat, kept in groups, and grown to fainter
@@ -33,8 +32,6 @@ def find_marks(images: np.ndarray) -> np.ndarray:
     ----------
     images : (n, height, width, 1) in [0, 1].
     """
-    if np.ndim(images) != 4 or np.shape(images)[-1] != 1:
-        raise DataError(f"images must have the shape (n, height, width, 1), not {np.shape(images)}")
     return np.array([_find_marks(image[..., 0]) for image in images], bool).reshape(np.shape(images)[:3])
 
 
@@ -68,8 +65,6 @@ def without_marks(images: np.ndarray, marks: np.ndarray) -> np.ndarray:
     ----------
     images, marks : (n, height, width, 1) and bool (n, height, width).
     """
-    if marks.shape != np.shape(images)[:3]:
-        raise ValueError(f"marks {marks.shape} do not fit images {np.shape(images)}")
     filled = np.array(images, np.float32)
     for index in np.flatnonzero(marks.any(axis=(1, 2)) & ~marks.all(axis=(1, 2))):
         image, known = filled[index, ..., 0], ~marks[index]
@@ -80,46 +75,35 @@ def without_marks(images: np.ndarray, marks: np.ndarray) -> np.ndarray:
     return filled
 
 
-def occlude(
-    model_predict: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray,
-    marks: np.ndarray,
-    n_controls: int = 3,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """What the removal of marks changes, beside the removal of as many pixels elsewhere.
+def occlude(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, seed: int = 0) -> pd.DataFrame:
+    """What the removal of annotations changes, beside the removal of as many pixels elsewhere.
 
-    Marks matter if ``without_marks`` differs from ``before`` by more than ``control`` does.  A control
-    is the marks' own shape, moved at random (round the borders) to where it covers least of them.
-    Images without marks stay as they are.
+    Annotations matter if ``without_marks`` differs from ``before`` by more than ``control`` does.  A control
+    is their own shape, moved at random (round the borders) to where it covers least of them.
+    Images without annotations stay as they are.
 
     Parameters
     ----------
-    model_predict : from images (n, height, width, 1) to class probabilities (n, n_classes), for
-        example ``lambda images: model.predict(images).probabilities``.
-    images, marks : as in :func:`without_marks`; the marks may come from :func:`find_marks` or be drawn.
-    n_controls : places over which ``control`` is averaged.
+    predict : from images (n, height, width, 1) to class probabilities (n, n_classes).
 
     Returns
     -------
-    One row an image: ``label`` predicted before; ``area`` of the marks as a share of the image; that
-    label's probability ``before``, ``without_marks`` and with the ``control``; ``flipped``: whether the
-    prediction changes without the marks; ``control_flipped``: in which share of the controls it does.
+    One row per image: ``area`` of the annotations as a share of the image; the probability of the label
+    predicted ``before``, the same ``without_marks`` and with the ``control`` (mean of :data:`N_CONTROLS` places);
+    ``flipped``: whether the prediction changes without them; ``control_flipped``: in which share of the
+    controls it does.
     """
-    if n_controls < 1:
-        raise ValueError(f"n_controls must be at least 1, not {n_controls}")
-    generator = np.random.default_rng(seed)
-    before = np.asarray(model_predict(images))
+    generator, marks = np.random.default_rng(seed), find_marks(images)
+    before = np.asarray(predict(images))
     label, rows = before.argmax(axis=1), np.arange(len(before))
-    after = np.repeat(before[None], 1 + n_controls, axis=0)
+    after = np.repeat(before[None], 1 + N_CONTROLS, axis=0)
     marked = np.flatnonzero(marks.any(axis=(1, 2)))
-    for run in range(1 + n_controls if len(marked) else 0):
+    for run in range(1 + N_CONTROLS if len(marked) else 0):
         where = np.array([_elsewhere(mark, generator) if run else mark for mark in marks[marked]])
-        after[run, marked] = model_predict(without_marks(images[marked], where))
+        after[run, marked] = predict(without_marks(images[marked], where))
     probability, flipped = after[:, rows, label], after.argmax(axis=2) != label
     return pd.DataFrame(
         {
-            "label": label,
             "area": marks.mean(axis=(1, 2)),
             "before": before[rows, label],
             "without_marks": probability[0],

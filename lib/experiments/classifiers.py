@@ -184,7 +184,7 @@ def classifiers(profile: Profile) -> dict[str, Classifier]:
         ),
         "fine-tuned MobileNetV2": (tuned, 0),
         "fine-tuned stage-1 encoder": (tuned_stage_1, 0),
-        "image, classes weighted": (lambda cv, k: cv.heads(k, [cv.features(one)], balance="weights"), 0),
+        "class-weighted head": (lambda cv, k: cv.heads(k, [cv.features(one)], balance="weights"), 0),
         MC_DROPOUT: (passes, 0),
     }
 

@@ -61,11 +61,19 @@ class GroupedCV:
 
     @classmethod
     def on(
-        cls, source: Source, profile: Profile, n_folds: int, seed: int = 0, partition: int = 0, grouped: bool = True
+        cls,
+        source: Source,
+        profile: Profile,
+        n_folds: int,
+        seed: int = 0,
+        partition: int = 0,
+        grouped: bool = True,
+        groups: np.ndarray | None = None,
     ) -> "GroupedCV":
-        """Folds of any data set."""
+        """Folds of any data set; its groups are those found in it, unless they are given."""
         table = source.table()
-        groups = jobs.run([near_duplicates.groups_job(source)], config.store_of(profile), train=False)[0]["groups"]
+        if groups is None:
+            groups = jobs.run([near_duplicates.groups_job(source)], config.store_of(profile), train=False)[0]["groups"]
         kept = np.flatnonzero(_kept(profile, table, groups))
         folds = np.full(len(table), -1)
         folds[kept] = splits.k_fold(table.labels[kept], n_folds, partition, groups[kept] if grouped else None)
@@ -116,7 +124,10 @@ class GroupedCV:
         )
 
     def without(self, *left_out: int) -> Job:
-        """The network with an ImageNet encoder that has not seen the folds ``left_out``, whose images it predicts."""
+        """The network with an ImageNet encoder that has not seen the folds ``left_out``, whose images it predicts.
+
+        Without folds it is trained on all images and predicts one of them: it is meant for other data.
+        """
         rest = [one for one in range(self.n_folds) if one not in left_out]
         return segmentation.segmenter(
             data=self.source,
@@ -124,7 +135,7 @@ class GroupedCV:
             validation=_NONE,
             settings=SegmenterSettings.pretrained(self.profile),
             seed=self.seed,
-            predicted=self.members(*left_out),
+            predicted=self.members(*left_out) if left_out else self.members(0)[:1],
         )
 
     def without_pair(self, first: int, second: int) -> Job:

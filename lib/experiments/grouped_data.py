@@ -1,225 +1,130 @@
-"""The data of an evaluation without leaks: related images grouped, policies applied, leak and masks measured."""
+"""What related images do to an evaluation: pairs found, conflicting labels, leak shares, both kinds of folds."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.core import paths
-from lib.core.config import Profile, check_choice
-from lib.data import group_files, phantoms, splits, ultrasound
-from lib.data import near_duplicates as duplicates
-from lib.data.record import DataError, ImageSet
-from lib.evaluation import metrics as evaluation
-from lib.evaluation import statistics as significance
-from lib.evaluation import surface
-from lib.experiments import grouped_cv as cross_validation
-from lib.two_stage import crossfit, segmentation
+from lib.core.jobs import Result
+from lib.core.run import Run
+from lib.data import group_files, near_duplicates, splits
+from lib.experiments import model_comparison
+from lib.experiments.grouped_cv import GroupedCV, Pooled
 
-CONFLICTS = ("keep", "drop")
-_PUBLISHED = "busi_related_images.csv"
-_OVERRIDES = "overrides.csv"
+N_REPLAYS = 500  # of the paper's split
 
 
-def load(profile: Profile, cache: Path | None = None) -> ImageSet:
-    """The profile's images; phantoms with planted relatives, one for each tenth image, as BUSI has them."""
-    data = ultrasound.load(profile, cache)
-    return phantoms.with_relatives(data, len(data) // 10) if profile.data == "phantoms" else data
+def related_images(run: Run, cv: GroupedCV) -> tuple[Result, pd.DataFrame]:
+    """The groups of the images (:func:`lib.data.near_duplicates.image_groups`) and all pairs found, surest first."""
+    job = near_duplicates.groups_job(cv.source)
+    pairs = pd.DataFrame(run.result(job.arguments["pairs"])["pairs"])
+    return run.result(job), pairs
 
 
-def fine_images(data: ImageSet, profile: Profile, cache: Path | None = None) -> np.ndarray:
-    """The same images at ``profile.crop_size`` pixels, of which lesions are cut out; 0: as they are."""
-    if not profile.crop_size:
-        return data.images
-    return _at_size(data, profile.crop_size, profile, cache).images
-
-
-def _at_size(data: ImageSet, size: int, profile: Profile, cache: Path | None) -> ImageSet:
-    fine = ultrasound.load(profile, cache, size=size)
-    places = {name: index for index, name in enumerate(fine.names)}
-    return fine.select([places[name] for name in data.names])
-
-
-def groups_of(data: ImageSet, pairs: pd.DataFrame) -> np.ndarray:
-    """Groups of related images, int64 (n,): those found, corrected by ``overrides.csv`` of the data folder, if any."""
-    groups = duplicates.connected(len(data), pairs)
-    overrides = paths.find_data(_OVERRIDES)
-    if overrides is None or data.groups is not None:
-        return groups
-    return group_files.apply_overrides(groups, data.names, overrides, pairs)
-
-
-def known_groups(data: ImageSet) -> np.ndarray:
-    """What is known of related images: planted ones, the published list if it is at hand, else nothing."""
-    if data.groups is not None:
-        return data.groups
-    published = paths.find_data(_PUBLISHED)
-    return group_files.read_published(published, data.names) if published else np.arange(len(data))
-
-
-def name_pairs(chosen: np.ndarray, data: ImageSet, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of indices (m, 2) as names and labels, with their correlation; NaN if only others connect them."""
-    known = pairs.set_index(["first", "second"]).correlation
-    names = np.array(data.classes)[data.labels]
-    rows = [(data.names[a], names[a], data.names[b], names[b], known.get((a, b), np.nan)) for a, b in chosen.tolist()]
-    return pd.DataFrame(rows, columns=["first", "label", "second", "second label", "correlation"])
-
-
-def keep(data: ImageSet, groups: np.ndarray, profile: Profile) -> np.ndarray:
-    """Indices of the images that the profile's policies keep.
-
-    ``profile.conflicts = "drop"`` leaves out groups whose images have different labels;
-    ``profile.excluded`` names a CSV with a column ``name`` of images to leave out (BUSI's axilla images,
-    say, which its files do not mark).
-
-    Raises
-    ------
-    DataError
-        If the CSV has no such column or names unknown images.
-    """
-    check_choice("policy for conflicts", profile.conflicts, CONFLICTS)
-    out = np.zeros(len(data), bool)
-    if profile.conflicts == "drop":
-        out |= np.isin(groups, duplicates.conflicts(groups, data.labels).group.to_numpy())
-    if profile.excluded:
-        frame = pd.read_csv(profile.excluded, dtype=str)
-        if "name" not in frame:
-            raise DataError(f"{profile.excluded}: needs a column name")
-        if unknown := sorted(set(frame.name) - set(data.names)):
-            raise DataError(f"{profile.excluded}: {len(unknown)} unknown images {unknown[:3]}")
-        out |= np.isin(data.names, frame.name)
-    return np.flatnonzero(~out)
-
-
-def leak_shares(
-    labels: np.ndarray, groups: np.ndarray, folds: np.ndarray, random_folds: np.ndarray, seed: int, n_replays: int = 500
-) -> pd.DataFrame:
-    """Share of test images that have a relative in training, by protocol.
-
-    Training is what a model learns from; images that only choose are not counted.  The paper's 80:10:10 split
-    is drawn ``n_replays`` times: mean and the range of 95 % of the replays.  Folds: mean, least and most.
-    """
-    replays = []
-    for number in range(n_replays):
-        split = splits.stratified(labels, seed + number)
-        replays.append(np.isin(groups[split.test], groups[split.train]).mean())
-    rows = {"stratified 80:10:10 (paper)": [np.mean(replays), *np.percentile(replays, [2.5, 97.5])]}
-    for name, parts in (("random folds", random_folds), ("grouped folds", folds)):
-        cuts = [cross_validation.split_of(parts, fold) for fold in range(int(parts.max()) + 1)]
-        shares = [np.isin(groups[split.test], groups[split.train]).mean() for split in cuts]
-        rows[name] = [np.mean(shares), min(shares), max(shares)]
-    return pd.DataFrame(rows, index=["share", "low", "high"]).T
-
-
-def segmenter(profile: Profile) -> segmentation.Settings:
-    """Stage 1 of the cross-validation: one training for each pair of folds."""
-    return replace(segmentation.Settings.pretrained(profile), epochs=profile.grouped_epochs)
-
-
-def mask_table(truth: np.ndarray, drawn: np.ndarray, groups: np.ndarray, seed: int) -> pd.DataFrame:
-    """Dice, IoU, HD95 (pixels) and NSD (2 pixels) with 95 % intervals over groups, lesions and others apart.
-
-    Parameters
-    ----------
-    truth, drawn : masks (n, height, width, 1) in [0, 1].
-    """
-    scores = evaluation.mask_scores(truth, drawn).join(surface.surface_scores(truth, drawn))
-    rows = {}
-    for kind, part in scores.groupby("kind"):
-        row: dict[str, float] = {"images": len(part)}
-        for name in ("dice", "iou", "hd95", "nsd"):
-            bounds = significance.mean_bootstrap(part[name].to_numpy(), groups[part.index], seed=seed)
-            row |= {name: bounds.estimate, f"{name} low": bounds.low, f"{name} high": bounds.high}
-        rows[kind] = {**row, "dice median": part.dice.median(), "dice 0": (part.dice == 0).mean()}
-    return pd.DataFrame(rows).T
-
-
-def other_segmenters(
-    data: ImageSet, folds: np.ndarray, profile: Profile, groups: np.ndarray, seed: int, cache: Path | None = None
-) -> pd.DataFrame:
-    """The paper's U-Net, the same with attention gates and the one with an ImageNet encoder, on one grouped fold.
-
-    All learn from half-size images for ``profile.attention_epochs`` epochs, to the last one; fold 0 is
-    tested, fold 1 is left out as in the other networks.
-    """
-    if not profile.attention_epochs:
-        return pd.DataFrame()
-    small = replace(data, images=_halved(data.images), masks=_halved(data.masks))
-    tested, rows = folds == 0, {}
-    epochs = profile.attention_epochs
-    paper = replace(segmentation.Settings.of(profile), epochs=epochs)
-    kinds = {
-        "paper's U-Net": paper,
-        "attention U-Net": replace(paper, architecture="attention"),
-        "U-Net, augmented, BCE + Dice": replace(paper, augmentation="ultrasound", loss="bce+dice"),
-        "ImageNet encoder": replace(segmenter(profile), epochs=epochs),
+def recall_table(cv: GroupedCV, found: Result) -> pd.DataFrame:
+    """Pairs and groups found against those of the published list (phantoms: the planted ones)."""
+    check = near_duplicates.compare_groups(found["found"], found["listed"])
+    sizes = pd.Series(found["groups"]).value_counts()
+    values = {
+        "listed pairs": check["listed"],
+        "of them found": check["recalled"],
+        "recall": check["recall"],
+        "pairs beyond the list": len(check["extra"]),
+        "images": len(cv.labels),
+        "images with relatives": int(sizes[sizes > 1].sum()),
+        "groups of two or more": int((sizes > 1).sum()),
+        "largest group": int(sizes.max()),
+        "groups with different labels": len(conflict_table(cv)),
     }
-    for name, settings in kinds.items():
-        model = crossfit.without(small, folds, (0, 1), settings, seed, cache)
-        drawn = segmentation.predict(model, small.images[tested])
-        table = mask_table(small.masks[tested], drawn, groups[tested], seed)
-        rows[name] = {"parameters": model.count_params(), **table.loc[evaluation.LESION]}
-        if name == "ImageNet encoder":
-            drawn = segmentation.predict(model, small.images[tested], mirrored=True)
-            averaged = mask_table(small.masks[tested], drawn, groups[tested], seed)
-            rows[f"{name}, mirror images averaged"] = {
-                "parameters": model.count_params(),
-                **averaged.loc[evaluation.LESION],
-            }
-    return pd.DataFrame(rows).T
+    return pd.DataFrame({"value": values})
 
 
-def mask_attempts(
-    data: ImageSet,
-    folds: np.ndarray,
-    masks: np.ndarray,
-    profile: Profile,
-    groups: np.ndarray,
-    seed: int,
-    cache: Path | None = None,
-) -> pd.DataFrame:
-    """What was tried for better masks of lesions, each attempt on the first grouped fold (see :func:`mask_table`).
+def pair_table(cv: GroupedCV, found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs beyond the list, then the least sure of the others, one row each, with ``first`` and ``second`` indices."""
+    listed = found["listed"]
+    sure = pairs[pairs["score"] >= near_duplicates.SCORE].astype({"first": int, "second": int})
+    table = sure.assign(listed=listed[sure["first"]] == listed[sure["second"]])
+    names, labels = cv.table.names, np.array(cv.classes)[cv.labels]
+    for side in ("first", "second"):
+        table[f"{side} image"], table[f"{side} label"] = names[table[side]], labels[table[side]]
+    return table.sort_values(["listed", "score"], ignore_index=True).drop(columns=["overlap"])
 
-    One network without the fold and the one that chooses, its mirror images averaged, the same with the
-    threshold of best mean Dice on the fold that chooses, the mean of all networks without the fold, and a
-    network of all other folds for each of ``profile.attempt_sizes``.  They are scored on a fold that is
-    tested elsewhere, so nothing may be picked from here.
 
-    Parameters
-    ----------
-    masks : of :func:`lib.experiments.grouped_cv.nested_masks`.
+def review_table(cv: GroupedCV, pairs: pd.DataFrame) -> pd.DataFrame:
+    """All images with relatives, for a person to look through (:func:`lib.data.group_files.review_table`)."""
+    integers = pairs.astype({"first": int, "second": int})
+    return group_files.review_table(cv.table.names, cv.labels, list(cv.classes), cv.groups, integers)
 
-    Returns
-    -------
-    ``pixels``, ``learns from`` (share of the images), ``images``, Dice and IoU; no distances, which would be in
-    pixels of different size.
+
+def conflict_table(cv: GroupedCV) -> pd.DataFrame:
+    """Groups whose images have different labels, one row each: ``images``, ``labels`` and ``names``."""
+    chosen = np.flatnonzero(near_duplicates.conflicts(cv.groups, cv.labels))
+    labels = np.array(cv.classes)[cv.labels[chosen]]
+    frame = pd.DataFrame({"group": cv.groups[chosen], "label": labels, "name": cv.table.names[chosen]})
+    rows = frame.groupby("group").agg(images=("name", "size"), labels=("label", _listed), names=("name", _listed))
+    return rows.astype({"images": int})
+
+
+def _listed(values: pd.Series) -> str:
+    return ", ".join(dict.fromkeys(values))
+
+
+def leak_shares(grouped: GroupedCV, random: GroupedCV) -> pd.DataFrame:
+    """Share of test images that have a relative in training, by protocol; images that validate are not counted.
+
+    The paper's 80:10:10 split is drawn :data:`N_REPLAYS` times: mean and the range of 95 % of them.  Folds:
+    mean, least and most.
     """
-    tested, chosen, settings = folds == 0, folds == 1, segmenter(profile)
-    rows = {}
-
-    def score(name: str, drawn: np.ndarray, of: ImageSet = data, share: float = 1 - 2 / (folds.max() + 1)) -> None:
-        table = mask_table(of.masks[tested], drawn, groups[tested], seed)
-        row = table.loc[evaluation.LESION].filter(regex="images|dice|iou")
-        rows[name] = {"pixels": of.images.shape[1], "learns from": share, **row}
-
-    one = crossfit.without(data, folds, (0, 1), settings, seed, cache)
-    score("one network", segmentation.predict(one, data.images[tested]))
-    mirrored = segmentation.predict(one, data.images[tested], mirrored=True)
-    score("mirror images averaged", mirrored)
-    # These masks of the fold that chooses are the same network's.
-    threshold = evaluation.best_threshold(data.masks[chosen], masks[0, chosen])
-    score(f"mirror images averaged, threshold {threshold:.2f}", evaluation.at_threshold(mirrored, threshold))
-    most = 1 - 1 / (folds.max() + 1)
-    score("mean of the networks without this fold", masks[0, tested], share=most)
-    for size in map(int, profile.attempt_sizes.split()):
-        of = data if size == data.images.shape[1] else _at_size(data, size, profile, cache)
-        model = crossfit.without(of, folds, (0,), settings, seed, cache)
-        drawn = segmentation.predict(model, of.images[tested], mirrored=True)
-        score(f"one network, all other folds, {size} pixels", drawn, of, share=most)
-    return pd.DataFrame(rows).T
+    labels, groups = grouped.labels, grouped.groups
+    rule = [_leak(groups, splits.stratified(labels, grouped.seed + number)) for number in range(N_REPLAYS)]
+    rows = {"stratified 80:10:10, as printed": [np.mean(rule), *np.percentile(rule, [2.5, 97.5]), N_REPLAYS]}
+    for name, cv in (("random folds", random), ("grouped folds", grouped)):
+        shares = [_leak(groups, cv.split(fold)) for fold in range(cv.n_folds)]
+        rows[name] = [np.mean(shares), min(shares), max(shares), cv.n_folds]
+    return pd.DataFrame(rows, index=["share", "low", "high", "splits"]).T.astype({"splits": int})
 
 
-def _halved(images: np.ndarray) -> np.ndarray:
-    n, height, width, channels = images.shape
-    return images.reshape(n, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4), dtype=np.float32)
+def _leak(groups: np.ndarray, split: splits.Split) -> float:
+    return float(np.isin(groups[split.test], groups[split.train]).mean())
+
+
+def fold_table(cv: GroupedCV) -> pd.DataFrame:
+    """Images of each class and groups in each fold."""
+    used = cv.folds >= 0
+    folds = pd.Series(cv.folds[used], name="fold")
+    table = pd.crosstab(folds, pd.Series(np.array(cv.classes)[cv.labels[used]], name="class"))
+    return table[list(cv.classes)].assign(groups=pd.Series(cv.groups[used]).groupby(folds).nunique())
+
+
+def protocol_table(
+    grouped: GroupedCV, answers: Mapping[str, Pooled], random: GroupedCV, leaky: Mapping[str, Pooled]
+) -> pd.DataFrame:
+    """The papers' own inputs under both kinds of folds: rows of :func:`lib.experiments.model_comparison.scores`."""
+    tables = {
+        "random folds": model_comparison.score_table(random, leaky),
+        "grouped folds": model_comparison.score_table(grouped, answers),
+    }
+    return pd.concat({name: table for name, table in tables.items() if len(table)}, names=["folds", "model"])
+
+
+def leak_effect(cv: GroupedCV, answers: Mapping[str, Pooled], leaky: Mapping[str, Pooled]) -> pd.DataFrame:
+    """Random minus grouped folds on the same images, model by model, with 95 % intervals over groups."""
+    shared = [name for name in answers if name in leaky]
+    return model_comparison.differences(cv, {name: (leaky[name], answers[name]) for name in shared})
+
+
+def sensitivity_table(cv: GroupedCV, answers: Mapping[str, Pooled], found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
+    """P2 with other groups in its bootstrap, or without images whose relatives have another label."""
+    integers = pairs[["first", "second"]].to_numpy(int)
+    others = {
+        "as planned": cv.groups,
+        "groups of the published list": found["listed"],
+        "uncertain pairs kept together": near_duplicates.connected(len(cv.labels), integers),
+    }
+    rows = {name: model_comparison.mask_gain(replace(cv, groups=groups), answers) for name, groups in others.items()}
+    kept = ~near_duplicates.conflicts(cv.groups, cv.labels)[:, None]
+    fewer = {name: replace(one, test=np.where(kept, one.test, np.nan)) for name, one in answers.items()}
+    rows["conflicting labels dropped"] = model_comparison.mask_gain(cv, fewer)
+    table = pd.DataFrame({name: rows[name].iloc[-1] for name in rows if len(rows[name])}).T
+    return table.infer_objects()

@@ -1,83 +1,161 @@
-"""Why a model says what it says: class activation maps of both stages, and what happens without a part of the input.
+"""What both stages look at: activation maps, and what the answers depend on.
 
-The maps are Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) for stage 2 and seg-Grad-CAM (Vinogradova
-et al. 2020, arXiv 2002.11434) for stage 1.  They show where a score came from, not that it came from there
-for a good reason; the counterfactuals (no mask, no image, no burnt-in marks) measure an effect instead.
+The maps are HiResCAM (Draelos & Carin 2020, arXiv 2011.08891): map times gradient, place by place, which is faithful
+behind the flattened features of the paper's head, where Grad-CAM's average over space also lights places that
+the head ignores.  They show where a score came from, not that it came from there for a good reason; the
+counterfactuals (no mask, no image, no burned-in annotations) measure an effect instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
-from lib.core.config import check_choice
+from lib.core import jobs
+from lib.core.jobs import Job
+from lib.core.run import Run
+from lib.data.record import ImageSet
+from lib.evaluation import statistics
+from lib.experiments import burned_in, classifiers
+from lib.experiments.grouped_cv import GroupedCV
 from lib.models import backbones
 from lib.two_stage import classification, segmentation
-from lib.two_stage.model import TwoStageModel
-
-METHODS = ("grad-cam", "hirescam")
+from lib.two_stage.model import TwoStageModel, TwoStageSettings
 
 _BATCH = 16
+_N_WRONG = 3
 
 
-def grad_cam_class(
-    model: TwoStageModel, images: np.ndarray, class_index: int | np.ndarray | None = None, method: str = "grad-cam"
-) -> np.ndarray:
-    """Where stage 2 found what speaks for a class: maps, float32 (n, height, width) in [0, 1].
+def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
+    backbone = arguments["settings"].backbone
+    return {"weights": backbones.identity(backbone.name, backbone.weights)}
+
+
+@jobs.step("explanation", version=1, raw=_raw, needs={"network": ("weights",), "head": ("weights",)})
+def explanation(
+    data: ImageSet,
+    network: Mapping[str, Any],
+    head: Mapping[str, Any],
+    test: np.ndarray,
+    settings: TwoStageSettings,
+    seed: int,
+) -> dict[str, Any]:
+    """Both stages of one test fold explained, as a job: the first head of the first kind of features.
+
+    Parameters
+    ----------
+    network, head : results of :func:`lib.two_stage.segmentation.segmenter` and
+        :func:`lib.two_stage.classification.heads`.
+    seed : of the places where control pixels are removed.
+
+    Returns
+    -------
+    ``shown``: indices of one right image of each class and the surest wrong ones; their ``predicted`` labels, and
+    ``stage_1`` and ``stage_2``: activation maps, uint8 (m, height, width).  ``test``; ``emptied`` and ``occluded``:
+    columns of :func:`emptied_channels` and :func:`lib.experiments.burned_in.occlude`, one value per test image.
+    """
+    size = data.images.shape[1]
+    backbone = classification.frozen_backbone(size, settings.backbone)
+    weights = [part[:1, :1] for part in head["weights"]]
+    model = TwoStageModel.of_weights(size, data.classes, settings, network["weights"], weights, backbone)
+    images = data.images[test]
+    prediction = model.predict(images)
+    true = data.labels[test]
+    right = [np.flatnonzero((prediction.labels == true) & (true == k))[:1] for k in range(len(data.classes))]
+    wrong = np.flatnonzero(prediction.labels != true)
+    wrong = wrong[np.argsort(-prediction.probabilities.max(axis=1)[wrong], kind="stable")][:_N_WRONG]
+    chosen = np.concatenate([*right, wrong])
+    occluded = burned_in.occlude(lambda x: model.predict(x).probabilities, images, seed)
+    return {
+        "shown": test[chosen],
+        "predicted": prediction.labels[chosen],
+        "stage_1": np.rint(mask_map(model, images[chosen]) * 255).astype(np.uint8),
+        "stage_2": np.rint(class_map(model, images[chosen]) * 255).astype(np.uint8),
+        "test": test,
+        "emptied": emptied_channels(model, images).to_dict("list"),
+        "occluded": occluded.to_dict("list"),
+    }
+
+
+def explained(cv: GroupedCV, fold: int = 0) -> Job:
+    """:func:`explanation` of image + mask of the ImageNet encoder in the single backbone, one test fold."""
+    name = classifiers.single_backbone(cv.profile)
+    settings = TwoStageSettings(
+        segmentation.SegmenterSettings.pretrained(cv.profile),
+        classification.BackboneSettings(name, cv.profile.weights),
+        classification.HeadSettings(epochs=cv.profile.head_epochs),
+    )
+    head = classifiers.encoder_heads(cv, fold, name)
+    tested = cv.members(fold)
+    return explanation(
+        data=cv.source, network=cv.stage_1(fold), head=head, test=tested, settings=settings, seed=cv.seed
+    )
+
+
+def dependence_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
+    """What the answers of the first test fold depend on, with 95 % intervals over groups; empty while not done."""
+    result = run.result(explained(cv))
+    if not result:
+        return pd.DataFrame()
+    emptied, occluded = pd.DataFrame(result["emptied"]), pd.DataFrame(result["occluded"])
+    groups, labels = cv.groups[result["test"]], cv.labels[result["test"]]
+    marked = occluded.area > 0
+    right = (emptied.label == labels).astype(float)
+    values = {
+        "accuracy": right,
+        "change of accuracy, mask emptied": (emptied.label_without_mask == labels) - right,
+        "change of accuracy, image emptied": (emptied.label_without_image == labels) - right,
+        "images with burned-in annotations (heuristic)": marked.astype(float),
+        "change of probability, annotations removed": (occluded.without_marks - occluded.before).where(marked),
+        "change of probability, as much removed elsewhere": (occluded.control - occluded.before).where(marked),
+        "answers changed, annotations removed": occluded.flipped.astype(float).where(marked),
+        "answers changed, as much removed elsewhere": occluded.control_flipped.where(marked),
+    }
+    rows = {}
+    for name, column in values.items():
+        bounds = statistics.mean_bootstrap(column.to_numpy(float), groups, seed=cv.seed)
+        images = int(column.notna().sum())
+        rows[name] = {"value": bounds.estimate, "95 % low": bounds.low, "95 % high": bounds.high, "images": images}
+    return pd.DataFrame(rows).T.astype({"images": int})
+
+
+def class_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
+    """Where stage 2 found what speaks for the predicted class: maps, float32 (n, height, width) in [0, 1].
 
     The score is the class's logit (the input of the softmax), differentiated through the head with respect
     to the backbone's last map, which is 4 × 4 for most networks at 128 pixels.  Each map is scaled to a
     maximum of 1, so two do not compare in strength; one without positive evidence is all zeros.
-
-    Parameters
-    ----------
-    images : (n, size, size, 1) in [0, 1].
-    class_index : of which class, one for all images or int (n,); None: the predicted one.
-    method : ``"grad-cam"`` weighs each channel with its gradient averaged over space.  Behind flattened
-        features (the paper's) the head treats each place in its own way, and the average also lights
-        places that it ignores.  ``"hirescam"`` (Draelos and Carin 2020, arXiv 2011.08891) multiplies map
-        and gradient place by place: faithful there, and the same map for pooled features.
-
-    Raises
-    ------
-    ValueError
-        For images that the model does not take, a class it does not have or an unknown method.
     """
-    check_choice("method", method, METHODS)
     prediction = model.predict(images)
-    chosen = prediction.labels if class_index is None else np.broadcast_to(class_index, len(images))
-    if not np.isin(chosen, range(len(model.classes))).all():
-        raise ValueError(f"class_index must lie in 0 … {len(model.classes) - 1}, not {class_index}")
-    stage_2 = model.settings.classifier
+    backbone = model.settings.backbone
     head = _copy(model.head)
     score = keras.Model(head.inputs, _without_activation(head))
-    inputs = classification.stack_inputs(images, prediction.masks, stage_2.inputs)
-    prepared = backbones.preprocess(stage_2.backbone, inputs, stage_2.preprocessing)
+    inputs = classification.stack_inputs(images, prediction.masks, model.settings.inputs)
+    prepared = backbones.preprocess(backbone.name, inputs, backbone.preprocessing)
 
     def cam(batch: slice) -> np.ndarray:
         maps = model.backbone.predict(prepared[batch], verbose=0)
-        one_hot = np.eye(len(model.classes), dtype=np.float32)[chosen[batch]]
+        one_hot = np.eye(len(model.classes), dtype=np.float32)[prediction.labels[batch]]
 
         def target(x):
-            pooled = stage_2.features == "pooled"
+            pooled = backbone.features == "pooled"
             features = keras.ops.mean(x, axis=(1, 2)) if pooled else keras.ops.reshape(x, (len(maps), -1))
-            return keras.ops.sum(keras.ops.multiply(score(features, training=False), one_hot))
+            return keras.ops.sum(score(features[:, None], training=False)[:, 0, 0] * one_hot)
 
-        return _activation_map(maps, _gradient(target, maps), method)
+        return _activation_map(maps, _gradient(target, maps))
 
-    return _in_batches(cam, np.shape(images))
+    return _in_batches(cam, images.shape)
 
 
-def grad_cam_mask(model: TwoStageModel, images: np.ndarray, method: str = "grad-cam") -> np.ndarray:
-    """What stage 1's deepest layer saw of the lesion it drew: maps, float32 (n, height, width) in [0, 1].
+def mask_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
+    """What stage 1's deepest layer saw of the lesion that it predicted: maps as :func:`class_map`.
 
     The score is the sum of the mask's logits over the predicted lesion (probability ≥ 0.5),
-    differentiated with respect to the layer ``bottleneck``; the skip connections are held fixed.
-    Without a predicted lesion there is nothing to explain: the map is all zeros.  Parameters as in
-    :func:`grad_cam_class`.
+    differentiated with respect to the layer ``bottleneck``; the skip connections are held fixed
+    (seg-Grad-CAM, Vinogradova et al. 2020, arXiv 2002.11434).  Without a predicted lesion the map is all zeros.
     """
-    check_choice("method", method, METHODS)
     lesions = (model.predict(images).masks >= 0.5).astype(np.float32)
     inputs = segmentation.as_input(np.asarray(images, np.float32))
     unet = _copy(model.unet)
@@ -92,36 +170,27 @@ def grad_cam_mask(model: TwoStageModel, images: np.ndarray, method: str = "grad-
         def target(x):
             return keras.ops.sum(keras.ops.multiply(decoder([shown, x], training=False), lesions[batch]))
 
-        return _activation_map(maps, _gradient(target, maps), method)
+        return _activation_map(maps, _gradient(target, maps))
 
-    return _in_batches(cam, np.shape(images))
+    return _in_batches(cam, images.shape)
 
 
-def sensitivity_through_mask(model: TwoStageModel, images: np.ndarray) -> pd.DataFrame:
-    """What stage 2 says when its mask channels, or its image channel, are emptied (set to 0).
+def emptied_channels(model: TwoStageModel, images: np.ndarray) -> pd.DataFrame:
+    """What stage 2 predicts when its mask channels, or its image channel, are emptied (set to 0).
 
-    The model knows empty masks from normal images; a black image it has never seen.  Channels that
-    stage 2 does not take (inputs ``"image"`` or ``"mask"``) change nothing.
+    The model knows empty masks from normal images; a black image it has never seen.
 
     Returns
     -------
-    One row an image: ``label`` predicted with both and its ``probability``; the probability of the
-    same class ``without_mask`` and ``without_image``; the then predicted ``label_without_mask`` and
-    ``label_without_image`` (the last is what the mask alone tells).
+    One row per image: ``label`` predicted with both, ``label_without_mask`` and ``label_without_image``.
     """
     prediction = model.predict(images)
-    images, label = np.asarray(images, np.float32), prediction.labels
-    columns = {"label": label, "probability": prediction.probabilities.max(axis=1)}
-    emptied = {
-        "without_mask": (images, np.zeros_like(prediction.masks)),
-        "without_image": (np.zeros_like(images), prediction.masks),
+    black = {
+        "label_without_mask": (images, np.zeros_like(prediction.masks)),
+        "label_without_image": (np.zeros_like(images), prediction.masks),
     }
-    stage_2 = model.settings.classifier
-    for name, channels in emptied.items():
-        inputs = classification.stack_inputs(*channels, stage_2.inputs)
-        probabilities = model.head.predict(classification.extract(model.backbone, inputs, stage_2), verbose=0)
-        columns |= {name: probabilities[np.arange(len(label)), label], f"label_{name}": probabilities.argmax(axis=1)}
-    return pd.DataFrame(columns)
+    emptied = {name: model.classify(*channels).argmax(axis=1) for name, channels in black.items()}
+    return pd.DataFrame({"label": prediction.labels, **emptied})
 
 
 def _copy(model: keras.Model) -> keras.Model:
@@ -168,15 +237,12 @@ def _gradient(function: Callable, x: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(gradient)
 
 
-def _activation_map(maps: np.ndarray, gradients: np.ndarray, method: str) -> np.ndarray:
-    weights = gradients.mean(axis=(1, 2), keepdims=True) if method == "grad-cam" else gradients
-    return np.maximum((weights * maps).sum(axis=-1), 0)
+def _activation_map(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    return np.maximum((gradients * maps).sum(axis=-1), 0)
 
 
 def _in_batches(cam: Callable[[slice], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     """The maps of all images in their size, each scaled to a maximum of 1 unless it is all zeros."""
-    if shape[0] == 0:
-        return np.empty(shape[:3], np.float32)
     coarse = np.concatenate([cam(slice(start, start + _BATCH)) for start in range(0, shape[0], _BATCH)])
     maps = keras.ops.convert_to_numpy(keras.ops.image.resize(coarse[..., None], shape[1:3]))[..., 0]
     top = maps.max(axis=(1, 2), keepdims=True)

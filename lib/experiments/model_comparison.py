@@ -1,216 +1,287 @@
-"""The paper's method and better ones under grouped cross-validation: each a row, each compared on the same images."""
+"""The comparison of models under grouped folds: scores, paired differences, ensembles and endpoints P2 to P4."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
-import keras
 import numpy as np
 import pandas as pd
+from sklearn.metrics import log_loss
 
-from lib.core.config import Profile, SettingsError, check_choice
-from lib.data.record import ImageSet
-from lib.evaluation import calibration
-from lib.evaluation import decision_curve as decision
-from lib.experiments import classifiers as candidates
-from lib.experiments import descriptors, fine_tuning
-from lib.experiments import grouped_cv as cross_validation
-from lib.experiments import grouped_data as honest
-from lib.experiments import lesion_features as lesion_maps
-from lib.experiments.grouped_cv import Pooled
-from lib.models import backbones
-from lib.two_stage import classification, segmentation
+from lib.core.config import Profile
+from lib.core.jobs import Job
+from lib.core.run import Run
+from lib.evaluation import metrics, paired, statistics
+from lib.experiments import classifiers
+from lib.experiments.grouped_cv import GroupedCV, Pooled, pooled
 
-IMAGE = "image"
-PAPER = "image + mask"
-OWN_MASKS = "image + mask as in the paper"
-LEAKY = f"{IMAGE}, random folds"
-LEAKY_MASKS = f"{OWN_MASKS}, random folds"
-# The paper's two inputs under random and grouped folds, and the cure of its training masks.
-PROTOCOLS = (LEAKY, IMAGE, LEAKY_MASKS, OWN_MASKS, PAPER)
-ENSEMBLE = "ensemble"
-CHOSEN = "ensemble, rows chosen on validation data"
-MC_DROPOUT = "MC dropout"
-_FINE_TUNED = "MobileNetV2"
+ENSEMBLE = "ensemble of P3"
+GREEDY = "greedy ensemble selection"
+ACCURACY_BOUND = 0.80  # of P3; published: 0.802 on Curated BUSI
+DICE_BOUND = 0.75  # of P4
+_N_PICKS = 20
+Answers = Mapping[str, Pooled]
 
 
-def evaluate(
-    data: ImageSet,
-    fine: np.ndarray,
-    masks: np.ndarray,
-    folds: np.ndarray,
-    random_folds: np.ndarray,
-    profile: Profile,
-    seed: int,
-    cache: Path,
-) -> dict[str, Pooled]:
-    """Every row of the comparison that ``profile.grouped_rows`` asks for, resumable.
+def planned(profile: Profile, seed: int) -> list[Job]:
+    """Every job of the comparison in the order of its value: P2, P4, P3's members, the rest; partition by partition."""
+    found: list[Job] = []
+    known = classifiers.classifiers(profile)
+    for partition in range(profile.n_partitions):
+        grouped, random = (GroupedCV.of(profile, seed, partition, kind) for kind in (True, False))
+        printed = [name for name in known if name.startswith(("image, ", "image + mask as printed, "))]
+        order = [*classifiers.members(profile), *(name for name in known if name not in printed)]
+        found += [*_jobs(grouped, printed), *(job for job, _ in grouped.mask_scores("paper"))]
+        found += [job for kind in ("single", "ensemble") for job, _ in grouped.mask_scores(kind)]
+        found += [*_jobs(grouped, order), *_jobs(random, printed)]
+    return list(dict.fromkeys(found))
 
-    Parameters
-    ----------
-    fine : of :func:`lib.experiments.grouped_data.fine_images`.
-    masks : of :func:`lib.experiments.grouped_cv.nested_masks`.
-    folds, random_folds : grouped folds, and folds that ignore relatives.
+
+def _jobs(cv: GroupedCV, names: Iterable[str]) -> list[Job]:
+    known = classifiers.classifiers(cv.profile)
+    return [known[name][0](cv, fold) for name in names for fold in range(cv.n_folds)]
+
+
+def answers(run: Run, cv: GroupedCV, starts: tuple[str, ...] = ("",)) -> dict[str, Pooled]:
+    """The answers of the classifiers whose names begin so, as far as their trainings are done."""
+    known = classifiers.classifiers(run.profile)
+    found = {name: pooled(run, cv, one) for name, one in known.items() if name.startswith(starts)}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def ensemble(cv: GroupedCV, found: Answers) -> Pooled | None:
+    """The mean of all members of P3, with equal weight and seeds averaged first; None while a member is missing."""
+    names = classifiers.members(cv.profile)
+    return _mean([found[name].averaged() for name in names]) if set(names) <= set(found) else None
+
+
+def greedy_ensemble(cv: GroupedCV, found: Answers) -> Pooled | None:
+    """Members picked one by one, again if need be, for the least cross-entropy of each fold's validation fold.
+
+    Greedy selection with replacement (Caruana et al. 2004).  The ensemble's probabilities of the validation fold
+    are those it was picked by, and so a little too good.
+    """
+    n_folds = cv.n_folds
+    candidates = [one.averaged() for name, one in found.items() if one.trainings == n_folds]
+    if not candidates:
+        return None
+    test, validation = (np.stack([getattr(one, part)[0] for one in candidates]) for part in ("test", "validation"))
+    mixed, chosen_by = np.full_like(test[0], np.nan), np.full_like(test[0], np.nan)
+    for fold in range(n_folds):
+        chosen, tested = cv.members(cv.validates(fold)), cv.members(fold)
+        picks: list[int] = []
+        for _ in range(_N_PICKS):
+            mixtures = [validation[[*picks, one]][:, chosen].mean(axis=0) for one in range(len(candidates))]
+            losses = [log_loss(cv.labels[chosen], p, labels=range(len(cv.classes))) for p in mixtures]
+            picks.append(int(np.argmin(losses)))
+        mixed[tested] = test[picks][:, tested].mean(axis=0)
+        chosen_by[chosen] = validation[picks][:, chosen].mean(axis=0)
+    return Pooled(mixed[None], chosen_by[None], n_folds)
+
+
+def with_ensembles(cv: GroupedCV, found: Answers) -> dict[str, Pooled]:
+    """The answers, and those of both ensembles where their members are done."""
+    both = {ENSEMBLE: ensemble(cv, found), GREEDY: greedy_ensemble(cv, found)}
+    return {**found, **{name: one for name, one in both.items() if one is not None}}
+
+
+def _mean(parts: list[Pooled]) -> Pooled:
+    test, validation = (np.mean([getattr(one, part) for one in parts], axis=0) for part in ("test", "validation"))
+    return Pooled(test, validation, min(one.trainings for one in parts))
+
+
+def scores(cv: GroupedCV, one: Pooled) -> dict[str, float]:
+    """Scores of one classifier out of fold, each the mean over its seeds, with 95 % intervals over groups.
 
     Returns
     -------
-    In this order: the paper's head on the image and on image and mask with random folds; the same with
-    grouped folds, image and mask both with ``masks`` and with those of the paper
-    (:func:`lib.experiments.grouped_cv.own_masks`); on the image with balanced classes or mirror images, and on
-    both inputs in the other backbones; logistic regressions on pooled features of each backbone, of lesion
-    crops, of stage 1's own maps and on mask descriptors; fine-tuned networks; dropout kept on; the mean of
-    the members that :func:`members` names, and a mean of those rows that validation data choose.
+    ``accuracy``, ``balanced accuracy``, ``macro F1`` and ``AUC malignant`` (DeLong for clustered data, limits
+    averaged over seeds), each with ``low`` and ``high``; ``sd seeds`` of the accuracy; ``images``;
+    ``trainings``: folds done of all.
     """
-    n_classes, segmenter = len(data.classes), honest.segmenter(profile)
-    seeds = range(seed, seed + profile.grouped_seeds)
-    settings = replace(classification.Settings.of(profile), inputs="image")
-
-    def features(images: np.ndarray, drawn: np.ndarray | None = None, **changes) -> np.ndarray:
-        return classification.features(images, drawn, replace(settings, **changes), cache, seed)
-
-    def head(x: np.ndarray, **changes) -> candidates.Predict:
-        return candidates.head(x, data.labels, n_classes, replace(settings, **changes), seeds, cache)
-
-    def logistic(x: np.ndarray) -> candidates.Predict:
-        return candidates.logistic(x, data.labels)
-
-    def stacked(drawn_by_fold: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        return np.stack([of(drawn) for drawn in drawn_by_fold])
-
-    def crops(name: str) -> np.ndarray:
-        return stacked(masks, lambda drawn: features(candidates.lesion_crops(fine, drawn), backbone=name, **pooled))
-
-    def drawer(fold: int) -> keras.Model:
-        return cross_validation.trained_beside(data, folds, fold, segmenter, seed, cache)
-
-    def with_masks(drawn_by_fold: np.ndarray = masks, **changes) -> candidates.Predict:
-        changes = {**changes, "inputs": "image+mask"}
-        return head(stacked(drawn_by_fold, lambda drawn: features(data.images, drawn, **changes)), **changes)
-
-    def own_masks(parts: np.ndarray) -> np.ndarray:
-        return cross_validation.own_masks(data, parts, segmenter, seed, cache)
-
-    image, pooled = features(data.images), {"features": "pooled", "preprocessing": "own"}
-    # Made when its turn comes: a row that the profile leaves out costs nothing.
-    rows: dict[str, Callable[[], candidates.Predict]] = {
-        IMAGE: lambda: head(image),
-        PAPER: with_masks,
-        OWN_MASKS: lambda: with_masks(own_masks(folds)),
-        "image, classes weighted": lambda: head(image, balance="weights"),
-        "image, rare classes resampled": lambda: head(image, balance="resampled"),
-        "image, mirrored too": lambda: candidates.mirrored_head(
-            image, features(data.images[:, :, ::-1]), data.labels, n_classes, settings, seeds, cache
-        ),
-    }
-    for name in usable(profile.grouped_backbones.split(), data.images.shape[1], profile.weights):
-        if name != profile.backbone:
-            rows[f"{IMAGE}, {name}"] = lambda name=name: head(features(data.images, backbone=name), backbone=name)
-            rows[f"{PAPER}, {name}"] = lambda name=name: with_masks(backbone=name)
-        rows[f"pooled {name}"] = lambda name=name: logistic(features(data.images, backbone=name, **pooled))
-        rows[f"lesion crops {name}"] = lambda name=name: logistic(crops(name))
-    n_folds = int(folds.max()) + 1
-    rows |= {
-        "U-Net bottleneck": lambda: logistic(
-            np.stack([segmentation.bottleneck(drawer(fold), data.images) for fold in range(n_folds)])
-        ),
-        "U-Net maps over the lesion": lambda: logistic(
-            np.stack([lesion_maps.describe(drawer(fold), data.images) for fold in range(n_folds)])
-        ),
-        "mask descriptors": lambda: logistic(
-            stacked(masks, lambda drawn: descriptors.describe(data.images, drawn).to_numpy())
-        ),
-        f"fine-tuned {_FINE_TUNED}": lambda: fine_tuning.from_imagenet(
-            data, _FINE_TUNED, profile.weights, profile.fine_tuned_epochs, seeds[:1], cache
-        ),
-        "fine-tuned U-Net": lambda: fine_tuning.from_stage_1(
-            data, drawer, {"segmenter": segmenter, "seed of stage 1": seed}, profile.fine_tuned_epochs, seeds[:1], cache
-        ),
-        MC_DROPOUT: lambda: candidates.mc_dropout(image, data.labels, n_classes, settings, seed),
-    }
-    wanted = {IMAGE, PAPER, OWN_MASKS, MC_DROPOUT} | set(
-        list(rows) if profile.grouped_rows == "all" else profile.grouped_rows.split("; ")
-    )
-    for name in wanted:
-        check_choice("row", name, tuple(rows))
-    leaky = {LEAKY: rows[IMAGE](), LEAKY_MASKS: with_masks(own_masks(random_folds))}
-    results = {name: cross_validation.run(predict, random_folds) for name, predict in leaky.items()}
-    results |= {name: cross_validation.run(make(), folds) for name, make in rows.items() if name in wanted}
-    joined = {name: results[name] for name in members(results)}
-    if not joined:
-        raise SettingsError(f"grouped_rows {profile.grouped_rows!r} has no member of the ensemble")
-    honest_rows = {name: one for name, one in results.items() if name not in leaky}
-    return {
-        **results,
-        ENSEMBLE: cross_validation.ensemble(joined),
-        CHOSEN: cross_validation.chosen_ensemble(honest_rows, data.labels),
-    }
+    n_classes, done = len(cv.classes), np.flatnonzero(one.done)
+    labels, groups, test = cv.labels[done], cv.groups[done], one.test[:, done]
+    cells = labels * n_classes + test.argmax(axis=2)
+    counted = np.eye(n_classes**2)[cells].transpose(1, 0, 2).reshape(len(done), -1)
+    bootstrap = statistics.mean_bootstrap(counted, groups, seed=cv.seed)
+    matrices = np.vstack([bootstrap.estimate, bootstrap.replicates]).reshape(-1, len(test), n_classes, n_classes)
+    hits, true, called = np.einsum("...ii->...i", matrices), matrices.sum(axis=3), matrices.sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # A resample without a class has no recall of it: undefined, and left out of the interval.
+        values = {
+            "accuracy": hits.sum(axis=2),
+            "balanced accuracy": (hits / true).mean(axis=2),
+            "macro F1": np.where(true > 0, 2 * hits / (true + called), np.nan).mean(axis=2),
+        }
+    row: dict[str, float] = {}
+    for name, value in values.items():
+        mean = value.mean(axis=1)
+        row |= {name: mean[0], f"{name} low": np.nanquantile(mean[1:], 0.025)}
+        row[f"{name} high"] = np.nanquantile(mean[1:], 0.975)
+    malignant = labels == cv.positive
+    auc = [statistics.delong_interval(malignant, p[:, cv.positive], groups) for p in test]
+    row |= dict(zip(("AUC malignant", "AUC malignant low", "AUC malignant high"), np.mean(auc, axis=0), strict=True))
+    row["sd seeds"] = values["accuracy"][0].std(ddof=1) if len(test) > 1 else np.nan
+    return {**row, "images": len(done), "trainings": _share(one.trainings, cv.n_folds)}
 
 
-def members(names: Mapping[str, object]) -> list[str]:
-    """Members of the ensemble, by kinds that are fixed here; no result of a run picks one."""
-    kinds = ("image, mirrored too", "pooled ", "lesion crops ", "U-Net maps", "mask descriptors", "fine-tuned ")
-    return [name for name in names if name.startswith(kinds)]
+def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
+    """One row of :func:`scores` per classifier; passes with dropout count as an ensemble."""
+    single = {name: one.averaged() if name == classifiers.MC_DROPOUT else one for name, one in found.items()}
+    return pd.DataFrame({name: scores(cv, one) for name, one in single.items()}).T.infer_objects()
 
 
-def usable(names: list[str], size: int, weights: str) -> list[str]:
-    """Those backbones whose weights are here or can be downloaded."""
-    found = []
-    for name in names:
-        try:
-            if weights == "random" or backbones.weights_file(name) or backbones.build(name, size, weights):
-                found.append(name)
-        except backbones.WeightsError:
-            continue
-    return found
-
-
-def comparisons(results: Mapping[str, Pooled], data: ImageSet, groups: np.ndarray, seed: int) -> pd.DataFrame:
-    """Paired differences on the same images (see :func:`lib.experiments.grouped_cv.compare`).
-
-    Each row against the image alone, and so the leak: random against grouped folds.  Image and mask stand
-    against the image alone in the same backbone and under the same folds, and against grouped folds.
-    """
-    positive = data.classes.index("malignant")
-    pairs = [(name, _base(name)) for name in results if name != IMAGE] + [(LEAKY_MASKS, OWN_MASKS), (PAPER, OWN_MASKS)]
-    rows = {
-        f"{one} – {base}": cross_validation.compare(results[one], results[base], data.labels, groups, positive, seed)
-        for one, base in pairs
-    }
+def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
+    """Precision, recall and F1 of each class, out of fold, of the seeds' mean probabilities; one row per model."""
+    rows = {}
+    for name, one in found.items():
+        predicted = one.averaged().test[0, one.done].argmax(axis=1)
+        rows[name] = metrics.table_row(cv.labels[one.done], predicted, cv.classes)
     return pd.DataFrame(rows).T
 
 
-def _base(name: str) -> str:
-    if name == LEAKY_MASKS:
-        return LEAKY
-    return name.replace(PAPER, IMAGE) if name.startswith(f"{PAPER}, ") else IMAGE
+def differences(cv: GroupedCV, pairs: Mapping[str, tuple[Pooled, Pooled]]) -> pd.DataFrame:
+    """Paired differences in accuracy on the same images, seeds averaged, 95 % intervals and p over groups."""
+    rights = {name: (a.right(cv.labels), b.right(cv.labels)) for name, (a, b) in pairs.items()}
+    table = paired.table(rights, cv.groups, seed=cv.seed)
+    return table[["difference", "95 % low", "95 % high", "p", "images"]]
 
 
-def uncertainties(results: Mapping[str, Pooled], calibrated: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Probabilities and an uncertainty of each image: entropy, rounds that disagree, dropout passes that disagree."""
-    entropy = calibration.predictive_entropy(calibrated)
-    found = {f"{ENSEMBLE}: entropy": (calibrated, entropy)}
-    for name, title in ((IMAGE, "rounds as an ensemble"), (MC_DROPOUT, MC_DROPOUT)):
-        said = results[name].test
-        found[f"{title}: mutual information"] = (said.mean(axis=0), calibration.mutual_information(said))
-    return found
+def against_image(cv: GroupedCV, found: Answers) -> dict[str, tuple[Pooled, Pooled]]:
+    """Pairs for :func:`differences`: each model against the image alone, in its own backbone where it names one."""
+    base = f"image, {classifiers.single_backbone(cv.profile)}"
+    pairs = {}
+    for name, one in found.items():
+        other = f"image, {name.rpartition(', ')[2]}"
+        other = other if other in found else base
+        if name != other and other in found:
+            pairs[f"{name} – {other}"] = (one, found[other])
+    return pairs
 
 
-def malignant_against_rest(
-    pooled: Pooled, labels: np.ndarray, malignant: int, sensitivity: float = 0.95
-) -> tuple[pd.Series, pd.DataFrame]:
-    """The operating point of :func:`lib.evaluation.decision_curve.at_threshold` and the decision curve of calibrated probabilities.
+def mask_gain(cv: GroupedCV, found: Answers, kind: str = "image + mask as printed") -> pd.DataFrame:
+    """Image and mask against the image alone, by backbone and on average: with the masks as printed, P2.
 
-    Each fold's threshold comes from its own validation fold; the scores are shifted by it and pooled.  So does
-    each fold's temperature.
+    Returns
+    -------
+    ``image``, ``with mask`` (accuracies), ``difference`` with interval and ``p``, ``images``, ``trainings`` and,
+    in the last row, the protocol's ``verdict``.
     """
-    n_folds = int(pooled.folds.max()) + 1
-    scores, validation = pooled.mean()[:, malignant], pooled.validation.mean(axis=0)[:, malignant]
-    shifted, thresholds = np.empty_like(scores), []
-    for fold in range(n_folds):
-        chosen, tested = pooled.folds == cross_validation.chooser(fold, n_folds), pooled.folds == fold
-        thresholds.append(decision.operating_point(labels[chosen] == malignant, validation[chosen], sensitivity))
-        shifted[tested] = scores[tested] - thresholds[-1]
-    point = decision.at_threshold(labels == malignant, shifted, 0.0).drop("threshold")
-    point["lowest threshold"], point["highest threshold"] = min(thresholds), max(thresholds)
-    calibrated, _ = pooled.calibrated(labels)
-    return point, decision.net_benefit(labels == malignant, calibrated[:, malignant], np.arange(0.02, 0.8, 0.02))
+    rights, trainings = {}, []
+    for name in cv.profile.backbones:
+        both = [found.get(f"{start}, {name}") for start in ("image", kind)]
+        if None not in both:
+            rights[name] = [one.right(cv.labels) for one in both]
+            trainings += [one.trainings for one in both]
+    if not rights:
+        return pd.DataFrame()
+    complete = len(rights) == len(cv.profile.backbones)
+    done = _share(min(trainings), cv.n_folds)
+    rows = {name: _gain(cv, *pair) for name, pair in rights.items()}
+    mean = f"mean of {_share(len(rights), len(cv.profile.backbones))} backbones"
+    rows[mean] = _gain(cv, *np.mean(list(rights.values()), axis=0))
+    table = pd.DataFrame(rows).T.assign(trainings=done, verdict="")
+    word = statistics.verdict_difference(*table.loc[mean, ["95 % low", "95 % high"]])
+    table.loc[mean, "verdict"] = word if complete and min(trainings) == cv.n_folds else f"interim: {word}"
+    return table
+
+
+def _gain(cv: GroupedCV, image: np.ndarray, with_mask: np.ndarray) -> dict[str, float]:
+    row = paired.compare(with_mask, image, cv.groups, seed=cv.seed)
+    shared = ~np.isnan(image + with_mask)
+    means = {"image": image[shared].mean(), "with mask": with_mask[shared].mean()}
+    return {**means, **row[["difference", "95 % low", "95 % high", "p", "images"]]}
+
+
+def against_bound(cv: GroupedCV, values: np.ndarray, bound: float, done: int) -> dict[str, object]:
+    """A mean over images, NaN left out, against the bound of an endpoint: interval, p and the protocol's verdict.
+
+    Parameters
+    ----------
+    values : float (n,), for example whether each image is right.
+    done : folds whose trainings are done.
+    """
+    bootstrap = statistics.mean_bootstrap(values, cv.groups, seed=cv.seed)
+    word = statistics.verdict_bound(bootstrap.estimate, bootstrap.low, bootstrap.high, bound)
+    return {
+        "value": bootstrap.estimate,
+        "95 % low": bootstrap.low,
+        "95 % high": bootstrap.high,
+        "bound": bound,
+        "p": bootstrap.p_value(bound),
+        "images": int((~np.isnan(values)).sum()),
+        "trainings": _share(done, cv.n_folds),
+        "verdict": word if done == cv.n_folds else f"interim: {word}",
+    }
+
+
+def ensemble_endpoint(cv: GroupedCV, found: Answers) -> pd.DataFrame:
+    """P3: accuracy of the ensemble against its bound; the greedy one beside it, which is no endpoint."""
+    rows = {
+        name: against_bound(cv, found[name].right(cv.labels), ACCURACY_BOUND, found[name].trainings)
+        for name in (ENSEMBLE, GREEDY)
+        if name in found
+    }
+    return pd.DataFrame(rows).T.infer_objects()
+
+
+# Masks
+
+
+def mask_frames(run: Run, cv: GroupedCV) -> dict[str, pd.DataFrame]:
+    """Scores of the test masks of each network, one row per image (see :func:`lib.two_stage.segmentation.mask_scores`).
+
+    Keys: the paper's U-Net, one network with an ImageNet encoder, and the ensemble of all that have not seen the
+    image's fold.  Images whose training is not done are left out.
+    """
+    titles = {
+        "paper": "paper's U-Net",
+        "single": "ImageNet encoder, single network",
+        "ensemble": f"ImageNet encoder, ensemble of {cv.n_folds - 1}",
+    }
+    frames = {}
+    for kind, title in titles.items():
+        jobs, tested = zip(*cv.mask_scores(kind), strict=True)
+        done = [
+            pd.DataFrame(result.values, index=part)
+            for result, part in zip(run.results(jobs), tested, strict=True)
+            if result
+        ]
+        if done:
+            frames[title] = pd.concat(done).sort_index().assign(folds=len(done))
+    return frames
+
+
+def mask_table(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Dice with its 95 % interval over groups, IoU, HD95 and surface Dice, by network, lesions of each class apart.
+
+    Both masks empty: Dice and surface Dice 1, HD95 0.  One empty: 0, 0, and the diagonal of the image; the mean of
+    HD95 is over images with both masks.  In the rows without lesion Dice is the share left empty.
+    """
+    rows = {}
+    for title, frame in frames.items():
+        lesion = frame.kind == metrics.LESION
+        of_class = {name: cv.labels[frame.index] == k for k, name in enumerate(cv.classes) if name != "normal"}
+        subsets = {"lesions": lesion, **{name: lesion & part for name, part in of_class.items()}}
+        for name, chosen in {**subsets, "without lesion, left empty": ~lesion}.items():
+            part = frame[chosen]
+            bounds = statistics.mean_bootstrap(part.dice.to_numpy(), cv.groups[part.index], seed=cv.seed)
+            row = {"Dice": bounds.estimate, "95 % low": bounds.low, "95 % high": bounds.high}
+            if name != "without lesion, left empty":
+                both = part.predicted_area > 0
+                row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median(), "HD95 mean": part.hd95[both].mean()}
+                row |= {"surface Dice": part.nsd.mean(), "missed": (part.dice == 0).mean()}
+            rows[title, name] = {**row, "images": len(part), "trainings": _share(frame.folds.iloc[0], cv.n_folds)}
+    return pd.DataFrame(rows).T.infer_objects().rename_axis(["network", "images of"])
+
+
+def mask_endpoint(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """P4: lesion Dice of the single network and of the ensemble against the bound."""
+    rows = {}
+    for title, frame in frames.items():
+        if title.startswith("ImageNet"):
+            dice = frame.dice.where(frame.kind == metrics.LESION).reindex(range(len(cv.labels)))
+            rows[title] = against_bound(cv, dice.to_numpy(), DICE_BOUND, int(frame.folds.iloc[0]))
+    return pd.DataFrame(rows).T.infer_objects()
+
+
+def _share(done: int, planned: int) -> str:
+    return f"{done} of {planned}"
