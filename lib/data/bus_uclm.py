@@ -63,4 +63,4 @@ def _mask(file: Path, size: int) -> np.ndarray:
             coloured = np.asarray(image.convert("RGB")).max(axis=2) > 0
     except OSError as error:
         raise DataError(f"{file}: missing or damaged ({error})") from error
-    return busi.resize(Image.fromarray(coloured.astype(np.float32)), size)[..., None]
+    return busi.resized(Image.fromarray(coloured.astype(np.float32)), size, "bilinear")[..., None]

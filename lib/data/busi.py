@@ -147,7 +147,7 @@ def download(folder: Path, url: str = URL, sha256: str = SHA256) -> Path:
 def read_image(file: Path, size: int = 128, resize: str = "bilinear") -> np.ndarray:
     """One image file as :func:`load` reads it: float32 (size, size, 1) in [0, 1]."""
     check_choice("resize", resize, RESIZES)
-    return _resize(_read(file), size, resize)[..., None]
+    return resized(_read(file), size, resize)[..., None]
 
 
 def _find(folder: Path | str | None) -> Path:
@@ -215,7 +215,7 @@ def _decode(entries: list[_Entry], size: int, masks: str, resize: str) -> ImageS
         image = _read(entry.image)
         files = entry.masks if masks == "union" else entry.masks[:1]
         mask = _union(entry.image, image.size, files)
-        return _resize(image, size, resize), _resize(mask, size, resize), image.size[::-1]
+        return resized(image, size, resize), resized(mask, size, resize), image.size[::-1]
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter lock
         images, lesions, sizes = zip(*pool.map(decode, entries), strict=True)
@@ -275,7 +275,7 @@ def _union(image: Path, size: tuple[int, int], files: Iterable[Path]) -> Image.I
     return Image.fromarray(union)
 
 
-def _resize(image: Image.Image, size: int, resize: str) -> np.ndarray:
+def resized(image: Image.Image, size: int, resize: str) -> np.ndarray:
     if resize == "area":
         resized = image.resize((size, size), Image.Resampling.BOX)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.core import paths, raw
 from lib.core.config import Profile, check_choice
-from lib.data import busi, phantoms
+from lib.data import bus_uclm, busi, curated_busi, phantoms
 from lib.data.record import ImageSet
 
 
@@ -69,6 +69,31 @@ class Phantoms(Source):
 
     def read(self) -> ImageSet:
         return phantoms.with_relatives(phantoms.make(self.n, self.size, self.seed), self.relatives)
+
+
+@dataclass(frozen=True)
+class CuratedBusi(Busi):
+    """The 450 images of BUSI that Aumente-Maestro et al. 2024 kept, by their list."""
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "list": raw.identity(curated_busi.FOLDER)}
+
+    def read(self) -> ImageSet:
+        return curated_busi.select(super().read())
+
+    def table(self) -> ImageSet:
+        return curated_busi.select(super().table())
+
+
+@dataclass(frozen=True)
+class BusUclm(Source):
+    """BUS-UCLM as :func:`lib.data.bus_uclm.load` reads it, for tests from outside only; patients are the groups."""
+
+    size: int = 128
+    folder = bus_uclm.FOLDER
+
+    def read(self) -> ImageSet:
+        return bus_uclm.load(self.size)
 
 
 def ultrasound(profile: Profile, **changes: Any) -> Source:

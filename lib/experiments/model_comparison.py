@@ -13,8 +13,9 @@ from lib.evaluation import metrics, paired, statistics
 from lib.experiments import classifiers
 from lib.experiments.grouped_cv import GroupedCV, Pooled, pooled
 
-ENSEMBLE = "ensemble of P3"
+ENSEMBLE = "ensemble"  # of P3
 GREEDY = "greedy ensemble selection"
+PAPER_UNET, SINGLE, MASK_ENSEMBLE = "paper's U-Net", "single network", "ensemble"
 ACCURACY_BOUND = 0.80  # of P3; published: 0.802 on Curated BUSI
 DICE_BOUND = 0.75  # of P4
 _N_PICKS = 20
@@ -174,14 +175,12 @@ def mask_gain(cv: GroupedCV, found: Answers, kind: str = "image + mask as printe
     if not rights:
         return pd.DataFrame()
     complete = len(rights) == len(cv.profile.backbones)
-    done = _share(min(trainings), cv.n_folds)
     rows = {name: _gain(cv, *pair) for name, pair in rights.items()}
-    mean = f"mean of {_share(len(rights), len(cv.profile.backbones))} backbones"
-    rows[mean] = _gain(cv, *np.mean(list(rights.values()), axis=0))
-    table = pd.DataFrame(rows).T.assign(trainings=done, verdict="")
-    word = statistics.verdict_difference(*table.loc[mean, ["95 % low", "95 % high"]])
-    table.loc[mean, "verdict"] = word if complete and min(trainings) == cv.n_folds else f"interim: {word}"
-    return table
+    rows["all"] = _gain(cv, *np.mean(list(rights.values()), axis=0))
+    table = pd.DataFrame(rows).T.assign(trainings=_share(min(trainings), cv.n_folds), verdict="")
+    word = statistics.verdict_difference(*table.loc["all", ["95 % low", "95 % high"]])
+    table.loc["all", "verdict"] = word if complete and min(trainings) == cv.n_folds else f"interim: {word}"
+    return pd.concat({"image+mask – image": table}, names=["inputs", "backbone"])
 
 
 def _gain(cv: GroupedCV, image: np.ndarray, with_mask: np.ndarray) -> dict[str, float]:
@@ -191,18 +190,19 @@ def _gain(cv: GroupedCV, image: np.ndarray, with_mask: np.ndarray) -> dict[str, 
     return {**means, **row[["difference", "95 % low", "95 % high", "p", "images"]]}
 
 
-def against_bound(cv: GroupedCV, values: np.ndarray, bound: float, done: int) -> dict[str, object]:
+def against_bound(cv: GroupedCV, name: str, values: np.ndarray, bound: float, done: int) -> dict[str, object]:
     """A mean over images, NaN left out, against the bound of an endpoint: interval, p and the protocol's verdict.
 
     Parameters
     ----------
+    name : of the column of the mean.
     values : float (n,), for example whether each image is right.
     done : folds whose trainings are done.
     """
     bootstrap = statistics.mean_bootstrap(values, cv.groups, seed=cv.seed)
     word = statistics.verdict_bound(bootstrap.estimate, bootstrap.low, bootstrap.high, bound)
     return {
-        "value": bootstrap.estimate,
+        name: bootstrap.estimate,
         "95 % low": bootstrap.low,
         "95 % high": bootstrap.high,
         "bound": bound,
@@ -216,7 +216,7 @@ def against_bound(cv: GroupedCV, values: np.ndarray, bound: float, done: int) ->
 def ensemble_endpoint(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     """P3: accuracy of the ensemble against its bound; the greedy one beside it, which is no endpoint."""
     rows = {
-        name: against_bound(cv, found[name].right(cv.labels), ACCURACY_BOUND, found[name].trainings)
+        name: against_bound(cv, "accuracy", found[name].right(cv.labels), ACCURACY_BOUND, found[name].trainings)
         for name in (ENSEMBLE, GREEDY)
         if name in found
     }
@@ -229,14 +229,10 @@ def ensemble_endpoint(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 def mask_frames(run: Run, cv: GroupedCV) -> dict[str, pd.DataFrame]:
     """Scores of the test masks of each network, one row per image (see :func:`lib.two_stage.segmentation.mask_scores`).
 
-    Keys: the paper's U-Net, one network with an ImageNet encoder, and the ensemble of all that have not seen the
+    Keys: the paper's U-Net; with an ImageNet encoder one network, and the ensemble of all that have not seen the
     image's fold.  Images whose training is not done are left out.
     """
-    titles = {
-        "paper": "paper's U-Net",
-        "single": "ImageNet encoder, single network",
-        "ensemble": f"ImageNet encoder, ensemble of {cv.n_folds - 1}",
-    }
+    titles = {"paper": PAPER_UNET, "single": SINGLE, "ensemble": MASK_ENSEMBLE}
     frames = {}
     for kind, title in titles.items():
         jobs, tested = zip(*cv.mask_scores(kind), strict=True)
@@ -276,10 +272,11 @@ def mask_table(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFram
 def mask_endpoint(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """P4: lesion Dice of the single network and of the ensemble against the bound."""
     rows = {}
-    for title, frame in frames.items():
-        if title.startswith("ImageNet"):
+    for title in (SINGLE, MASK_ENSEMBLE):
+        if title in frames:
+            frame = frames[title]
             dice = frame.dice.where(frame.kind == metrics.LESION).reindex(range(len(cv.labels)))
-            rows[title] = against_bound(cv, dice.to_numpy(), DICE_BOUND, int(frame.folds.iloc[0]))
+            rows[title] = against_bound(cv, "dice", dice.to_numpy(), DICE_BOUND, int(frame.folds.iloc[0]))
     return pd.DataFrame(rows).T.infer_objects()
 
 
