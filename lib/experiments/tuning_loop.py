@@ -49,4 +49,5 @@ def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.Dat
     names = [name for name in path.columns if hasattr(paper, name)]
     here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
     printed = type(paper)()
-    return pd.DataFrame({"paper": [getattr(printed, name) for name in names], "here": here}, names)
+    paper = [getattr(printed, name) for name in names]
+    return pd.DataFrame({"paper": paper, "here": here, "finished": bool(path.attrs.get("finished"))}, names)

@@ -130,7 +130,7 @@ def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple
     elif claim.rule == "arithmetic":
         verdict = statistics.REPRODUCED if here == printed else statistics.CONTRADICTED
     elif claim.rule == "qualitative":
-        holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == printed
+        holds = here > 1 if " > " in claim.row else _same(here, claim.value)
         verdict = statistics.REPRODUCED if holds else statistics.NOT_REPRODUCED
     elif math.isnan(low):
         verdict = NOT_YET
@@ -168,8 +168,9 @@ def _found(figures: Path, claim) -> tuple[float | str, float, float, float] | No
 
 
 def _values(cells: pd.Series | None, column: str) -> tuple[float | str, float, float, float] | None:
-    """A value with its interval and p, NaN where it has none; None where there is no value."""
-    if cells is None or column not in cells or pd.isna(cells[column]):
+    """A value with its interval and p, NaN where it has none; None where there is no value
+    or a search is not finished."""
+    if cells is None or column not in cells or pd.isna(cells[column]) or not cells.get("finished", True):
         return None
     limits = [(low.format(column), high.format(column)) for low, high in _LIMITS]
     names = [*next((pair for pair in limits if set(pair) <= set(cells.index)), ("", "")), "p"]
@@ -199,6 +200,13 @@ def _read(name: str) -> pd.DataFrame:
 
 def _number(text: str) -> float:
     return float(text) if text and text[-1].isdigit() else math.nan
+
+
+def _same(here: float | str, value: str) -> bool:
+    try:
+        return float(here) == float(value)
+    except ValueError:
+        return str(here) == value
 
 
 def _show(number: float | str, claim) -> str:
