@@ -49,5 +49,4 @@ def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.Dat
     names = [name for name in path.columns if hasattr(paper, name)]
     here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
     printed = type(paper)()
-    paper = [getattr(printed, name) for name in names]
-    return pd.DataFrame({"paper": paper, "here": here, "finished": bool(path.attrs.get("finished"))}, names)
+    return pd.DataFrame({"paper": [getattr(printed, name) for name in names], "chosen": here}, names)

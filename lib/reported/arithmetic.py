@@ -32,10 +32,7 @@ def _two_stage() -> dict[str, tuple[bool, str]]:
     columns = [name for name in two if name != "recall benign"]
     highest = (two.loc["Ours", columns] >= two.drop("Ours")[columns].max()).sum()
     shares = sum(is_share(value, N_TEST) for value in scores.accuracy)
-    text = two_stage.text().value
-    images = int(sum(text[f"images {name}"] for name in CLASSES))
     return {
-        "A-data-images": (images == text["images"], f"{images} in all"),
         "A-split": (shares == len(scores), f"{shares} of {len(scores)}"),
         "A-gain-sum": (math.isclose(gain, 0.0507, abs_tol=5e-5), f"{100 * gain:.2f} %"),
         "A-best": (highest == len(columns), f"{highest} of {len(columns)} columns"),
