@@ -53,45 +53,6 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     )
 
 
-def at_threshold(predicted: np.ndarray, threshold: float) -> np.ndarray:
-    """Masks in [0, 1] shifted so that 0.5 stands for ``threshold``: any score may then be told to use it."""
-    return np.clip(predicted - threshold + 0.5, 0, 1)
-
-
-def best_threshold(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """The threshold of 0.05, 0.10 … 0.95 with the highest mean Dice of lesions; choose it on validation data."""
-    lesions = truth.reshape(len(truth), -1).max(axis=1) >= 0.5
-    if not lesions.any():
-        raise ValueError("a threshold cannot be chosen without a lesion")
-    truth, predicted = truth[lesions], predicted[lesions]
-    candidates = np.arange(1, 20) / 20
-    dice = [mask_scores(truth, at_threshold(predicted, threshold)).dice.mean() for threshold in candidates]
-    return float(candidates[np.argmax(dice)])
-
-
-def summarise_masks(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean, spread and median of :func:`mask_scores`, lesions and images without lesion apart.
-
-    Columns: ``images``, ``bce``, then ``dice`` and ``iou`` as mean, standard deviation (``_sd``) and
-    median, and ``missed``: the share of lesions whose Dice is 0, or for images without a lesion
-    ``marked``: the share in which anything was predicted.
-    """
-    groups = scores.groupby("kind")
-    summary = groups.agg(
-        images=("dice", "size"),
-        bce=("bce", "mean"),
-        dice=("dice", "mean"),
-        dice_sd=("dice", "std"),
-        dice_median=("dice", "median"),
-        iou=("iou", "mean"),
-        iou_sd=("iou", "std"),
-    )
-    failed = groups["dice"].agg(lambda dice: float((dice == 0).mean()))
-    summary["missed"] = failed.where(summary.index == LESION)
-    summary["marked"] = failed.where(summary.index == NORMAL)
-    return summary
-
-
 def score_row(labels: np.ndarray, predicted: np.ndarray, n_classes: int = 3) -> np.ndarray:
     """Accuracy, then precision, recall and F1 of each class: float (1 + 3 n_classes,), in [0, 1].
 
@@ -106,21 +67,10 @@ def score_row(labels: np.ndarray, predicted: np.ndarray, n_classes: int = 3) -> 
         return np.concatenate([[right.sum() / len(labels)], right / called, right / true, 2 * right / (called + true)])
 
 
-def row_names(classes: tuple[str, ...]) -> list[str]:
-    """The columns of Tables I and II: ``accuracy``, then ``precision normal`` … ``f1 malignant``."""
-    return ["accuracy", *(f"{measure} {name}" for measure in ("precision", "recall", "f1") for name in classes)]
-
-
 def table_row(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.Series:
-    """One row of Tables I and II, as :func:`score_row` with names."""
-    return pd.Series(score_row(labels, predicted, len(classes)), row_names(classes))
-
-
-def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Precision, recall and F1 of each class in [0, 1], and its number of images (``support``)."""
-    scores = score_row(labels, predicted, len(classes))[1:].reshape(3, -1).T
-    table = pd.DataFrame(scores, pd.Index(classes, name="class"), ["precision", "recall", "f1"])
-    return table.assign(support=np.bincount(labels, minlength=len(classes)))
+    """One row of Tables I and II, as :func:`score_row`: ``accuracy``, then ``precision normal`` … ``f1 malignant``."""
+    names = [f"{measure} {name}" for measure in ("precision", "recall", "f1") for name in classes]
+    return pd.Series(score_row(labels, predicted, len(classes)), ["accuracy", *names])
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -102,29 +102,6 @@ def mean_bootstrap(
         return _percentiles(sums.sum(axis=(0, 1)) / sizes.sum(axis=(0, 1)), total / count, level)
 
 
-def cluster_bootstrap(
-    statistic: Callable[[np.ndarray], float | np.ndarray],
-    groups: np.ndarray,
-    rounds: np.ndarray | None = None,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Bootstrap:
-    """Bootstrap of any statistic (Davison & Hinkley 1997, 3.8); for means :func:`mean_bootstrap` is the same, faster.
-
-    Parameters
-    ----------
-    statistic : of the indices of answers, int (any length), to a float or an array (k,); NaN where undefined.
-    groups, rounds : (n,), as for :func:`mean_bootstrap`.
-    """
-    member, drawn = _resample(groups, len(groups), n_resamples, seed)
-    turn, turns = _resample_rounds(rounds, member, n_resamples, seed)
-    everyone = np.arange(len(member))
-    times = (drawn[b, member] * turns[b, turn] for b in range(n_resamples))
-    replicates = [statistic(np.repeat(everyone, weight)) for weight in times]
-    return _percentiles(statistic(everyone), np.asarray(replicates, float), level)
-
-
 def prediction_interval(
     statistic: Callable[[np.ndarray], float | np.ndarray],
     groups: np.ndarray,
@@ -160,18 +137,6 @@ def prediction_interval(
     return _limits(np.asarray(replicates, float), level)
 
 
-@dataclass(frozen=True)
-class AucDifference:
-    """Two areas under the ROC curve on the same images, a − b with its interval, two-sided p value."""
-
-    auc_a: float
-    auc_b: float
-    difference: float
-    low: float
-    high: float
-    p_value: float
-
-
 def delong_interval(
     labels: np.ndarray, scores: np.ndarray, groups: np.ndarray | None = None, level: float = 0.95
 ) -> tuple[float, float, float]:
@@ -185,36 +150,11 @@ def delong_interval(
     scores : float (n,), higher for the positive class; tied scores count one half.
     groups : (n,), or None for independent images.  With groups the variance is Obuchowski's (1997) for
         clustered data, which is DeLong's where each group is one image.
-
-    Lengths that differ, labels that are not binary, scores that are not finite and a class in fewer than two
-    images or groups raise ValueError.
     """
     labels, groups = _binary(labels, groups)
     auc, influence = _influence(labels, scores)
     half = stats.norm.ppf((1 + level) / 2) * _standard_error(influence, labels, groups)
     return auc, max(auc - half, 0.0), min(auc + half, 1.0)
-
-
-def delong(
-    labels: np.ndarray,
-    scores_a: np.ndarray,
-    scores_b: np.ndarray,
-    groups: np.ndarray | None = None,
-    level: float = 0.95,
-) -> AucDifference:
-    """DeLong's test of two correlated AUCs: arguments, source and errors as for :func:`delong_interval`.
-
-    The p value is 1 where both rank all pairs alike, and NaN where the AUCs differ without variance
-    (one is 1, the other 0), which the method cannot judge.
-    """
-    labels, groups = _binary(labels, groups)
-    (auc_a, influence_a), (auc_b, influence_b) = (_influence(labels, scores) for scores in (scores_a, scores_b))
-    difference = auc_a - auc_b
-    error = _standard_error(influence_a - influence_b, labels, groups)
-    half = stats.norm.ppf((1 + level) / 2) * error
-    no_error = 1.0 if abs(difference) < 1e-12 else float("nan")
-    p_value = float(2 * stats.norm.sf(abs(difference) / error)) if error > 1e-12 else no_error
-    return AucDifference(auc_a, auc_b, difference, max(difference - half, -1.0), min(difference + half, 1.0), p_value)
 
 
 def holm(p_values: pd.Series) -> pd.Series:

@@ -58,36 +58,25 @@ def test_bce_is_keras():
     assert evaluation.mask_scores(truth, predicted).bce.to_numpy() == pytest.approx(np.array(expected), rel=1e-5)
 
 
-def test_summary_keeps_lesions_and_normals_apart():
-    truth = np.concatenate([_mask((0, 0)), _mask((1, 1)), _mask(), _mask()])
-    predicted = np.concatenate([_mask((0, 0)), _mask((2, 2)), _mask(), _mask((0, 0))])
-    summary = evaluation.summarise_masks(evaluation.mask_scores(truth, predicted))
-    assert summary.loc["lesion", ["images", "dice", "missed"]].tolist() == [2, 0.5, 0.5]
-    assert summary.loc["no lesion", ["images", "dice", "marked"]].tolist() == [2, 0.5, 0.5]
-    assert np.isnan(summary.loc["lesion", "marked"])
-
-
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="cannot be compared"):
         evaluation.mask_scores(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 5, 1)))
 
 
-def test_class_scores_against_counting():
+def test_table_row_against_counting():
     labels, predicted = np.array([0, 0, 1, 1, 1, 2]), np.array([0, 1, 1, 1, 2, 2])
-    scores = evaluation.class_scores(labels, predicted, CLASSES)
-    assert scores.precision.tolist() == pytest.approx([1, 2 / 3, 1 / 2])
-    assert scores.recall.tolist() == pytest.approx([1 / 2, 2 / 3, 1])
-    assert scores.support.tolist() == [2, 3, 1]
     row = evaluation.table_row(labels, predicted, CLASSES)
     assert row["accuracy"] == pytest.approx(4 / 6)
+    assert row.filter(like="precision").tolist() == pytest.approx([1, 2 / 3, 1 / 2])
+    assert row.filter(like="recall").tolist() == pytest.approx([1 / 2, 2 / 3, 1])
     assert row["f1 benign"] == pytest.approx(2 / 3)
     assert evaluation.confusion(labels, predicted, CLASSES).to_numpy().tolist() == [[1, 1, 0], [0, 2, 1], [0, 0, 1]]
 
 
 def test_undefined_scores_are_nan_not_zero():
-    scores = evaluation.class_scores(np.array([0, 0]), np.array([0, 1]), CLASSES)
-    assert np.isnan(scores.loc["malignant", ["precision", "recall"]].astype(float)).all()
-    assert np.isnan(scores.loc["benign", "recall"])
+    row = evaluation.table_row(np.array([0, 0]), np.array([0, 1]), CLASSES)
+    assert row[["precision malignant", "recall malignant", "f1 malignant", "recall benign"]].isna().all()
+    assert row["precision benign"] == 0
 
 
 def test_score_row_is_scikit_learn():
@@ -101,15 +90,3 @@ def test_score_row_is_scikit_learn():
 def test_lengths_must_agree(predicted):
     with pytest.raises(ValueError, match="predictions for 2 labels"):
         evaluation.score_row(np.array([0, 1]), predicted)
-
-
-def test_the_best_threshold_is_the_one_that_the_masks_were_predicted_for():
-    truth = np.zeros((3, 8, 8, 1), np.float32)
-    truth[:2, 2:6, 2:6] = 1
-    predicted = np.full_like(truth, 0.21)  # the background; a threshold of 0.2 or less draws everything
-    predicted[truth == 1] = 0.33
-    assert evaluation.best_threshold(truth, predicted) == pytest.approx(0.25)
-    assert (evaluation.mask_scores(truth, evaluation.at_threshold(predicted, 0.25)).dice == 1).all()
-    assert (evaluation.mask_scores(truth, predicted).dice[:2] == 0).all()
-    with pytest.raises(ValueError, match="without a lesion"):
-        evaluation.best_threshold(truth[2:], predicted[2:])
