@@ -1,0 +1,80 @@
+"""A tiny job on phantoms for every step; add a line for a new one, then ``python -m tests.canaries --bless NAME``."""
+
+from dataclasses import replace
+
+from scipy import ndimage
+
+from lib.core import jobs
+from lib.core.jobs import Job
+from lib.core.store import pack_masks
+from lib.data import near_duplicates, splits
+from lib.data.sources import Phantoms
+from lib.experiments import backbone_comparison, classifiers, fine_tuning, lesion_features
+from lib.two_stage import classification, segmentation, timing
+from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.model import TwoStageSettings
+from lib.two_stage.segmentation import SegmenterSettings
+
+DATA = Phantoms(30, 32)
+SPLIT = splits.stratified(DATA.load().labels, 0, 0.6, 0.2)
+PARTS = {"train": SPLIT.train, "validation": SPLIT.validation, "test": SPLIT.test}
+LEARN = {"train": SPLIT.train, "validation": SPLIT.validation}
+UNET = SegmenterSettings(filters=4, epochs=2, batch_size=8, bn_momentum=0.8)
+# Everything that the plain U-Net leaves out: encoder, Dice, augmentation, schedule, mirrored masks, last epoch.
+ENCODER = SegmenterSettings(
+    architecture="mobilenetv2",
+    epochs=2,
+    batch_size=8,
+    keep="last",
+    weights="random",
+    loss="bce+dice",
+    augmentation="ultrasound",
+    schedule="cosine",
+    mirrored=True,
+)
+BACKBONE = BackboneSettings("MobileNetV2", "random")
+HEAD = HeadSettings(epochs=2, batch_size=8)
+
+
+@jobs.step("smooth_masks", version=1)
+def smooth_masks(data):
+    """Masks as a network could predict them, the same on every machine: no canary hangs on another one's rounding."""
+    return {"masks": pack_masks(ndimage.gaussian_filter(data.masks, (0, 2, 2, 0)) * 0.9)}
+
+
+unet = segmentation.segmenter(data=DATA, settings=UNET, seed=1, **LEARN)
+encoder = segmentation.segmenter(data=DATA, settings=ENCODER, seed=1, **LEARN)
+masks = [(smooth_masks(data=DATA), None)]
+image, both = (
+    classification.features(data=DATA, inputs=name, settings=BACKBONE, masks=masks if "mask" in name else ())
+    for name in ("image", "image+mask")
+)
+pooled = classification.features(data=DATA, inputs="image", settings=replace(BACKBONE, features="pooled"))
+
+CASES: dict[str, Job] = {
+    "segmenter": unet,
+    "segmenter-encoder": encoder,
+    "mask_scores": segmentation.mask_scores(data=DATA, masks=masks, scored=SPLIT.test),
+    "features": both,
+    "heads": classification.heads(data=DATA, x=[image, both], settings=HEAD, seeds=[0, 1], **PARTS),
+    "heads-balanced": classification.heads(
+        data=DATA, x=[image], settings=replace(HEAD, balance="resampled"), seeds=[0], mirrored=[image], **PARTS
+    ),
+    "timing": timing.timing(data=DATA, settings=TwoStageSettings(UNET, BACKBONE, HEAD), seed=0, **PARTS),
+    "backbone_cost": backbone_comparison.backbone_cost(name="MobileNetV2", size=32),
+    "related_pairs": near_duplicates.related_pairs(data=Phantoms(30, 32, relatives=5)),
+    "image_groups": near_duplicates.groups_job(Phantoms(30, 32, relatives=5)),
+    "lesion_crops": lesion_features.crop_features(data=DATA, masks=masks, settings=BACKBONE),
+    "mask_descriptors": lesion_features.mask_descriptors(data=DATA, masks=masks),
+    "stage_1_maps": lesion_features.stage_1_maps(data=DATA, network=encoder, settings=ENCODER),
+    "logistic_regression": classifiers.logistic_regression(data=DATA, x=pooled, **PARTS),
+    "mc_dropout": classifiers.mc_dropout(data=DATA, x=pooled, settings=HEAD, seed=0, n_passes=3, **PARTS),
+    "fine_tuned": fine_tuning.fine_tuned(
+        data=DATA,
+        settings=fine_tuning.FineTuningSettings(weights="random", epochs=1, batch_size=8),
+        seed=0,
+        **PARTS,
+    ),
+}
+# What is measured with a clock, or says which machine it was.
+NOT_COMPARED = {"seconds", "ms", "machine"}
