@@ -26,11 +26,6 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     - ``true_area``, ``predicted_area``: shares of the image in [0, 1].
     - ``kind``: ``"lesion"`` or ``"no lesion"``, by the true mask.  Means over the two kinds must not
       be mixed: without a lesion Dice is 0 or 1, and says only whether anything was marked.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
     if truth.shape != predicted.shape:
         raise ValueError(f"masks of shape {predicted.shape} cannot be compared with {truth.shape}")
