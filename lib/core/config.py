@@ -74,7 +74,9 @@ class Profile:
     search_iterations: int = 3
     search_models: int = 21  # a search, the initial one included
     search_seeds: int = 5  # pairs of searches
-    nas_direct: str = "II III IV V VI"  # tables whose printed networks are trained as they are
+    # Tables II to IV: printed networks that are trained as they are, the most telling first.
+    nas_printed: tuple[str, ...] = ("M", "MNIST BbNAS", "M_0", "M_1", "M_2", "M_3", "MNIST SE-BbNAS")
+    nas_long_epochs: int = 30  # of the best small network that the searches find
     nas_mammograms: str = "at hand"  # KAU-BCMD if it is there, else mini-MIAS; or kau-bcmd, mini-mias, phantoms
     mammogram_epochs: int = 30
     mammogram_seeds: int = 3
@@ -144,7 +146,8 @@ _PROFILES = {
         search_iterations=1,
         search_models=3,
         search_seeds=1,
-        nas_direct="II VI",
+        nas_printed=("M",),
+        nas_long_epochs=1,
         nas_mammograms="phantoms",
         mammogram_epochs=1,
         mammogram_seeds=1,

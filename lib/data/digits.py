@@ -13,12 +13,10 @@ SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 _SHAPES = {"x_train": (60_000, 28, 28), "y_train": (60_000,), "x_test": (10_000, 28, 28), "y_test": (10_000,)}
 
 
-def mnist(file: Path | None = None) -> tuple[ImageSet, ImageSet]:
-    """MNIST: 60,000 training and 10,000 test images, float32 (n, 28, 28, 1) in [0, 1].
+def mnist(part: str = "train") -> ImageSet:
+    """MNIST's 60,000 images (``"train"``) or its 10,000 (``"test"``), float32 (n, 28, 28, 1) in [0, 1].
 
-    Parameters
-    ----------
-    file : ``mnist.npz``; without it the data folders are looked through, then it is downloaded.
+    ``mnist.npz`` is looked for in the data folders, then downloaded.
 
     Raises
     ------
@@ -27,7 +25,7 @@ def mnist(file: Path | None = None) -> tuple[ImageSet, ImageSet]:
     lib.data.record.DataError
         If the file is not MNIST as Keras packs it.
     """
-    file = Path(file) if file else paths.find_data("mnist.npz") or _download()
+    file = paths.find_data("mnist.npz") or _download()
     try:
         with np.load(file) as stored:
             arrays = {name: stored[name] for name in _SHAPES}
@@ -36,22 +34,24 @@ def mnist(file: Path | None = None) -> tuple[ImageSet, ImageSet]:
     for name, shape in _SHAPES.items():
         if arrays[name].shape != shape:
             raise DataError(f"{paths.relative(file)}: {name} is {arrays[name].shape}, MNIST has {shape}")
-    return tuple(_image_set(arrays[f"x_{part}"], arrays[f"y_{part}"], part) for part in ("train", "test"))
+    return _image_set(arrays[f"x_{part}"] / np.float32(255), arrays[f"y_{part}"], part, "MNIST")
 
 
-def small() -> ImageSet:
-    """scikit-learn's 1,797 digits, float32 (1797, 8, 8, 1) in [0, 1]; they come with the package."""
+def small(part: str = "train") -> ImageSet:
+    """scikit-learn's digits, which come with the package: the first 1,200, or ``"test"``, the other 597.
+
+    float32 (n, 8, 8, 1) in [0, 1].
+    """
     from sklearn.datasets import load_digits
 
     stored = load_digits()
-    names = np.array([f"digit-{index:04d}" for index in range(len(stored.target))])
-    images = (stored.images[..., None] / 16).astype(np.float32)
-    return ImageSet(images, stored.target.astype(np.int64), names, CLASSES, "scikit-learn's digits, 8×8")
+    chosen = slice(1200) if part == "train" else slice(1200, None)
+    return _image_set(stored.images[chosen] / 16, stored.target[chosen], part, "scikit-learn's digits, 8×8")
 
 
-def _image_set(images: np.ndarray, labels: np.ndarray, part: str) -> ImageSet:
+def _image_set(images: np.ndarray, labels: np.ndarray, part: str, source: str) -> ImageSet:
     names = np.array([f"{part}-{index:05d}" for index in range(len(labels))])
-    return ImageSet((images[..., None] / 255).astype(np.float32), labels.astype(np.int64), names, CLASSES, "MNIST")
+    return ImageSet(images[..., None].astype(np.float32), labels.astype(np.int64), names, CLASSES, source)
 
 
 def _download() -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.core import paths, raw
 from lib.core.config import Profile, check_choice
-from lib.data import bus_uclm, busi, curated_busi, phantoms
+from lib.data import bus_uclm, busi, curated_busi, digits, mammograms, phantoms
 from lib.data.record import ImageSet
 
 
@@ -94,6 +94,60 @@ class BusUclm(Source):
 
     def read(self) -> ImageSet:
         return bus_uclm.load(self.size)
+
+
+@dataclass(frozen=True)
+class Mnist(Source):
+    """MNIST's training images or its ``test`` images."""
+
+    part: str = "train"
+    folder = "mnist.npz"
+
+    def read(self) -> ImageSet:
+        return digits.mnist(self.part)
+
+
+@dataclass(frozen=True)
+class SmallDigits(Source):
+    """Two parts of scikit-learn's digits, in the place of MNIST's."""
+
+    part: str = "train"
+
+    def read(self) -> ImageSet:
+        return digits.small(self.part)
+
+
+@dataclass(frozen=True)
+class MiniMias(Source):
+    """mini-MIAS as normal, benign and malignant."""
+
+    size: int = 64
+    folder = "mini-mias"
+
+    def read(self) -> ImageSet:
+        return mammograms.mini_mias(size=self.size)
+
+
+@dataclass(frozen=True)
+class KauBcmd(Source):
+    """KAU-BCMD in three classes, as the paper's last layer has them."""
+
+    size: int = 64
+    classes: str = "three"
+    folder = "kau-bcmd"
+
+    def read(self) -> ImageSet:
+        return mammograms.kau_bcmd(size=self.size, classes=self.classes)
+
+
+@dataclass(frozen=True)
+class MammogramPhantoms(Source):
+    """Stands in for mammograms where there are no files."""
+
+    n: int = 60
+
+    def read(self) -> ImageSet:
+        return mammograms.stand_ins(self.n)
 
 
 def ultrasound(profile: Profile, **changes: Any) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lib.nas.layers import ShapeError
 from lib.nas.notation import NotationError, parse
-from lib.nas.tables import describe
+from lib.nas.parameter_counts import describe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

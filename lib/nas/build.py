@@ -1,11 +1,9 @@
-"""From an architecture to a Keras model: one function a kind of layer, names that say where a weight belongs.
+"""From an architecture to a Keras model: one function a kind of layer.
 
-A Keras layer is called ``<position>_<part>`` (``02_three`` is the 3×3 convolution of the third
-layer), which is how weights are handed from parent to child in :mod:`lib.nas.inheritance`.
+A Keras layer is called ``<position>_<part>``: ``02_three`` is the 3×3 convolution of the third layer.
 """
 
 import keras
-import numpy as np
 from keras import layers as kl
 
 from lib.nas.layers import (
@@ -24,7 +22,7 @@ from lib.nas.layers import (
 )
 
 
-def build(architecture, input_shape: Shape, l2: float = 0.0, seed: int | None = None) -> keras.Model:
+def build(architecture, input_shape: Shape, l2: float = 0.0) -> keras.Model:
     """The untrained model: images (batch, height, width, channels) to probabilities (batch, classes).
 
     Parameters
@@ -32,7 +30,6 @@ def build(architecture, input_shape: Shape, l2: float = 0.0, seed: int | None = 
     architecture : lib.nas.notation.Architecture
     input_shape : (height, width, channels) of one image.
     l2 : factor of the squared weights that the loss adds for every kernel (III-B: 0.02).
-    seed : of the weights; without one they come from Keras' global state.
 
     Raises
     ------
@@ -53,23 +50,7 @@ def build(architecture, input_shape: Shape, l2: float = 0.0, seed: int | None = 
         elif not is_identity(layer):
             tensor = _BUILDERS[type(layer)](layer, tensor, name, l2)
         outputs.append(tensor)
-    model = keras.Model(inputs, tensor, name="architecture")
-    if seed is not None:
-        _draw_kernels(model, seed)
-    return model
-
-
-def _draw_kernels(model: keras.Model, seed: int) -> None:
-    """Weights as Keras' layers draw them (Glorot's uniform ones; biases stay 0), but from this seed alone.
-
-    Keras takes unnamed seeds from Python's global generator, which other threads of the process
-    draw from as well: those of a cluster's worker do, and no training there could be repeated.
-    """
-    generator = np.random.default_rng(seed)
-    for variable in model.trainable_variables:
-        if variable.name == "kernel":
-            draw = keras.initializers.GlorotUniform(seed=int(generator.integers(2**31)))
-            variable.assign(draw(variable.shape))
+    return keras.Model(inputs, tensor, name="architecture")
 
 
 def _regulariser(l2: float):

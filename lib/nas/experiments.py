@@ -1,273 +1,189 @@
-"""Paper B's experiments as the notebook runs them: the profile's data and settings, one function each."""
+"""Paper B's experiments: which networks and searches a profile trains (``report/protocol.md``, P5, P6 and 7.1)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.core import paths
-from lib.core.config import Profile, check_choice
-from lib.core.run import Run
-from lib.data import digits, mammograms, phantoms, splits
+from lib.core import jobs, raw
+from lib.core.config import Profile, check_choice, store_of
+from lib.core.jobs import NOT_DONE, Job, Result
+from lib.data import sources, splits
 from lib.data.record import ImageSet
-from lib.nas import final, transforms
-from lib.nas.inheritance import inherit
+from lib.nas.child import Recipe, nas_child
+from lib.nas.layers import Shape
 from lib.nas.notation import Architecture, parse
-from lib.nas.search import search
-from lib.nas.settings import Budget, Result, Settings
-from lib.nas.training import Data, Recipe, predict
-from lib.nas.transforms import Space
+from lib.nas.search import Search, SearchSettings, search
+from lib.nas.transforms import improved_space
 from lib.reported import nas as reported
 
-DIGITS = ("mnist", "small")
-MAMMOGRAMS = ("at hand", "kau-bcmd", "mini-mias", "phantoms")
-# Made by hand in the improved space; trained on all images, where the searches see a part of them.
-COMPACT = "CN(32,3) P(2,2) SEIB(16,16,32,8,16,16) P(2,2) SEIB(24,32,64,8,24,24) CN(64,3) AT(4) GAP() FC({classes})"
+DIGITS = {"mnist": (sources.Mnist, (28, 28, 1)), "small": (sources.SmallDigits, (8, 8, 1))}
+MAMMOGRAMS = {
+    "mini-mias": sources.MiniMias,
+    "kau-bcmd": sources.KauBcmd,
+    "phantoms": sources.MammogramPhantoms,
+}
+BLOCKS = {"plain": "KAU-BCMD SE swapped for IB", "SE": "KAU-BCMD SE-BbNAS"}  # Tables VI and V
+STRATEGIES = {"BbNAS": "evolve", "random": "random"}
+SMALL = 150_000  # parameters
+Results = Callable[[Sequence[Job]], Sequence[Result]]
+
+
+def planned(profile: Profile, seed: int = 0) -> list[Job]:
+    """All trainings that can be planned by now, the most valuable first; of the searches those of the next pair.
+
+    To be asked again when they are done: a child depends on the results of its parents' iteration.
+    """
+    store, done, missing = store_of(profile), [], []
+
+    def results(wave: Sequence[Job]) -> list[Result]:
+        found = jobs.run(wave, store, train=False)
+        done.extend(one.job for one in found if one.error != NOT_DONE)
+        if not missing or wave[0].arguments["seed"] == missing[0].arguments["seed"]:
+            missing.extend(one.job for one in found if one.error == NOT_DONE)
+        return found
+
+    own = [*printed_jobs(profile, seed).values(), *mammogram_jobs(profile).values()]
+    run_searches(profile, results, seed)
+    return list(dict.fromkeys([*own, *done, *missing]))
+
+
+def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
+    """The digit networks of Tables II to IV as they are printed, by their name in :mod:`lib.reported.nas`."""
+    texts, recipe = reported.architectures().text, Recipe(epochs=profile.nas_epochs)
+    return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
+
+
+def digits(profile: Profile) -> tuple[type[sources.Source], Shape]:
+    """The digits that the profile asks for, and the shape of one image."""
+    return DIGITS[check_choice("nas_digits", profile.nas_digits, tuple(DIGITS))]
+
+
+def digit_job(profile: Profile, architecture: Architecture, recipe: Recipe, seed: int) -> Job:
+    """A training on all digits but those that choose the epoch, scored on the test images."""
+    source, _ = digits(profile)
+    return nas_child(
+        data=source(),
+        **_digit_parts(profile, seed, profile.nas_train, profile.nas_validation),
+        text=str(architecture.canonical),
+        settings=recipe,
+        seed=seed,
+        test_data=source("test"),
+        test=np.arange(profile.nas_test),
+    )
+
+
+def _digit_parts(profile: Profile, seed: int, n_train: int, n_validation: int) -> dict[str, np.ndarray]:
+    """Indices that ``seed`` draws; a search's images are some of those that its winner is trained on."""
+    order = np.random.default_rng(seed).permutation(profile.nas_train + profile.nas_validation)
+    return {"train": np.sort(order[:n_train]), "validation": np.sort(order[len(order) - n_validation :])}
 
 
 @dataclass(frozen=True)
-class Task:
-    """A data set cut for a search.
+class Searches:
+    """Pairs of a search and a random search on the same images, by strategy and seed.
 
     Attributes
     ----------
-    data : what children see.
-    test : images and labels, looked at once a final model; part of the test set in small profiles.
-    everything, whole_test : all other images, for a final training without choices, and the whole test set.
-    classes : names in label order.
-    source : one line for captions.
+    found : the searches; those that were not begun are left out.
+    winners : of those that are complete, the most accurate model on the validation images, retrained.
+    small : the retrained best model below 150,000 parameters of all searches, or None before they are complete.
     """
 
-    data: Data
-    test: tuple[np.ndarray, np.ndarray]
-    everything: Data
-    whole_test: tuple[np.ndarray, np.ndarray]
-    classes: tuple[str, ...]
-    source: str
+    found: Mapping[tuple[str, int], Search]
+    winners: Mapping[tuple[str, int], Result]
+    small: Result | None
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        return self.data.input_shape
-
-    def counts(self) -> pd.DataFrame:
-        """Images a part and class, with the share of the commonest class."""
-        labels = {"train": self.data.train_labels, "validation": self.data.validation_labels, "test": self.test[1]}
-        width = len(self.classes)
-        frame = pd.DataFrame({part: np.bincount(values, minlength=width) for part, values in labels.items()}).T
-        frame.columns = self.classes
-        return frame.assign(images=frame.sum(axis=1), majority=frame.max(axis=1) / frame.sum(axis=1))
+    def frames(self) -> dict[tuple[str, int], pd.DataFrame]:
+        """The models of each search, see :class:`lib.nas.search.Search`."""
+        return {key: search.frame for key, search in self.found.items()}
 
 
-def digits_task(profile: Profile, seed: int) -> Task:
-    """MNIST or the small digits; a subset for the search is drawn with the classes' proportions."""
-    check_choice("nas_digits", profile.nas_digits, DIGITS)
-    if profile.nas_digits == "mnist":
-        rest, test = digits.mnist()
-    else:
-        images = digits.small()
-        split = splits.stratified(images.labels, seed, train=0.6, validation=0.2)
-        rest, test = images.select(np.concatenate([split.train, split.validation])), images.select(split.test)
-    train, validation = splits.sample(rest.labels, (profile.nas_train, profile.nas_validation), seed)
-    (tested,) = splits.sample(test.labels, (profile.nas_test,), seed)
-    source = f"{rest.source}: {len(train)} training, {len(validation)} validation, {len(tested)} test images"
-    task = _task(rest.select(train), rest.select(validation), test, rest, source)
-    return replace(task, test=(test.images[tested], test.labels[tested]))
+def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
+    """Search against random search (P6), pair by pair, as far as ``results`` gives results.
 
-
-def mammogram_task(profile: Profile, seed: int) -> Task:
-    """The mammograms that the profile asks for, split by case or patient.
-
-    KAU-BCMD is split 85:10:5 as in the paper, in three classes as its last layer has.  mini-MIAS is
-    too small for a validation part of 5 %: 70:15:15.  Phantoms stand in for mammograms where there
-    are no files; they show nothing.
+    ``results`` takes a wave of jobs, for example :meth:`lib.core.run.Run.results`.  Called again it goes on
+    where results were missing.
     """
-    kind = check_choice("nas_mammograms", profile.nas_mammograms, MAMMOGRAMS)
+    found, winners, recipe = {}, {}, Recipe(epochs=profile.nas_epochs, patience=0)
+    for number in range(seed, seed + profile.search_seeds):
+        for name, strategy in STRATEGIES.items():
+            one = _search(profile, strategy, number, results)
+            found[name, number] = one
+            if one.complete and one.best is not None:
+                (winners[name, number],) = results([digit_job(profile, parse(one.best.text), recipe, number)])
+    small = None
+    if all(one.complete for one in found.values()) and (best := best_small(found)) is not None:
+        long = Recipe(profile.nas_long_epochs, 128, 2e-3, 0.0, 0, "cosine", "digits")
+        (small,) = results([digit_job(profile, parse(best.text), long, seed)])
+    return Searches(found, winners, small)
+
+
+def _search(profile: Profile, strategy: str, seed: int, results: Results) -> Search:
+    source, shape = digits(profile)
+    parts = _digit_parts(profile, seed, profile.search_train, profile.search_validation)
+    recipe = Recipe(epochs=profile.search_epochs)
+
+    def child(architecture: Architecture) -> Job:
+        return nas_child(data=source(), **parts, text=str(architecture.canonical), settings=recipe, seed=seed)
+
+    settings = SearchSettings(
+        improved_space(10), shape, strategy, seed, profile.search_iterations, profile.search_models, stop_early=False
+    )
+    return search(settings, child, results)
+
+
+def best_small(found: Mapping[tuple[str, int], Search]) -> pd.Series | None:
+    """The best model of all searches below :data:`SMALL` parameters, by validation accuracy."""
+    frames = pd.concat([one.frame for one in found.values()], ignore_index=True)
+    small = frames[(frames.status == "ok") & (frames.parameters < SMALL)]
+    return small.sort_values(["accuracy", "parameters"], ascending=[False, True]).iloc[0] if len(small) else None
+
+
+@jobs.step("image_labels", version=1, quick=True)
+def image_labels(data: ImageSet) -> dict[str, Any]:
+    """Labels, groups, classes and name of a data set: so its folds and scores are known where its images are not."""
+    return {"labels": data.labels, "groups": data.groups, "classes": list(data.classes), "source": data.source}
+
+
+def mammogram_labels(profile: Profile) -> Result:
+    """:func:`image_labels` of the profile's mammograms; false where they are neither at hand nor published."""
+    (result,) = jobs.run([image_labels(data=_mammograms(profile))], store_of(profile))
+    return result
+
+
+def _mammograms(profile: Profile) -> sources.Source:
+    kind = check_choice("nas_mammograms", profile.nas_mammograms, ("at hand", *MAMMOGRAMS))
     if kind == "at hand":
-        kind = "kau-bcmd" if paths.find_data("kau-bcmd") else "mini-mias"
-    if kind == "kau-bcmd":
-        images, shares = mammograms.kau_bcmd(classes="three"), (0.85, 0.05)
-    elif kind == "mini-mias":
-        images, shares = mammograms.mini_mias(), (0.7, 0.15)
-    else:
-        images, shares = _shrunk_phantoms(), (0.6, 0.2)
-    split = splits.grouped(images.labels, images.groups, seed, *shares)
-    parts = [images.select(indices) for indices in split.parts().values()]
-    rest = images.select(np.concatenate([split.train, split.validation]))
-    sizes = ":".join(str(len(part)) for part in parts)
-    return _task(*parts, rest, f"{images.source}, training:validation:test {sizes}, split by patient")
+        kind = "kau-bcmd" if raw.files("kau-bcmd") else "mini-mias"
+    return MAMMOGRAMS[kind]()
 
 
-def recipe(profile: Profile) -> Recipe:
-    """The paper's training with the profile's epochs."""
-    return Recipe(epochs=profile.nas_epochs)
+def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
+    """Table VI's network with plain and with SE blocks, by kind, seed and fold (P5); folds keep patients together.
 
-
-def final_recipe(profile: Profile) -> Recipe:
-    """How the compact model is trained: stated, because it is not the paper's."""
-    return Recipe(
-        epochs=profile.nas_final_epochs,
-        batch=128,
-        learning_rate=2e-3,
-        l2=0.0,
-        decay=0.02,
-        patience=0,
-        cosine=True,
-        augment=2.0,
-    )
-
-
-def run_search(run: Run, task: Task, space: Space, name: str, strategy: str = "evolve", **changes) -> Result:
-    """One search of this run, resumed if it was interrupted; ``changes`` replace settings.
-
-    ``seed`` among them numbers the search; the run's seed is added.
+    Fold k is tested and fold k + 1 chooses the epoch.  Empty where nothing is known of the mammograms.
     """
-    profile = run.profile
-    models = changes.pop("models", profile.nas_models)
-    seed = run.seed + changes.pop("seed", 0)
-    settings = Settings(space, recipe(profile), seed, strategy, profile.nas_iterations, **changes)
-    budget = Budget(models, profile.nas_hours * 3600)
-    return search(task.data, settings, folder(run, f"{name}-{seed}"), budget, profile.nas_jobs)
-
-
-def folder(run: Run, name: str) -> Path:
-    """Where a search keeps its journal and weights."""
-    return run.folder / "nas" / name
-
-
-def run_seeds(run: Run, task: Task, space: Space, name: str, strategy: str = "evolve", **changes) -> list[Result]:
-    """The profile's number of searches, which differ in their seed only."""
-    return [run_search(run, task, space, name, strategy, seed=seed, **changes) for seed in range(run.profile.nas_seeds)]
-
-
-def train_printed(run: Run, task: Task, tables: Sequence[str], mammograms: bool = False) -> pd.DataFrame:
-    """Networks of the paper trained as they are printed, those of ``tables`` that the profile asks for.
-
-    Returns
-    -------
-    Index: the name in :mod:`lib.reported.nas`.  ``parameters``, ``epochs``, ``seconds`` and the
-    scores of :func:`lib.nas.final.scores` on the test images.
-    """
-    wanted = set(tables) & set(run.profile.nas_direct.split())
-    printed, rows = reported.architectures(), {}
-    for name, table in reported.results().table.items():
-        if table in wanted and name.startswith("KAU") == mammograms:
-            architecture = with_classes(parse(printed.text[name]), len(task.classes))
-            trained = final.train_and_test(architecture, task.data, task.test, recipe(run.profile), run.seed, run.cache)
-            rows[name] = {"parameters": trained.parameters, "epochs": trained.epochs, "seconds": trained.seconds}
-            rows[name] |= trained.scores()
-    return pd.DataFrame(rows).T
-
-
-def train_compact(run: Run, task: Task) -> tuple[Architecture, final.Final]:
-    """The compact model of the improved space, trained on everything that is not test data."""
-    architecture = parse(COMPACT.format(classes=len(task.classes)))
-    return architecture, final.train_and_test(
-        architecture, task.everything, task.whole_test, final_recipe(run.profile), run.seed, run.cache
-    )
-
-
-def compact_table(trained: final.Final) -> pd.DataFrame:
-    """The compact model's test scores, followed by what is printed for MNIST in the paper and elsewhere."""
-    scores = {**trained.scores(), "parameters": trained.parameters, "epochs": trained.epochs}
-    rows = reported.results()[["table", "accuracy", "parameters"]]
-    rows = rows[rows.table.isin(["III", "IV"])].drop(columns="table")
-    elsewhere = reported.literature().drop(columns="source")
-    printed = pd.concat([rows.rename(index="reported: {}".format), elsewhere.rename(index="elsewhere: {}".format)])
-    return _whole_numbers(pd.concat([pd.DataFrame({"compact": scores}).T, printed]).astype(float))
-
-
-def beside(found: pd.DataFrame, printed: dict[str, str] | None = None) -> pd.DataFrame:
-    """Scores with what the paper prints in front.
-
-    Parameters
-    ----------
-    found : rows with ``accuracy``, ``low``, ``high``, ``majority``, ``balanced``, ``macro_f1``,
-        ``loss``, ``parameters``, ``seconds``.
-    printed : for each row the name in :mod:`lib.reported.nas`; without it the rows' own names.
-    """
-    names = [(printed or {}).get(name, name) for name in found.index]
-    results = reported.results().reindex(names).set_axis(found.index)
-    columns = ("accuracy", "loss", "parameters", "seconds")
-    front = pd.DataFrame({f"{name} reported": results[name].astype(float) for name in columns})
-    wanted = ("accuracy", "low", "high", "majority", "balanced", "macro_f1", "loss", "parameters", "epochs", "seconds")
-    return _whole_numbers(front.join(found[[name for name in wanted if name in found]].astype(float)))
-
-
-def test_winners(task: Task, results: dict[str, Result]) -> pd.DataFrame:
-    """The winner of every search, scored on the test images: the only time that they are looked at.
-
-    Returns
-    -------
-    One row a search: ``models`` trained, ``seconds`` of training together, ``parameters``,
-    ``validation`` accuracy that chose it, the test scores, and ``winner`` (text).
-    """
-    rows = {}
-    for name, result in results.items():
-        row = result.frame.set_index("hash").loc[result.best]
-        rows[name] = {
-            "models": int((result.frame.status == "ok").sum()),
-            "seconds": result.frame.seconds.sum(),
-            "parameters": int(row.parameters),
-            "validation": row.accuracy,
-            **final.test_once(result.architecture(), result.weights(), task.test),
-            "winner": row.text,
-        }
-    return pd.DataFrame(rows).T
-
-
-def check_inheritance(space: Space, seed: int, input_shape: tuple[int, int, int] = (12, 12, 1)) -> pd.DataFrame:
-    """How far each transformation's child, with inherited weights, is from its parent before training.
-
-    Returns
-    -------
-    One row a transformation: ``child``, ``exact`` as promised, ``difference`` (largest of the
-    probabilities for random images).
-    """
-    preserving = replace(space, preserving=True)
-    parent = parse(space.initial)
-    model = parent.build(input_shape, seed=seed)
-    images = np.random.default_rng(seed).random((8, *input_shape), dtype=np.float32)
-    before, rows = predict(model, images), {}
-    for name in transforms.NAMES:
-        child = transforms.child(parent, name, preserving, [seed], input_shape, {parent.hash})
-        inherited = inherit(parent, model.get_weights(), child, input_shape, seed)
-        after = predict(final.restore(child, inherited.weights, input_shape), images)
-        rows[name] = {"child": str(child), "exact": inherited.exact, "difference": float(np.abs(after - before).max())}
-    return pd.DataFrame(rows).T
-
-
-def with_classes(architecture: Architecture, classes: int) -> Architecture:
-    """The architecture with so many outputs."""
-    last = len(architecture) - 1
-    return architecture.swap(last, type(architecture.layers[last])(classes))
-
-
-def spaces(classes: int) -> dict[str, Space]:
-    """The three search spaces by name."""
-    return {
-        "BbNAS": transforms.paper_space("IB", classes),
-        "SE-BbNAS": transforms.paper_space("SEIB", classes),
-        "improved": transforms.improved_space(classes),
-    }
-
-
-def _whole_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    whole = ("images", "correct", "parameters", "epochs", "seconds", "parameters reported", "seconds reported")
-    return frame.assign(**{name: frame[name].round().astype("Int64") for name in whole if name in frame})
-
-
-def _task(train: ImageSet, validation: ImageSet, test: ImageSet, rest: ImageSet, source: str) -> Task:
-    width = len(train.classes)
-    data = Data(train.images, train.labels, validation.images, validation.labels, width)
-    everything = Data(rest.images, rest.labels, rest.images[:0], rest.labels[:0], width)
-    tested = (test.images, test.labels)
-    return Task(data, tested, everything, tested, train.classes, source)
-
-
-def _shrunk_phantoms(n: int = 60) -> ImageSet:
-    images = phantoms.make(n, size=32, seed=0)
-    small = images.images.reshape(n, 16, 2, 16, 2, 1).mean(axis=(2, 4), dtype=np.float32)
-    pairs = np.arange(n) // 2
-    return ImageSet(small, images.labels, images.names, images.classes, f"{n} phantoms at 16×16", groups=pairs)
+    known = mammogram_labels(profile)
+    if not known:
+        return {}
+    folds = splits.k_fold(known["labels"], profile.n_folds, 0, known["groups"])
+    texts, recipe = reported.architectures().text, Recipe(epochs=profile.mammogram_epochs, patience=0)
+    made = {}
+    for seed in range(profile.mammogram_seeds):
+        for fold in range(profile.n_folds):
+            chooser = (fold + 1) % profile.n_folds
+            for kind, name in BLOCKS.items():
+                made[kind, seed, fold] = nas_child(
+                    data=_mammograms(profile),
+                    train=np.flatnonzero((folds != fold) & (folds != chooser)),
+                    validation=np.flatnonzero(folds == chooser),
+                    text=str(parse(texts[name]).canonical),
+                    settings=recipe,
+                    seed=seed,
+                    test=np.flatnonzero(folds == fold),
+                )
+    return made

@@ -106,11 +106,11 @@ class Architecture:
             for index, layer in enumerate(self.layers)
         ]
 
-    def build(self, input_shape: Shape, l2: float = 0.0, seed: int | None = None):
+    def build(self, input_shape: Shape, l2: float = 0.0):
         """The untrained Keras model: float images in, class probabilities out; see :mod:`lib.nas.build`."""
         from lib.nas.build import build  # counting and parsing work without loading Keras
 
-        return build(self, input_shape, l2, seed)
+        return build(self, input_shape, l2)
 
     @property
     def classes(self) -> int:
@@ -123,27 +123,26 @@ class Architecture:
         return next(index for index, layer in enumerate(self.layers) if isinstance(layer, TO_VECTOR))
 
     @cached_property
-    def canonical(self) -> str:
-        """A text that is the same for all spellings of one network.
+    def canonical(self) -> "Architecture":
+        """The same network in its plainest spelling; structural duplicates have one.
 
-        Identity poolings are left out, and a Concat's two places are given from the start, in
-        ascending order: another order only renumbers channels.
+        Identity poolings are left out (but a first layer, which a Concat may join), and a Concat's two
+        places are in ascending order: another order only renumbers channels.
         """
-        place, words, place_of = -1, [], {}
+        kept: list[Layer] = []
+        place_of: list[int] = []
         for index, layer in enumerate(self.layers):
-            if not is_identity(layer):
-                numbers = layer.arguments()
+            if index == 0 or not is_identity(layer):
                 if isinstance(layer, Concat):
-                    numbers = sorted((place_of[layer.first], place_of[layer.second]))
-                words.append(f"{layer.symbol}({','.join(map(str, numbers))})")
-                place += 1
-            place_of[index] = place
-        return " ".join(words)
+                    layer = Concat(*sorted((place_of[layer.first], place_of[layer.second])))
+                kept.append(layer)
+            place_of.append(len(kept) - 1)
+        return Architecture(tuple(kept))
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of the canonical text: equal for structural duplicates."""
-        return hashlib.sha256(self.canonical.encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that structural duplicates have in common."""
+        return hashlib.sha256(str(self.canonical).encode()).hexdigest()[:12]
 
     def insert(self, position: int, *new: Layer) -> "Architecture":
         """The architecture with layers put in before ``position``; what a Concat joins stays the same."""

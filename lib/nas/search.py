@@ -1,249 +1,248 @@
-"""BbNAS and SE-BbNAS (III-D): transform, train, select, until the best model declines or a budget ends.
+"""BbNAS and SE-BbNAS (III-C, III-D): transform, train, select, until the best model declines or the budget ends.
 
-A search is a pure function of settings and data.  What it has trained lies in a journal
-(:mod:`lib.nas.journal`), so a search that is called again goes on where it was killed, decides
-everything as before and gives the same result.  Only validation data are seen.
+A search is a function of its settings and of its children's results: called again with the same results it
+plans the same children, so whoever keeps results (:mod:`lib.core.store`) can go on with it anywhere.  Only
+validation scores are seen.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from lib.core.config import check_choice
-from lib.nas import selection, transforms, workers
-from lib.nas.journal import Journal, identity
+from lib.core.jobs import NOT_DONE, Job, Result
+from lib.nas import transforms
+from lib.nas.layers import Shape
 from lib.nas.notation import Architecture, parse
-from lib.nas.settings import (
-    Budget,
-    BudgetError,
-    Result,
-    Settings,
-    check_budget,
-    check_data,
-    data_digest,
-    weights_file,
-)
-from lib.nas.training import Data
-from lib.nas.transforms import NAMES
+from lib.nas.transforms import NAMES, Space
 
-# What a child's scores depend on.  Journals of other code are refused; selecting and storing is not in it.
-CODE = ("lib.nas.notation", "lib.nas.transforms", "lib.nas.training")
+STRATEGIES = ("evolve", "random")
+_TRIES = 50  # chains of a random search that end in a model met before are drawn anew so often
 
 
 @dataclass(frozen=True)
-class _Child:
-    """A planned model: where it comes from and what it is."""
+class SearchSettings:
+    """Which search it is."""
 
+    space: Space
+    input_shape: Shape
+    strategy: str = "evolve"  # as the paper does; random: chains of transformations without selection
+    seed: int = 0
+    iterations: int = 3  # at most; of a random search the length of its longest chain
+    models: int = 21  # at most, the initial one included: 1 + 4 + 8 + 8
+    stop_early: bool = True  # when the best model declines; False: this is recorded and changes nothing
+
+
+@dataclass(frozen=True)
+class _Model:
     architecture: Architecture
     iteration: int
     transformation: str
-    parent: Architecture | None
+    parent: str = ""  # its hash
+    result: Result | None = None
 
 
-class _BudgetEndError(Exception):
-    """The budget is used up; the text says which."""
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes
+    ----------
+    frame : one row a model in the order of the plan: ``name`` (iteration-number as in Fig. 4), ``iteration``,
+        ``parent`` (a name), ``transformation``, ``text``, ``hash``, ``parameters``, ``status`` (ok or
+        failed), ``error``, ``accuracy`` and ``cross_entropy`` (validation; NaN where it failed), ``epochs``,
+        ``selected`` (a parent of the next iteration), ``pareto``.
+    jobs : of these models.
+    ended : why it ended; :data:`lib.core.jobs.NOT_DONE` if results are missing.
+    stop_rule : where the paper's rule ends it, or empty.
+    """
+
+    frame: pd.DataFrame
+    jobs: tuple[Job, ...]
+    ended: str
+    stop_rule: str
+
+    @property
+    def complete(self) -> bool:
+        return self.ended != NOT_DONE
+
+    @property
+    def best(self) -> pd.Series | None:
+        """Highest validation accuracy; of equals the smallest, then the first by hash; None without a trained model."""
+        return best(self.frame)
+
+
+class _NotDoneError(Exception):
+    """A child's result is missing: nothing further can be planned."""
 
 
 def search(
-    data: Data,
-    settings: Settings,
-    folder: Path,
-    budget: Budget | None = None,
-    n_jobs: int = 0,
-    trainer: Callable[[workers.Job, Data], dict] = workers.train_child,
-) -> Result:
-    """Run a search, or go on with the one whose journal lies in ``folder``.
+    settings: SearchSettings,
+    make_job: Callable[[Architecture], Job],
+    results: Callable[[Sequence[Job]], Sequence[Result]],
+) -> Search:
+    """Plan children, ask for their results, select and go on.
 
     Parameters
     ----------
-    data : training and validation images.
-    folder : ``journal.jsonl`` and the children's weights lie here.
-    n_jobs : children trained at the same time: 0 in this process, else in so many processes of one
-        thread each, with equal results for every number.
-    trainer : trains one job; tests put in others.
-
-    Raises
-    ------
-    lib.data.record.DataError
-        For images of mixed sizes, fewer than two classes, or a class without training images.
-    BudgetError
-        If the budget does not allow the initial model.
-    lib.nas.journal.JournalError
-        If the journal in ``folder`` is another search's, damaged or in use.
+    make_job : the training of an architecture.
+    results : gives the results of one wave of jobs, as :meth:`lib.core.run.Run.results` does.  A child that
+        failed is recorded and passed over; one that is not done yet ends the search for now.
     """
-    began = time.perf_counter()
-    budget = budget or Budget()
-    check_data(data)
-    check_choice("strategy", settings.strategy, ("evolve", "random"))
-    initial = parse(settings.space.initial)
-    check_budget(initial, data, settings, budget)
-    code = (*CODE, "lib.nas.inheritance") if settings.inherit else CODE
-    this = identity(settings, data_digest(data), code)
-    with Journal(Path(folder) / "journal.jsonl", this) as journal:
-        known = len(journal.records)
-        state = _Search(data, settings, budget, n_jobs, trainer, journal, Path(folder))
-        plan = state.evolve if settings.strategy == "evolve" else state.sample
-        try:
-            stopped = plan(initial)
-        except _BudgetEndError as end:
-            stopped = str(end)
-        frame = state.frame()
-        best = selection.best(list(journal.records.values()))
-        if best is None:
-            errors = sorted({record["error"] for record in journal.records.values()})
-            raise RuntimeError(f"no child could be trained; {'; '.join(errors)}")
-        return Result(
-            frame,
-            best["hash"],
-            stopped,
-            tuple(journal.notes + state.notes),
-            len(journal.records) - known,
-            time.perf_counter() - began,
-            Path(folder),
-        )
+    check_choice("strategy", settings.strategy, STRATEGIES)
+    if settings.models < 1:
+        raise ValueError(f"a budget of {settings.models} models allows no model")
+    state = _State(settings, make_job, results)
+    try:
+        ended = state.evolve() if settings.strategy == "evolve" else state.sample()
+    except _NotDoneError:
+        ended = NOT_DONE
+    models = state.done.values()
+    return Search(
+        _frame(models, settings.input_shape, state.selected),
+        tuple(m.result.job for m in models),
+        ended,
+        state.stop_rule,
+    )
 
 
-class _Search:
-    """One call of :func:`search`: the plan so far, and what trains and journals it."""
+class _State:
+    """One call of :func:`search`: what is planned and what has a result."""
 
-    def __init__(self, data, settings, budget, n_jobs, trainer, journal, folder) -> None:
-        self.data, self.settings, self.budget, self.n_jobs = data, settings, budget, n_jobs
-        self.trainer, self.journal, self.folder = trainer, journal, folder
-        self.children: dict[str, _Child] = {}
-        self.survivors: set[str] = set()
-        self.notes: list[str] = []
+    def __init__(self, settings: SearchSettings, make_job: Callable, results: Callable):
+        self.settings, self.make_job, self.results = settings, make_job, results
+        self.initial = parse(settings.space.initial)
+        self.known: set[str] = set()
+        self.done: dict[str, _Model] = {}
+        self.selected: set[str] = set()
+        self.stop_rule = ""
 
-    def evolve(self, initial: Architecture) -> str:
-        """The paper's search; the reason why it stopped.
-
-        Decline is judged between iterations of children: the first is never the last one for it.
-        """
-        self.train([_Child(initial, 0, "initial", None)])
-        parents, reached = [initial], None
+    def evolve(self) -> str:
+        """The paper's search.  Its rule compares iterations of children: the first is never the last one for it."""
+        self.train([_Model(self.initial, 0, "initial")])
+        parents, reached = [self.initial], None
         for iteration in range(1, self.settings.iterations + 1):
-            children = [
-                child
-                for parent in parents
-                for number, name in enumerate(NAMES)
-                if (child := self.child(parent, name, iteration, [iteration, int(parent.hash, 16), number]))
-            ]
-            records = self.train(children)
-            best = selection.best(records)
-            if best is None:
+            frame = self.train(self.children(parents, iteration))
+            top = best(frame)
+            if top is None:
                 return f"iteration {iteration} gave no model that could be trained"
-            if reached is not None and best["accuracy"] < reached:
-                return f"the best of iteration {iteration} is worse than the best of iteration {iteration - 1}"
-            reached = best["accuracy"]
-            chosen = selection.survivors(records)
-            self.survivors.update(record["hash"] for record in chosen)
-            parents = [self.children[record["hash"]].architecture for record in chosen]
-        return f"all {self.settings.iterations} iterations done"
+            if reached is not None and top.accuracy < reached and not self.stop_rule:
+                self.stop_rule = f"the best of iteration {iteration} is worse than that of iteration {iteration - 1}"
+            if self.stop_rule and self.settings.stop_early:
+                return self.stop_rule
+            if len(self.done) >= self.settings.models:
+                break
+            reached = top.accuracy
+            chosen = survivors(frame)
+            self.selected.update(chosen)
+            parents = [self.done[one].architecture for one in chosen]
+        return f"{len(self.done)} models done"
 
-    def sample(self, initial: Architecture) -> str:
-        """Random search; the reason why it stopped."""
-        if self.budget.models is None:
-            raise BudgetError("a random search needs a budget of models: nothing else ends it")
-        self.train([_Child(initial, 0, "initial", None)])
-        chosen = []
-        for number in range(1, self.budget.models):
-            generator = np.random.default_rng([self.settings.seed, number])
+    def children(self, parents: list[Architecture], iteration: int) -> list[_Model]:
+        """A child with each transformation from each parent; one that gives nothing new is replaced by the next."""
+        models = []
+        for parent in parents:
+            for number in range(len(NAMES)):
+                for name in (*NAMES[number:], *NAMES[:number]):
+                    if drawn := self.draw(parent, name, [iteration, int(parent.hash, 16), number]):
+                        models.append(_Model(drawn, iteration, name, parent.hash))
+                        break
+        return models
+
+    def sample(self) -> str:
+        """Random search: chains of 1 to ``iterations`` transformations; only what they end in is trained."""
+        self.known.add(self.initial.hash)
+        chains = (self.chain(number) for number in range(1, self.settings.models))
+        models = [_Model(self.initial, 0, "initial"), *(chain for chain in chains if chain)]
+        self.train(models)
+        return f"{len(self.done)} models done"
+
+    def chain(self, number: int) -> _Model | None:
+        for attempt in range(_TRIES):
+            generator = np.random.default_rng([self.settings.seed, number, attempt])
             steps = 1 + int(generator.integers(self.settings.iterations))
-            parent, last = initial, None
+            architecture, name = self.initial, "initial"
             for step in range(1, steps + 1):
                 name = str(generator.choice(NAMES))
-                # Steps on the way are not trained, so only what the chain ends in must be new.
-                known = set(self.children) if step == steps else set()
-                architecture = self.draw(parent, name, [number, step], known)
-                if architecture is not None:
-                    last, parent = _Child(architecture, step, name, initial), architecture
-            if last is None or last.architecture.hash in self.children:
-                self.notes.append(f"chain {number} ended in a model met before")
+                architecture = self.draw(architecture, name, [number, attempt, step], last=step == steps)
+                if architecture is None:
+                    break
             else:
-                self.children[last.architecture.hash] = last
-                chosen.append(last)
-        self.train(chosen)
-        return f"all {len(chosen) + 1} models done"
+                return _Model(architecture, steps, name, self.initial.hash)
+        return None
 
-    def child(self, parent: Architecture, name: str, iteration: int, seed: list[int]) -> _Child | None:
-        architecture = self.draw(parent, name, seed, set(self.children))
-        if architecture is None:
-            self.notes.append(f"iteration {iteration}: {name} gives nothing new from {parent}")
-            return None
-        self.children[architecture.hash] = _Child(architecture, iteration, name, parent)
-        return self.children[architecture.hash]
-
-    def draw(self, parent: Architecture, name: str, seed: list[int], known: set[str]) -> Architecture | None:
-        shape, limit = self.data.input_shape, self.settings.max_parameters
-        return transforms.child(parent, name, self.settings.space, [self.settings.seed, *seed], shape, known, limit)
-
-    def train(self, children: list[_Child]) -> list[dict]:
-        """Train the children that the journal does not hold; the records of all."""
-        for child in children:
-            self.children[child.architecture.hash] = child
-        waiting = [child for child in children if child.architecture.hash not in self.journal.records]
-        ended: list[str] = []
-        for answer in workers.run(self._jobs(waiting, ended), self.data, self.n_jobs, self.trainer):
-            self.journal.append(self._record(answer))
-        if ended:
-            raise _BudgetEndError(ended[0])
-        return [self.journal.records[child.architecture.hash] for child in children]
-
-    def _jobs(self, children: list[_Child], ended: list[str]) -> Iterator[workers.Job]:
-        allowed = len(children) if self.budget.models is None else self.budget.models - len(self.journal.records)
-        for number, child in enumerate(children):
-            if number >= allowed:
-                ended.append(f"the budget of {self.budget.models} models is used up")
-                return
-            if self.budget.seconds is not None and self.journal.seconds >= self.budget.seconds:
-                ended.append(f"the budget of {self.budget.seconds:g} seconds of training is used up")
-                return
-            yield self._job(child)
-
-    def _job(self, child: _Child) -> workers.Job:
-        own = child.architecture.hash
-        inherits = self.settings.inherit and child.parent is not None and self.settings.strategy == "evolve"
-        return workers.Job(
-            own,
-            str(child.architecture),
-            workers.child_seed(self.settings.seed, own),
-            self.settings.recipe,
-            weights_file(self.folder, own),
-            str(child.parent) if inherits else "",
-            weights_file(self.folder, child.parent.hash) if inherits else None,
-            alone=self.n_jobs > 0,
+    def draw(self, parent: Architecture, name: str, seed: list[int], last: bool = True) -> Architecture | None:
+        """A child of ``parent``; a new one, unless it is only on the way to the last one of a chain."""
+        known = self.known if last else set()
+        drawn = transforms.child(
+            parent, name, self.settings.space, [self.settings.seed, *seed], self.settings.input_shape, known
         )
+        if drawn and last:
+            self.known.add(drawn.hash)
+        return drawn
 
-    def _record(self, answer: dict) -> dict:
-        child = self.children[answer["hash"]]
-        shape = self.data.input_shape
-        return {
-            "text": str(child.architecture),
-            "iteration": child.iteration,
-            "transformation": child.transformation,
-            "parent": child.parent.hash if child.parent else "",
-            "parameters": child.architecture.count_params(shape),
-            "multiply_adds": child.architecture.count_multiply_adds(shape),
-            **answer,
+    def train(self, models: list[_Model]) -> pd.DataFrame:
+        """The wave's models with their results, as many as the budget allows."""
+        self.known.update(model.architecture.hash for model in models)
+        models = models[: self.settings.models - len(self.done)]
+        results = self.results([self.make_job(model.architecture) for model in models])
+        wave = [replace(model, result=result) for model, result in zip(models, results, strict=True)]
+        self.done |= {model.architecture.hash: model for model in wave if model.result.error != NOT_DONE}
+        if any(model.result.error == NOT_DONE for model in wave):
+            raise _NotDoneError
+        return _frame(wave, self.settings.input_shape, set())
+
+
+def _frame(models: Sequence[_Model], input_shape: Shape, selected: set[str]) -> pd.DataFrame:
+    rows, names, counts = [], {}, {}
+    for model in models:
+        own = model.architecture.hash
+        number = counts[model.iteration] = counts.get(model.iteration, -1) + 1
+        names[own] = f"{model.iteration}-{number}"
+        scores = {
+            name: model.result[name] if model.result else np.nan for name in ("accuracy", "cross_entropy", "epochs")
         }
+        rows.append(
+            {
+                "name": names[own],
+                "iteration": model.iteration,
+                "parent": names.get(model.parent, ""),
+                "transformation": model.transformation,
+                "text": str(model.architecture),
+                "hash": own,
+                "parameters": model.architecture.count_params(input_shape),
+                "status": "ok" if model.result else "failed",
+                "error": model.result.error,
+                **scores,
+                "selected": own in selected,
+            }
+        )
+    columns = (
+        "name iteration parent transformation text hash parameters status error accuracy cross_entropy epochs selected"
+    )
+    frame = pd.DataFrame(rows, columns=columns.split())
+    return frame.assign(pareto=pareto(frame))
 
-    def frame(self) -> pd.DataFrame:
-        """All journalled children of the plan, in its order, named as in Fig. 4."""
-        rows, names, counts = [], {"": ""}, {}
-        for own in self.children:
-            if own not in self.journal.records:
-                continue
-            record = dict(self.journal.records[own])
-            number = counts[record["iteration"]] = counts.get(record["iteration"], -1) + 1
-            names[own] = f"{record['iteration']}-{number}"
-            record |= {"name": names[own], "parent": names.get(record["parent"], "")}
-            rows.append(record | {"parent_of_next": own in self.survivors})
-        frame = pd.DataFrame(rows)
-        frame["accuracy"], frame["loss"] = frame.accuracy.astype(float), frame.loss.astype(float)
-        frame["pareto"] = selection.pareto(frame)
-        columns = ["name", "iteration", "parent", "transformation", "text", "hash", "parameters", "multiply_adds"]
-        columns += ["status", "accuracy", "loss", "epochs", "inherited", "error", "pareto", "parent_of_next"]
-        return frame[[*columns, "seconds", "began"]]
+
+def best(frame: pd.DataFrame) -> pd.Series | None:
+    """The row of highest accuracy; of equals the one with fewest parameters, then the first by hash."""
+    trained = frame[frame.status == "ok"]
+    ranked = trained.sort_values(["accuracy", "parameters", "hash"], ascending=[False, True, True])
+    return ranked.iloc[0] if len(ranked) else None
+
+
+def survivors(frame: pd.DataFrame) -> list[str]:
+    """Hashes of the parents of the next iteration (III-C): the best model and the smallest other one."""
+    winner = best(frame).hash
+    others = frame[(frame.status == "ok") & (frame.hash != winner)]
+    ranked = others.sort_values(["parameters", "accuracy", "hash"], ascending=[True, False, True])
+    return [winner, *ranked.hash[:1]]
+
+
+def pareto(frame: pd.DataFrame) -> pd.Series:
+    """Whether no other row is better in ``parameters`` or ``accuracy`` and no worse in both; failed models are not."""
+    size, score = (frame[name].to_numpy(float)[:, None] for name in ("parameters", "accuracy"))
+    beaten = (size >= size.T) & (score <= score.T) & ((size > size.T) | (score < score.T))
+    return ~pd.Series(beaten.any(axis=1), frame.index) & frame.accuracy.notna()

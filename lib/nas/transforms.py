@@ -1,8 +1,8 @@
 """The four transformations of III-A: pure functions from one architecture to a child.
 
 Layers are counted as in Table I: ``Widen(M, 3, 32)`` widens the third layer, ``Concat(M, -4)`` has
-the fourth layer from the end of the *child*.  :func:`children` draws the free choices (which layer,
-which size) at random, which is what the paper calls Randomization.
+the fourth layer from the end of the *child*.  :func:`draw` makes the free choices (which layer, which
+size) at random, which is what the paper calls Randomization.
 """
 
 from dataclasses import dataclass, replace
@@ -44,9 +44,6 @@ class Space:
     pool : step and size of an added pooling; Table I has (1, 1), which keeps every pixel.
     same : added convolutions are ``CN`` (``same``, normalised) instead of ``C``.
     widen_by : filters that widen adds.
-    preserving : draw only layers that can start as the identity, for inherited weights: added
-        convolutions get 1×1 (or ``CN``) and at least as many filters as the map has channels, added
-        blocks as wide a 1×1 branch.
     """
 
     initial: str
@@ -58,7 +55,6 @@ class Space:
     pool: tuple[int, int] = (1, 1)
     same: bool = False
     widen_by: int = 32
-    preserving: bool = False
 
 
 def paper_space(block: str, classes: int) -> Space:
@@ -87,35 +83,22 @@ def add_layer(
     return architecture.insert(architecture.flat, convolution, Pooling(*pool))
 
 
-def add_block(architecture: Architecture, block: Layer | None = None, position: int | None = None) -> Architecture:
+def add_block(architecture: Architecture, block: Layer | None = None) -> Architecture:
     """A block, put in before the last pooling if that ends the maps, else before the ``F()``: Table I, M_1.
 
-    ``position`` (from 1) puts it elsewhere.  The text of III-A has a fully connected layer follow
-    the block; Table I shows none, and the printed counts have none.
+    The text of III-A has a fully connected layer follow the block; Table I shows none, and the printed
+    counts have none.
     """
-    if position is None:
-        place = architecture.flat
-        place -= isinstance(architecture.layers[place - 1], Pooling)
-    else:
-        place = _place(architecture, position)
-        if place > architecture.flat:
-            raise TransformError(f"a block cannot follow {architecture.layers[architecture.flat].symbol}()")
+    place = architecture.flat
+    place -= isinstance(architecture.layers[place - 1], Pooling)
     return architecture.insert(place, block or Inception(32, 64, 128, 16, 32, 32))
 
 
-def widen(architecture: Architecture, layer: int, by: int = 32, which: str = "branches") -> Architecture:
-    """``by`` more filters in one convolution or block: Table I, M_2.
+def widen(architecture: Architecture, layer: int, by: int = 32) -> Architecture:
+    """``by`` more filters in one convolution, or in each of the four branches that leave a block: Table I, M_2.
 
-    Parameters
-    ----------
-    layer : counted from 1, or from the end if negative.
-    which : of a block, ``"branches"`` widens the four that leave it (1×1, 3×3, 5×5, pool), as
-        Table I prints; ``"first"`` its first four numbers, as the text of III-A says.
-
-    Raises
-    ------
-    TransformError
-        If the layer is no convolution and no block.
+    The text of III-A widens a block's first four numbers instead.  ``layer`` counts from 1, or from the end if
+    negative; one that is no convolution and no block raises :class:`TransformError`.
     """
     place = _place(architecture, layer)
     old = architecture.layers[place]
@@ -123,24 +106,15 @@ def widen(architecture: Architecture, layer: int, by: int = 32, which: str = "br
         return architecture.swap(place, replace(old, filters=old.filters + by))
     if not isinstance(old, Inception):
         raise TransformError(f"layer {layer} of {architecture} is {old.symbol}: only C, CN, IB and SEIB can be widened")
-    fields = {"branches": ("one", "three", "five", "pool"), "first": ("one", "reduce_three", "three", "reduce_five")}
-    if which not in fields:
-        raise TransformError(f"which must be one of {', '.join(fields)}, not {which!r}")
-    return architecture.swap(place, replace(old, **{name: getattr(old, name) + by for name in fields[which]}))
+    branches = ("one", "three", "five", "pool")
+    return architecture.swap(place, replace(old, **{name: getattr(old, name) + by for name in branches}))
 
 
 def concat(architecture: Architecture, layer: int) -> Architecture:
-    """A layer and the one before it side by side: Table I, M_3.
+    """A layer u and the one before it side by side: Table I, M_3.
 
-    Parameters
-    ----------
-    layer : the layer u to join with u-1.  Negative: its place from the end of the child, as in
-        ``Concat(M, -4)``; positive: its place from the start.
-
-    Raises
-    ------
-    TransformError
-        If there are no two such maps.
+    ``layer`` is u's place from the start, or, negative, from the end of the child, as in ``Concat(M, -4)``.
+    Without two such maps :class:`TransformError` is raised.
     """
     place = layer - 1 if layer > 0 else len(architecture) + layer + 1
     if not 1 <= place < architecture.flat:
@@ -149,23 +123,16 @@ def concat(architecture: Architecture, layer: int) -> Architecture:
 
 
 def draw(architecture: Architecture, name: str, space: Space, generator: np.random.Generator) -> Architecture:
-    """One random application of the transformation called ``name``.
-
-    Raises
-    ------
-    TransformError
-        If it cannot be applied, or what was drawn is no valid architecture.
-    """
+    """One random application of the transformation called ``name``; :class:`TransformError` where it has none."""
     try:
         match name:
             case "add_layer":
-                size = int(generator.choice(space.sizes))
-                filters = space.filters
-                if space.preserving:
-                    size, filters = size if space.same else 1, max(filters, _channels(architecture))
-                return add_layer(architecture, filters, size, space.pool, space.same)
+                return add_layer(
+                    architecture, space.filters, int(generator.choice(space.sizes)), space.pool, space.same
+                )
             case "add_block":
-                return add_block(architecture, _block(str(generator.choice(space.block.split())), space, architecture))
+                kind = str(generator.choice(space.block.split()))
+                return add_block(architecture, Attention(space.heads) if kind == "AT" else KINDS[kind](*space.widths))
             case "widen":
                 wide = [
                     index + 1
@@ -186,32 +153,24 @@ def draw(architecture: Architecture, name: str, space: Space, generator: np.rand
 
 
 def child(
-    parent: Architecture,
-    name: str,
-    space: Space,
-    seed: list[int],
-    input_shape: Shape,
-    known: set[str],
-    max_parameters: int | None = None,
-    tries: int = 20,
+    parent: Architecture, name: str, space: Space, seed: list[int], input_shape: Shape, known: set[str], tries: int = 20
 ) -> Architecture | None:
     """A random child that fits the input and is no structural duplicate of a known one; None if none is found.
 
     Parameters
     ----------
     seed : integers that name this draw; equal ones draw equally.
-    known : canonical hashes of architectures met before.
-    max_parameters : larger children are drawn anew.
+    known : hashes of architectures met before.
     """
     generator = np.random.default_rng(seed)
     for _ in range(tries):
         try:
-            candidate = draw(parent, name, space, generator)
-            size = candidate.count_params(input_shape)
+            drawn = draw(parent, name, space, generator)
+            drawn.shapes(input_shape)
         except (TransformError, ShapeError):
             continue
-        if candidate.hash not in known and (max_parameters is None or size <= max_parameters):
-            return candidate
+        if drawn.hash not in known:
+            return drawn
     return None
 
 
@@ -224,18 +183,6 @@ def table_one() -> dict[str, tuple[str, Architecture]]:
         "M_2": ("Widen(M, 3, 32)", widen(m, 3, 32)),
         "M_3": ("Concat(M, -4)", concat(m, -4)),
     }
-
-
-def _block(kind: str, space: Space, architecture: Architecture) -> Layer:
-    if kind == "AT":
-        return Attention(space.heads)
-    block = KINDS[kind](*space.widths)
-    return replace(block, one=max(block.one, _channels(architecture))) if space.preserving else block
-
-
-def _channels(architecture: Architecture) -> int:
-    """Channels of the last map."""
-    return architecture.shapes((1024, 1024, 1))[architecture.flat - 1][2]
 
 
 def _joinable(architecture: Architecture) -> list[int]:

@@ -7,22 +7,21 @@ from lib.data.record import DataError
 
 
 def test_small_digits_come_with_the_package():
-    images = digits.small()
-    assert images.images.shape == (1797, 8, 8, 1)
-    assert images.images.min() == 0
-    assert images.images.max() == 1
-    assert images.counts().tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    parts = digits.small(), digits.small("test")
+    assert [part.images.shape for part in parts] == [(1200, 8, 8, 1), (597, 8, 8, 1)]
+    assert (parts[0].images.min(), parts[0].images.max()) == (0, 1)
+    assert sum(part.counts() for part in parts).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
 def test_samples_are_disjoint_and_keep_proportions():
     labels = digits.small().labels
-    first, second = splits.sample(labels, (1000, 500), seed=3)
+    first, second = splits.sample(labels, (800, 400), seed=3)
     assert not set(first) & set(second)
     share = np.bincount(labels) / len(labels)
-    assert abs(np.bincount(labels[first]) / 1000 - share).max() < 0.003
-    assert abs(np.bincount(labels[second]) / 500 - share).max() < 0.005
-    np.testing.assert_array_equal(first, splits.sample(labels, (1000, 500), seed=3)[0])
-    assert not np.array_equal(first, splits.sample(labels, (1000, 500), seed=4)[0])
+    assert abs(np.bincount(labels[first]) / 800 - share).max() < 0.003
+    assert abs(np.bincount(labels[second]) / 400 - share).max() < 0.005
+    np.testing.assert_array_equal(first, splits.sample(labels, (800, 400), seed=3)[0])
+    assert not np.array_equal(first, splits.sample(labels, (800, 400), seed=4)[0])
 
 
 def test_a_sample_can_be_everything_but_not_more():
@@ -35,7 +34,7 @@ def test_a_sample_can_be_everything_but_not_more():
 def test_mnist_is_mnist():
     if paths.find_data("mnist.npz") is None:
         pytest.skip("mnist.npz is not here")
-    train, test = digits.mnist()
+    train, test = digits.mnist(), digits.mnist("test")
     assert train.images.shape == (60_000, 28, 28, 1)
     assert test.images.shape == (10_000, 28, 28, 1)
     assert train.images.dtype == np.float32
@@ -43,14 +42,15 @@ def test_mnist_is_mnist():
     assert np.bincount(test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
-def test_another_file_is_refused(tmp_path):
+def test_another_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("PAPER_DATA", str(tmp_path))
     file = tmp_path / "mnist.npz"
     np.savez(file, x_train=np.zeros((3, 28, 28)), y_train=np.zeros(3), x_test=np.zeros((1, 28, 28)), y_test=np.zeros(1))
     with pytest.raises(DataError, match="x_train is"):
-        digits.mnist(file)
+        digits.mnist()
     file.write_bytes(b"not a zip")
     with pytest.raises(DataError, match=r"not mnist\.npz"):
-        digits.mnist(file)
+        digits.mnist()
 
 
 def test_without_file_and_network_the_place_is_named(tmp_path, monkeypatch):

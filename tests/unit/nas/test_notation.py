@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.core import paths
-from lib.nas import parameter_counts as forensics
+from lib.nas import parameter_counts
 from lib.nas.__main__ import main
 from lib.nas.layers import ShapeError
 from lib.nas.notation import NotationError, StructureError, parse
@@ -42,6 +42,15 @@ def test_text_and_architecture_are_one(architecture):
     again = parse(str(architecture))
     assert again == architecture
     assert again.hash == architecture.hash
+
+
+@given(architectures())
+def test_the_canonical_text_is_the_same_network(architecture):
+    canonical = parse(str(architecture.canonical))
+    assert canonical.canonical == canonical
+    assert canonical.hash == architecture.hash
+    assert canonical.count_params((28, 28, 1)) == architecture.count_params((28, 28, 1))
+    assert "P(1,1)" not in str(canonical)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +91,7 @@ def test_identity_pooling_and_the_spelling_of_concat_do_not_make_another_network
     a = parse("C(8,3) P(1,1) IB(4,4,4,4,4,4) P(1,1) Concat() F() FC(2)")
     b = parse("C(8,3) IB(4,4,4,4,4,4) Concat(l(-4),l(-4)) F() FC(2)")
     assert a.hash == b.hash
+    assert str(a.canonical) == str(b.canonical) == "C(8,3) IB(4,4,4,4,4,4) Concat(l(-4),l(-4)) F() FC(2)"
     assert a.hash != parse("C(8,3) P(2,2) IB(4,4,4,4,4,4) Concat(l(-4),l(-4)) F() FC(2)").hash
 
 
@@ -127,8 +137,8 @@ def test_layers_can_be_put_together_only_in_an_order_that_works():
         type(good)(good.layers[:-1])
 
 
-def test_forensics_give_the_known_verdicts():
-    verdicts = forensics.counts().verdict
+def test_counts_have_the_known_verdicts():
+    verdicts = parameter_counts.counts().verdict
     assert (verdicts == "match").sum() == 4
     assert set(verdicts.index[verdicts == "explained"]) == {"M_0", "KAU-BCMD BbNAS", "KAU-BCMD SE-BbNAS"}
     assert set(verdicts.index[verdicts == "open"]) == {"M_2", "MNIST SE-BbNAS"}
