@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss, log_loss
 
 from lib.evaluation import calibration, decision_curve, statistics
+from lib.experiments import model_comparison
 from lib.experiments.classifiers import MC_DROPOUT, single_backbone
 from lib.experiments.grouped_cv import GroupedCV, Pooled
 
@@ -25,14 +26,16 @@ def calibrated(cv: GroupedCV, one: Pooled) -> np.ndarray:
     return scaled
 
 
-def calibration_table(cv: GroupedCV, one: Pooled) -> pd.DataFrame:
+def calibration_table(cv: GroupedCV, one: Pooled | None) -> pd.DataFrame:
     """Calibration as it is and after temperature scaling, out of fold.
 
     Returns
     -------
     ``ECE`` with its 95 % interval over groups, ``Brier score`` in [0, 2], ``cross-entropy`` (nats), and of malignant
-    against the rest ``slope`` (1 is right) and ``intercept`` (0 is right).
+    against the rest ``slope`` (1 is right) and ``intercept`` (0 is right).  Empty without answers.
     """
+    if one is None:
+        return pd.DataFrame()
     done = one.done
     labels, malignant = cv.labels[done], cv.labels[done] == cv.positive
     rows = {}
@@ -54,8 +57,10 @@ def calibration_table(cv: GroupedCV, one: Pooled) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def reliabilities(cv: GroupedCV, one: Pooled) -> dict[str, pd.DataFrame]:
-    """Reliability bins before and after temperature scaling."""
+def reliabilities(cv: GroupedCV, one: Pooled | None) -> dict[str, pd.DataFrame]:
+    """Reliability bins before and after temperature scaling; empty without answers."""
+    if one is None:
+        return {}
     kinds = {"as it is": one.test.mean(axis=0), "temperature scaled": calibrated(cv, one)}
     return {name: calibration.reliability(cv.labels[one.done], p[one.done]) for name, p in kinds.items()}
 
@@ -65,20 +70,22 @@ def risk_curves(cv: GroupedCV, answers: Mapping[str, Pooled], model: str) -> dic
     found = {}
     if model in answers:
         p = calibrated(cv, answers[model])
-        found[f"{model}: entropy"] = (p, calibration.predictive_entropy(p), answers[model].done)
+        found[f"{model}, entropy"] = (p, calibration.predictive_entropy(p), answers[model].done)
     for name in (f"image, {single_backbone(cv.profile)}", MC_DROPOUT):
         if name in answers:
             one = answers[name]
             information = calibration.mutual_information(one.test)
-            found[f"{name}: mutual information"] = (one.test.mean(axis=0), information, one.done)
+            found[f"{name}, mutual information"] = (one.test.mean(axis=0), information, one.done)
     return {
         name: calibration.risk_coverage(cv.labels[done], p[done], uncertainty[done])
         for name, (p, uncertainty, done) in found.items()
     }
 
 
-def malignant_calls(cv: GroupedCV, one: Pooled) -> pd.DataFrame:
+def malignant_calls(cv: GroupedCV, one: Pooled | None) -> pd.DataFrame:
     """Malignant against the rest on test folds, at thresholds that validation data chose for :data:`SENSITIVITY`."""
+    if one is None:
+        return pd.DataFrame()
     scores, validation = (part.mean(axis=0)[:, cv.positive] for part in (one.test, one.validation))
     malignant, called = cv.labels == cv.positive, np.zeros(len(scores), bool)
     for fold in _folds_done(cv, one):
@@ -92,6 +99,8 @@ def malignant_calls(cv: GroupedCV, one: Pooled) -> pd.DataFrame:
 
 def calls_in_words(table: pd.DataFrame) -> str:
     """Whether the sensitivity that was asked for on validation data is kept on test folds."""
+    if table.empty:
+        return model_comparison.NOT_YET
     row = table.loc["sensitivity"]
     low, high = row["95 % low"], row["95 % high"]
     verdict = statistics.verdict_bound(row.value, low, high, SENSITIVITY)
@@ -115,3 +124,22 @@ def decision_curves(cv: GroupedCV, answers: Mapping[str, Pooled], models: Mappin
 
 def _folds_done(cv: GroupedCV, one: Pooled) -> list[int]:
     return [fold for fold in range(cv.n_folds) if one.done[cv.members(fold)].all()]
+
+
+def calibration_in_words(table: pd.DataFrame) -> str:
+    """How far confidence and accuracy lie apart, before and after temperature scaling."""
+    if table.empty:
+        return model_comparison.NOT_YET
+    parts = [
+        f"{row.ECE:.3f} {name} (95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f})"
+        for name, row in table.iterrows()
+    ]
+    slope = table.slope.iloc[-1]
+    return f"Expected calibration error: {', '.join(parts)}; slope for malignant after scaling: {slope:.2f}."
+
+
+def compared(cv: GroupedCV) -> dict[str, str]:
+    """Models of the decision curve by title: the ensemble, and both inputs of the paper in the single backbone."""
+    name = single_backbone(cv.profile)
+    titles = {"ensemble": model_comparison.ENSEMBLE}
+    return titles | {title: f"{title}, {name}" for title in ("image + mask as printed", "image")}

@@ -89,6 +89,26 @@ def _leak(groups: np.ndarray, split: splits.Split) -> float:
     return float(np.isin(groups[split.test], groups[split.train]).mean())
 
 
+def leak_in_words(table: pd.DataFrame) -> str:
+    """What the leak shares show."""
+    printed, grouped = table.iloc[0], table.iloc[-1]
+    return (
+        f"Under the printed rule {printed.share:.1%} of the test images have a relative in training "
+        f"({printed.low:.1%} to {printed.high:.1%} over {printed.splits:.0f} draws), "
+        f"under grouped folds {grouped.share:.1%}."
+    )
+
+
+def recall_in_words(table: pd.DataFrame) -> str:
+    """What the search for related images found."""
+    value = table["value"]
+    return (
+        f"{value['of them found']:.0f} of {value['listed pairs']:.0f} listed pairs end in one group, and "
+        f"{value['pairs beyond the list']:.0f} others; {value['images with relatives']:.0f} of {value['images']:.0f} "
+        f"images have a relative, {value['groups with different labels']:.0f} groups have different labels."
+    )
+
+
 def fold_table(cv: GroupedCV) -> pd.DataFrame:
     """Images of each class and groups in each fold."""
     used = cv.folds >= 0
@@ -105,7 +125,8 @@ def protocol_table(
         "random folds": model_comparison.score_table(random, leaky),
         "grouped folds": model_comparison.score_table(grouped, answers),
     }
-    return pd.concat({name: table for name, table in tables.items() if len(table)}, names=["folds", "model"])
+    tables = {name: table for name, table in tables.items() if len(table)}
+    return pd.concat(tables, names=["folds", "model"]) if tables else pd.DataFrame()
 
 
 def leak_effect(cv: GroupedCV, answers: Mapping[str, Pooled], leaky: Mapping[str, Pooled]) -> pd.DataFrame:

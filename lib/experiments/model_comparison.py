@@ -1,4 +1,4 @@
-"""The comparison of models under grouped folds: scores, paired differences, ensembles and endpoints P2 to P4."""
+"""The comparison of classifiers under grouped folds: scores, paired differences, ensembles, endpoints P2 and P3."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,9 +15,8 @@ from lib.experiments.grouped_cv import GroupedCV, Pooled, pooled
 
 ENSEMBLE = "ensemble"  # of P3
 GREEDY = "greedy ensemble selection"
-PAPER_UNET, SINGLE, MASK_ENSEMBLE = "paper's U-Net", "single network", "ensemble"
 ACCURACY_BOUND = 0.80  # of P3; published: 0.802 on Curated BUSI
-DICE_BOUND = 0.75  # of P4
+NOT_YET = "No result yet: these jobs are not done."
 _N_PICKS = 20
 Answers = Mapping[str, Pooled]
 
@@ -121,7 +120,7 @@ def scores(cv: GroupedCV, one: Pooled) -> dict[str, float]:
     auc = [statistics.delong_interval(malignant, p[:, cv.positive], groups) for p in test]
     row |= dict(zip(("AUC malignant", "AUC malignant low", "AUC malignant high"), np.mean(auc, axis=0), strict=True))
     row["sd seeds"] = values["accuracy"][0].std(ddof=1) if len(test) > 1 else np.nan
-    return {**row, "images": len(done), "trainings": _share(one.trainings, cv.n_folds)}
+    return {**row, "images": len(done), "trainings": share(one.trainings, cv.n_folds)}
 
 
 def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
@@ -141,6 +140,8 @@ def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 
 def differences(cv: GroupedCV, pairs: Mapping[str, tuple[Pooled, Pooled]]) -> pd.DataFrame:
     """Paired differences in accuracy on the same images, seeds averaged, 95 % intervals and p over groups."""
+    if not pairs:
+        return pd.DataFrame()
     rights = {name: (a.right(cv.labels), b.right(cv.labels)) for name, (a, b) in pairs.items()}
     table = paired.table(rights, cv.groups, seed=cv.seed)
     return table[["difference", "95 % low", "95 % high", "p", "images"]]
@@ -177,7 +178,7 @@ def mask_gain(cv: GroupedCV, found: Answers, kind: str = "image + mask as printe
     complete = len(rights) == len(cv.profile.backbones)
     rows = {name: _gain(cv, *pair) for name, pair in rights.items()}
     rows["all"] = _gain(cv, *np.mean(list(rights.values()), axis=0))
-    table = pd.DataFrame(rows).T.assign(trainings=_share(min(trainings), cv.n_folds), verdict="")
+    table = pd.DataFrame(rows).T.assign(trainings=share(min(trainings), cv.n_folds), verdict="")
     word = statistics.verdict_difference(*table.loc["all", ["95 % low", "95 % high"]])
     table.loc["all", "verdict"] = word if complete and min(trainings) == cv.n_folds else f"interim: {word}"
     return pd.concat({"image+mask – image": table}, names=["inputs", "backbone"])
@@ -208,7 +209,7 @@ def against_bound(cv: GroupedCV, name: str, values: np.ndarray, bound: float, do
         "bound": bound,
         "p": bootstrap.p_value(bound),
         "images": int((~np.isnan(values)).sum()),
-        "trainings": _share(done, cv.n_folds),
+        "trainings": share(done, cv.n_folds),
         "verdict": word if done == cv.n_folds else f"interim: {word}",
     }
 
@@ -223,62 +224,26 @@ def ensemble_endpoint(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     return pd.DataFrame(rows).T.infer_objects()
 
 
-# Masks
+def endpoint_in_words(table: pd.DataFrame) -> str:
+    """One sentence per row of an endpoint against its bound."""
+    if table.empty:
+        return NOT_YET
+    name = table.columns[0]
+    return "\n".join(
+        f"{title}: {name} {row[name]:.3f} (95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}, "
+        f"p = {row.p:.4f} against {row.bound:.2f}, {row.trainings} folds): {row.verdict}."
+        for title, row in table.iterrows()
+    )
 
 
-def mask_frames(run: Run, cv: GroupedCV) -> dict[str, pd.DataFrame]:
-    """Scores of the test masks of each network, one row per image (see :func:`lib.two_stage.segmentation.mask_scores`).
-
-    Keys: the paper's U-Net; with an ImageNet encoder one network, and the ensemble of all that have not seen the
-    image's fold.  Images whose training is not done are left out.
-    """
-    titles = {"paper": PAPER_UNET, "single": SINGLE, "ensemble": MASK_ENSEMBLE}
-    frames = {}
-    for kind, title in titles.items():
-        jobs, tested = zip(*cv.mask_scores(kind), strict=True)
-        done = [
-            pd.DataFrame(result.values, index=part)
-            for result, part in zip(run.results(jobs), tested, strict=True)
-            if result
-        ]
-        if done:
-            frames[title] = pd.concat(done).sort_index().assign(folds=len(done))
-    return frames
+def gain_in_words(table: pd.DataFrame) -> str:
+    """What masks add to the image, over all backbones, and the verdict."""
+    if table.empty:
+        return NOT_YET
+    row = table.iloc[-1]
+    return f"{paired.in_words(row)} Trainings: {row.trainings} folds. Verdict: {row.verdict}."
 
 
-def mask_table(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Dice with its 95 % interval over groups, IoU, HD95 and surface Dice, by network, lesions of each class apart.
-
-    Both masks empty: Dice and surface Dice 1, HD95 0.  One empty: 0, 0, and the diagonal of the image; the mean of
-    HD95 is over images with both masks.  In the rows without lesion Dice is the share left empty.
-    """
-    rows = {}
-    for title, frame in frames.items():
-        lesion = frame.kind == metrics.LESION
-        of_class = {name: cv.labels[frame.index] == k for k, name in enumerate(cv.classes) if name != "normal"}
-        subsets = {"lesions": lesion, **{name: lesion & part for name, part in of_class.items()}}
-        for name, chosen in {**subsets, "without lesion, left empty": ~lesion}.items():
-            part = frame[chosen]
-            bounds = statistics.mean_bootstrap(part.dice.to_numpy(), cv.groups[part.index], seed=cv.seed)
-            row = {"Dice": bounds.estimate, "95 % low": bounds.low, "95 % high": bounds.high}
-            if name != "without lesion, left empty":
-                both = part.predicted_area > 0
-                row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median(), "HD95 mean": part.hd95[both].mean()}
-                row |= {"surface Dice": part.nsd.mean(), "missed": (part.dice == 0).mean()}
-            rows[title, name] = {**row, "images": len(part), "trainings": _share(frame.folds.iloc[0], cv.n_folds)}
-    return pd.DataFrame(rows).T.infer_objects().rename_axis(["network", "images of"])
-
-
-def mask_endpoint(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """P4: lesion Dice of the single network and of the ensemble against the bound."""
-    rows = {}
-    for title in (SINGLE, MASK_ENSEMBLE):
-        if title in frames:
-            frame = frames[title]
-            dice = frame.dice.where(frame.kind == metrics.LESION).reindex(range(len(cv.labels)))
-            rows[title] = against_bound(cv, "dice", dice.to_numpy(), DICE_BOUND, int(frame.folds.iloc[0]))
-    return pd.DataFrame(rows).T.infer_objects()
-
-
-def _share(done: int, planned: int) -> str:
+def share(done: int, planned: int) -> str:
+    """How many trainings of a plan are done, in words."""
     return f"{done} of {planned}"
