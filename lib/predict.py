@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.core import artifacts, paths
-from lib.core import config as profiles
+from lib.core import config, paths, store
 from lib.data import busi
 from lib.data.record import DataError
 from lib.two_stage.model import Prediction, TwoStageModel
@@ -28,7 +27,7 @@ def predict_files(model: TwoStageModel, files: Sequence[Path], resize: str = "bi
 
 
 def as_frame(files: Sequence[Path], prediction: Prediction) -> pd.DataFrame:
-    """One row a file: ``image``, ``class``, a probability a class, and the ``lesion`` share of the image."""
+    """One row per file: ``image``, ``class``, one probability per class, and the ``lesion`` share of the image."""
     frame = pd.DataFrame(prediction.probabilities, columns=list(prediction.classes))
     frame.insert(0, "image", [str(file) for file in files])
     frame.insert(1, "class", np.array(prediction.classes)[prediction.labels])
@@ -38,11 +37,11 @@ def as_frame(files: Sequence[Path], prediction: Prediction) -> pd.DataFrame:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    folder = options.model or paths.artifacts(options.profile) / "models" / "two_stage"
+    file = options.model or paths.artifacts(options.profile) / "models" / "two_stage.npz"
     try:
-        model = TwoStageModel.load(folder)
+        model = TwoStageModel.load(file)
         prediction = predict_files(model, options.images, options.resize)
-    except (DataError, paths.MissingDataError, profiles.SettingsError) as error:
+    except (DataError, paths.MissingDataError, config.SettingsError, store.StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(as_frame(options.images, prediction).to_csv(index=False, float_format="%.4f"), end="")
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Image.open(file) as image:
             size = image.size
         picture = Image.fromarray(np.round(mask[..., 0] * 255).astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
-        with artifacts.atomic(options.masks / f"{Path(file).stem}_mask.png") as temporary:
+        with store.atomic(options.masks / f"{Path(file).stem}_mask.png") as temporary:
             picture.save(temporary)
     return 0
 
@@ -58,12 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.predict",
-        description="Name the class of ultrasound images and draw the lesion. For research, not for diagnosis.",
+        description="Name the class of ultrasound images and mark the lesion. For research, not for diagnosis.",
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--profile", default="lite", help="whose saved model is used (default lite)")
-    parser.add_argument("--model", type=Path, metavar="FOLDER", help="a model saved elsewhere")
-    parser.add_argument("--masks", type=Path, metavar="FOLDER", help="write the drawn masks here, in the images' sizes")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a model saved elsewhere")
+    parser.add_argument(
+        "--masks", type=Path, metavar="FOLDER", help="write the predicted masks here, in the images' sizes"
+    )
     parser.add_argument("--resize", choices=busi.RESIZES, default="bilinear", help="as the model was trained")
     return parser
 

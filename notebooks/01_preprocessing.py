@@ -48,13 +48,14 @@ print(data.source)
 
 # %%
 printed = reported.text()["value"]
-counts = pd.DataFrame({"paper": [printed[f"images {name}"] for name in data.classes], "here": data.counts()})
-counts["share here"] = counts["here"] / len(data)
+counts = pd.DataFrame({"paper": [printed[f"images {name}"] for name in data.classes], "images": data.counts()})
+counts.loc["all"] = [printed["images"], len(data)]
+counts["share"] = counts["images"] / len(data)
 run.save_table(counts, "01_counts", f"Images per class · {data.source}")
 
 # %%
-most = counts["here"].idxmax()
-print(f"A model that always says {most} is right on {counts.loc[most, 'share here']:.1%} of these {len(data)} images.")
+most = data.counts().idxmax()
+print(f"A model that always says {most} is right on {counts['share'][most]:.1%} of these {len(data)} images.")
 
 # %% [markdown]
 # ## What do they look like?

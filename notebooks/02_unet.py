@@ -98,7 +98,7 @@ print(f"Kept epochs: {kept['epoch'].min()} to {kept['epoch'].max()} of {settings
 wanted = {("train", 0): plan.mask_scores(plan.rounds[0], "train")}
 wanted |= {(part, one.number): plan.mask_scores(one, part) for part in ("validation", "test") for one in plan.rounds}
 scores = mask_quality.frame(plan, dict(zip(wanted, run.results(wanted.values()), strict=True)))
-run.save_table(mask_quality.over_rounds(scores), "02_overlap", f"Mask quality, mean ± SD over rounds · {what}")
+run.save_table(mask_quality.over_rounds(scores), "02_overlap", f"Mask quality, means over rounds · {what}")
 
 # %% tags=["nbval-ignore-output"]
 lesions = scores[scores["kind"] == "lesion"]
@@ -184,6 +184,7 @@ run.save_figure(figure, "02_long_curve", curve)
 if long:
     best = curve.loc[curve["val_bce"].idxmin()]
     print(f"Of {len(curve)} epochs number {best['epoch']:.0f} has the lowest validation loss, {best['val_bce']:.3f}.")
+    run.save_table(best[["epoch"]].to_frame("U-Net").T, "02_best_epoch", f"Best of {len(curve)} epochs · {data.source}")
 
 # %% [markdown]
 # ## How long does a training take? (III-C)
@@ -194,4 +195,6 @@ if long:
 times = run.result(plan.times())
 row = {"paper": printed["training time of the U-Net"], "here": times["seconds"]["U-Net"] if times else None}
 machine = times["machine"] if times else "not measured yet"
-run.save_table(pd.DataFrame({"U-Net": row}).T, "02_timing", f"Seconds of one training · {machine}", precision=1)
+run.save_table(
+    pd.DataFrame({"training of the U-Net": row}).T, "02_timing", f"Seconds of one training · {machine}", precision=1
+)

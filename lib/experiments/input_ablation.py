@@ -11,15 +11,17 @@ from lib.data import near_duplicates
 from lib.data.image_statistics import image_statistics
 from lib.evaluation import metrics, paired, statistics
 from lib.experiments.mask_quality import mean_and_sd
-from lib.experiments.paper_a import INPUTS, ORACLE, OUT_OF_FOLD, STACKED, Plan
+from lib.experiments.paper_a import BACKBONES, INPUTS, ORACLE, OUT_OF_FOLD, STACKED, Plan
 
 PAIRS = (
     ("image+mask", "image"),
     ("mask", "image"),
+    ("image+mask", "mask"),
     (OUT_OF_FOLD, "image"),
     (OUT_OF_FOLD, "image+mask"),
-    (ORACLE, "image+mask"),
+    (ORACLE, "image"),
 )
+HOLD_OUT = 79  # test images of the paper
 _ANSWER = ["backbone", "inputs", "round", "head", "image"]
 
 
@@ -85,8 +87,41 @@ def table_1(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     return both.sort_index(level="inputs", key=lambda level: level.map(INPUTS.index), sort_remaining=False)
 
 
+def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Each printed score of one hold-out of 79 images beside the interval in which ours would lie on such a one.
+
+    Parameters
+    ----------
+    found : of :func:`answers`.
+    printed : a table of :mod:`lib.reported.two_stage`, by inputs or by backbone.
+    groups : of related images, int (n_images,).
+
+    Returns
+    -------
+    By inputs, backbone and score: ``paper``, ``here`` (mean over rounds and heads), and the 95 % prediction interval.
+    """
+    parts = [pd.DataFrame(columns=["inputs", "backbone", "score", "paper", "here", "95 % low", "95 % high"])]
+    for (inputs, backbone), part in found.groupby(["inputs", "backbone"], sort=False):
+        paper = next((printed.loc[name] for name in (inputs, backbone) if name in printed.index), None)
+        if paper is not None:
+            label, predicted = part["label"].to_numpy(), part["predicted"].to_numpy()
+            training = part.groupby(["round", "head"]).ngroup().to_numpy()
+            low, high = statistics.prediction_interval(
+                lambda chosen, label=label, predicted=predicted: metrics.score_row(
+                    label[chosen], predicted[chosen], len(classes)
+                ),
+                groups[part["image"].to_numpy(int)],
+                training,
+                HOLD_OUT,
+            )
+            here = scores(part, classes).mean().to_numpy()
+            rows = {"score": paper.index, "paper": paper.to_numpy(), "here": here, "95 % low": low, "95 % high": high}
+            parts.append(pd.DataFrame({"inputs": inputs, "backbone": backbone, **rows}))
+    return pd.concat(parts[1:] or parts).set_index(["inputs", "backbone", "score"])
+
+
 def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
-    """Paired differences in accuracy between inputs, for each backbone and for all together.
+    """Paired differences in accuracy between inputs, for each backbone and for all of the first primary endpoint.
 
     Parameters
     ----------
@@ -105,7 +140,7 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
         both = wide.reindex(columns=[first, second]).dropna()
         names = both.index.get_level_values("backbone")
         for name in (*dict.fromkeys(names), "all"):
-            part = both if name == "all" else both[names == name]
+            part = both[names.isin(BACKBONES) if name == "all" else names == name]
             if len(part):
                 a, b = part[first].to_numpy(bool), part[second].to_numpy(bool)
                 training = part.groupby(["backbone", "head"]).ngroup()
@@ -124,6 +159,7 @@ def malignant_as_normal(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataF
     """How often malignant test images are called normal, over all rounds and heads, by input and backbone."""
     normal, malignant = (list(classes).index(name) for name in ("normal", "malignant"))
     images = found[found["label"] == malignant].assign(missed=lambda part: part["predicted"] == normal)
+    images = pd.concat([images, images.assign(backbone="all", head=images["backbone"] + images["head"].astype(str))])
     trainings = images.groupby(["inputs", "backbone", "round", "head"], sort=False)["missed"].agg(["sum", "size"])
     by_row = trainings.groupby(["inputs", "backbone"], sort=False)
     counts = by_row.sum().set_axis(["called normal", "malignant answers"], axis=1)

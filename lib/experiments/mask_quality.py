@@ -39,7 +39,7 @@ def histories(results: Iterable[Result]) -> pd.DataFrame:
 
 
 def over_rounds(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean ± standard deviation over rounds by part; lesions, images without lesion and all images apart.
+    """Means over rounds of each round's figures, by part and kind: lesions, images without lesion, all images.
 
     Parameters
     ----------
@@ -47,25 +47,25 @@ def over_rounds(scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    ``lesion Dice``, ``lesion IoU``, ``lesion HD95`` in pixels (the median; a missed lesion counts as the image's
-    diagonal), ``lesion NSD``, ``lesions missed``: share with Dice 0; ``normals marked``: share of images without
-    lesion in which anything was predicted; ``Dice, all``: of all images, an empty mask of an empty one being 1;
-    ``rounds``.
+    ``dice``, ``iou``: means over images, with their standard deviation over rounds; an empty mask of an empty one
+    counts as 1, and enters ``all`` only; ``hd95`` in pixels: the median, a missed lesion being the image's diagonal;
+    ``nsd``; ``dice 0``: share of lesions missed, or of images without lesion in which anything was predicted;
+    ``images`` a round; ``rounds``.
     """
-    lesion = scores["kind"] == metrics.LESION
-    columns = {
-        "lesion Dice": (scores["dice"].where(lesion), "mean"),
-        "lesion IoU": (scores["iou"].where(lesion), "mean"),
-        "lesion HD95": (scores["hd95"].where(lesion), "median"),
-        "lesion NSD": (scores["nsd"].where(lesion), "mean"),
-        "lesions missed": ((scores["dice"] == 0).astype(float).where(lesion), "mean"),
-        "normals marked": ((scores["dice"] == 0).astype(float).where(~lesion), "mean"),
-        "Dice, all": (scores["dice"], "mean"),
-    }
-    keys = [scores["part"], scores["round"]]
-    by_round = pd.DataFrame({name: one.groupby(keys, sort=False).agg(how) for name, (one, how) in columns.items()})
-    by_part = by_round.groupby("part", sort=False)
-    return mean_and_sd(by_part).assign(rounds=by_part.size())
+    both = pd.concat([scores, scores.assign(kind="all")]).assign(zero=lambda part: part["dice"] == 0)
+    figures = both.groupby(["part", "kind", "round"], sort=False).agg(
+        dice=("dice", "mean"),
+        iou=("iou", "mean"),
+        hd95=("hd95", "median"),
+        nsd=("nsd", "mean"),
+        zero=("zero", "mean"),
+        images=("dice", "size"),
+    )
+    by_row = figures.groupby(["part", "kind"], sort=False)
+    table = by_row.mean().rename(columns={"zero": "dice 0"}).assign(rounds=by_row.size())
+    for place, name in ((1, "dice"), (3, "iou")):
+        table.insert(place, f"{name} sd", by_row[name].std())
+    return table
 
 
 def mean_and_sd(groups) -> pd.DataFrame:

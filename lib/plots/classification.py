@@ -1,17 +1,37 @@
-"""Figures of notebook 03: confusion matrices (Fig. 2), the example grid (Fig. 1), scores by input."""
+"""Figures of notebooks 03 and 04: heads' learning curves, confusion matrices (Fig. 2), the example grid (Fig. 1)."""
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from lib.core.jobs import Result
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, grid, show_image, tidy
-from lib.two_stage.model import Prediction
+from lib.plots.style import PART_COLOURS, grid, show_image, tidy, with_images
 
 
-def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure:
-    """Fig. 2: counts, coloured by the share of the true class, one matrix a title."""
+def head_curves(heads: Result, kind: int = 0) -> Figure | None:
+    """Validation accuracy and loss of each head on one kind of features, kept epochs as dots; None if not trained."""
+    if not heads:
+        return None
+    figure, axes = grid(1, 2, 4.6, 3)
+    columns = {"val_accuracy": "validation accuracy", "val_loss": "validation cross-entropy / nats"}
+    for cell, (name, label) in zip(axes[0], columns.items(), strict=True):
+        values, kept = heads[name][:, kind], heads["kept"][kind]
+        epochs = np.arange(1, len(values) + 1)
+        cell.plot(epochs, values, color=PART_COLOURS["validation"], lw=1)
+        cell.plot(kept + 1, values[kept, np.arange(len(kept))], "o", color="black", ms=5)
+        cell.set(xlabel="epoch (dot: kept)", ylabel=label)
+        cell.xaxis.set_major_locator(MaxNLocator(integer=True))
+        tidy(cell)
+    return figure
+
+
+def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
+    """Fig. 2: counts, coloured by the share of the true class, one matrix per title; None without any."""
+    if not matrices:
+        return None
     figure, axes = grid(1, len(matrices), 3.6, 3.4)
     for cell, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
         share = matrix.div(matrix.sum(axis=1), axis=0).fillna(0)
@@ -24,42 +44,54 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def example_grid(data: ImageSet, prediction: Prediction, indices: np.ndarray) -> Figure:
-    """Fig. 1: image, predicted mask with predicted label, true mask with true label; a column an image.
+@with_images
+def example_grid(data: ImageSet, masks: np.ndarray, predicted: pd.Series) -> Figure | None:
+    """Fig. 1: image, predicted mask with predicted label, true mask with true label; one column per image.
 
-    ``prediction`` holds the images of ``data`` in the same order.  Wrong labels are red.
+    Parameters
+    ----------
+    masks : of all images of ``data``.
+    predicted : label by index of the image; wrong ones are red.  None is returned if there are none.
     """
-    figure, axes = grid(3, len(indices), 1.6, 1.75)
-    for column, index in zip(axes.T, indices, strict=True):
-        true, said = data.classes[data.labels[index]], data.classes[prediction.labels[index]]
+    if predicted.empty:
+        return None
+    figure, axes = grid(3, len(predicted), 1.6, 1.75)
+    for column, (index, label) in zip(axes.T, predicted.items(), strict=True):
+        right = data.labels[index] == label
         show_image(column[0], data.images[index], data.names[index])
-        show_image(column[1], prediction.masks[index])
+        show_image(column[1], masks[index])
         show_image(column[2], data.masks[index])
-        column[1].set_title(said, fontsize=8, color="black" if said == true else "#C00000")
-        column[2].set_title(true, fontsize=8)
+        column[1].set_title(data.classes[label], fontsize=8, color="black" if right else "#C00000")
+        column[2].set_title(data.classes[data.labels[index]], fontsize=8)
     for cell, label in zip(axes[:, 0], ("(a) image", "(b) predicted", "(c) ground truth"), strict=True):
         cell.set_ylabel(label, fontsize=9)
     return figure
 
 
-def accuracy_by_input(rounds: pd.DataFrame, reported: pd.Series | None = None) -> Figure:
-    """Test accuracy of each head (a dot) by the input of stage 2, with the printed value (a bar).
+def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None:
+    """Test accuracy of each round (dots) by input and backbone, their mean (bars) and the printed value (crosses).
 
     Parameters
     ----------
-    rounds : columns ``inputs`` and ``accuracy``, one row a trained head.
-    reported : printed accuracy by input, where there is one.
+    scored : columns ``inputs``, ``backbone`` and ``accuracy``, one row per round; None without rows.
+    printed : accuracy by input.
     """
-    figure, axes = grid(1, 1, 6.4, 0.6 + 0.5 * rounds.inputs.nunique())
+    if scored.empty:
+        return None
+    order = list(dict.fromkeys(scored["inputs"]))
+    names = list(dict.fromkeys(scored["backbone"]))
+    figure, axes = grid(1, 1, 7.5, 0.8 + 0.7 * len(order))
     cell = axes[0, 0]
-    order = list(dict.fromkeys(rounds.inputs))
-    sns.stripplot(rounds, y="inputs", x="accuracy", order=order, color=CLASS_COLOURS["benign"], alpha=0.7, ax=cell)
-    means = rounds.groupby("inputs").accuracy.mean().loc[order]
-    cell.plot(means, range(len(order)), "k|", ms=16, mew=2, label="mean")
-    if reported is not None:
-        known = [(reported[name], row) for row, name in enumerate(order) if name in reported]
-        cell.plot(*zip(*known, strict=True), "x", color="#D55E00", ms=8, mew=2, label="printed")
-    cell.set(xlabel="test accuracy", ylabel="")
+    shared = {"y": "inputs", "x": "accuracy", "hue": "backbone", "order": order, "hue_order": names, "ax": cell}
+    sns.stripplot(scored, **shared, dodge=len(names) > 1, palette="colorblind", size=4, alpha=0.7)
+    for row, name in enumerate(order):
+        means = scored[scored["inputs"] == name].groupby("backbone")["accuracy"].mean()
+        for place, backbone in enumerate(names):
+            shift = (place - (len(names) - 1) / 2) * 0.8 / len(names)
+            cell.plot(means.get(backbone, np.nan), row + shift, "k|", ms=11, mew=2)
+        if name in printed:
+            cell.plot(printed[name], row, "x", color="black", ms=8, mew=2, label="printed" if row == 0 else None)
+    cell.set(xlabel="test accuracy (bar: mean over rounds)", ylabel="")
     cell.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     tidy(cell)
     return figure
