@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# The README's test command: lint, unit tests, canaries, a smoke run of every notebook against the golden ones,
-# and a replay of what is published.
+# The README's test command: lint, unit tests, a replay of what is published, canaries, and a smoke run of every
+# notebook, which nbval compares with the golden ones.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . lib/environment.sh
 
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
-"$PYTHON" -m pytest tests/unit tests/canaries "$@"
+"$PYTHON" -m pytest --replay tests/unit tests/canaries "$@"
 "$PYTHON" -m lib.pipeline.driver smoke
 "$PYTHON" -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/golden/sanitize.cfg tests/golden
-"$PYTHON" -m pytest tests/replay

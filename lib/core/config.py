@@ -155,18 +155,20 @@ _PROFILES = {
 }
 
 
-RETRAIN, TRAIN, JOBS = "PAPER_RETRAIN", "PAPER_TRAIN", "PAPER_JOBS"  # environment variables of the same options
+# Environment variables; the first three are set by the options of the same names.
+RETRAIN, TRAIN, JOBS, REPLAY = "PAPER_RETRAIN", "PAPER_TRAIN", "PAPER_JOBS", "PAPER_REPLAY"
 
 
 def store_of(profile: Profile) -> store.Store:
     """Where results of a profile are looked up and kept; real-data runs read and add to the published ones.
 
-    ``PAPER_RETRAIN=1`` (``--retrain``) ignores what is published, and publishes nothing.
+    ``PAPER_RETRAIN=1`` (``--retrain``) ignores what is published, and publishes nothing; ``PAPER_REPLAY=1`` reads
+    what is published, and adds nothing.
     """
     working = paths.artifacts(profile.name) / "results" / runtime.backend_id()
     if profile.data == "phantoms" or os.environ.get(RETRAIN):
         return store.Store(working)
-    return store.Store(working, store.PUBLISHED, publish=True)
+    return store.Store(working, store.PUBLISHED, publish=not os.environ.get(REPLAY))
 
 
 def names() -> tuple[str, ...]:

@@ -212,7 +212,7 @@ def _main(options: argparse.Namespace) -> int:
                 print(f"{one.name}: up to date", flush=True)
             elif status := _run(one, parameters):
                 return status
-        _publish(notebooks, profile, options.bless, todo)
+        _publish(notebooks, profile, options, todo)
     return 0
 
 
@@ -244,14 +244,16 @@ def _run(notebook: Notebook, parameters: dict[str, Any]) -> int:
     return 0
 
 
-def _publish(notebooks: Sequence[Notebook], profile: config.Profile, bless: bool, chosen: Sequence[Notebook]) -> None:
+def _publish(
+    notebooks: Sequence[Notebook], profile: config.Profile, options: argparse.Namespace, chosen: Sequence[Notebook]
+) -> None:
     index = publication.write_index(notebooks, profile.name)
-    if config.store_of(profile).publish:
+    if config.store_of(profile).publish and options.seed == 0:  # the protocol's
         busi.record()
         raw.record(*evidence.RAW)
         if message := publication.publish(notebooks, profile.name):
             print(message)
-    if bless:
+    if options.bless:
         publication.bless(chosen)
         print(f"golden notebooks: {paths.relative(publication.GOLDEN)}")
     folder = notebooks[0].folder

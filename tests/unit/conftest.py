@@ -10,6 +10,10 @@ from lib.core import paths
 from lib.data import phantoms, splits
 
 
+def pytest_addoption(parser):
+    parser.addoption("--replay", action="store_true", help="compute every published number again, for minutes")
+
+
 def draw(folder: Path, name: str, label: str, masks: int = 1, size=(60, 40), modes=("L", "L")) -> None:
     """Write one image with its masks; a normal's mask is empty, mask k is a square of its own."""
     generator = np.random.default_rng(len(list(folder.glob("*"))))
