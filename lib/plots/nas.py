@@ -91,8 +91,11 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure:
     return figure
 
 
-def fronts(frames: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
-    """Validation accuracy over parameters of all models, by strategy and seed; lines are Pareto fronts."""
+def fronts(frames: Mapping[tuple[str, int], pd.DataFrame], printed: pd.DataFrame) -> Figure:
+    """Validation accuracy over parameters of all models, by strategy and seed; lines are Pareto fronts.
+
+    ``printed`` are ``accuracy`` (of test images) and ``parameters`` from the paper.
+    """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for (strategy, _), frame in frames.items():
@@ -102,6 +105,7 @@ def fronts(frames: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
         axes.step(front.parameters, front.accuracy, where="post", color=colour, linewidth=1)
     for name, colour in _STRATEGIES.items():
         axes.plot([], [], "o-", color=colour, label=name)
+    axes.plot(printed.parameters.astype(float), printed.accuracy, "kx", label="printed, test images")
     _count_parameters(axes)
     axes.set_ylabel("validation accuracy")
     axes.legend(fontsize=8, frameon=False)

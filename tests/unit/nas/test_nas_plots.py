@@ -1,0 +1,43 @@
+import pandas as pd
+import pytest
+
+from lib.core.jobs import Result
+from lib.nas.notation import parse
+from lib.nas.search import SearchSettings, search
+from lib.nas.transforms import paper_space
+from lib.plots import nas as plots
+from lib.reported import nas as reported
+
+PRINTED = reported.results().query("table in ('III', 'IV')")
+
+
+@pytest.mark.parametrize("name", ["M_3", "KAU-BCMD BbNAS", "MNIST SE-BbNAS"])
+def test_a_drawing_has_a_box_for_every_layer(name):
+    row = reported.architectures().loc[name]
+    architecture = parse(row.text)
+    figure = plots.draw_networks({name: architecture, "again": architecture}, (row.height, row.width, row.channels))
+    boxes = [patch for patch in figure.axes[0].patches if "FancyBbox" in type(patch).__name__]
+    assert len(boxes) == 2 * (len(architecture) + 1)
+
+
+def test_searches_are_drawn_before_and_after_they_ran(tmp_path):
+    settings = SearchSettings(paper_space("IB", 10), (28, 28, 1))
+    scores = {"accuracy": 0.9, "cross_entropy": 0.1, "epochs": 1}
+    whole = search(settings, str, lambda wave: [Result(job, scores) for job in wave]).frame
+    for frame in (whole, whole.head(0)):
+        tree = plots.tree(frame)
+        assert len(tree.axes[0].texts) == len(frame)
+        figure = plots.fronts({("BbNAS", 0): frame}, PRINTED)
+        for drawn in (tree, figure):
+            drawn.savefig(tmp_path / "figure.png")
+
+
+def test_errors_are_drawn_with_and_without_a_network_of_ours(tmp_path):
+    ours = pd.DataFrame({"accuracy": 0.996, "low": 0.994, "high": 0.997, "parameters": 1e5}, index=["found"])
+    names = ["source", "network"]
+    for parts in ({"here": ours, "paper": PRINTED}, {"paper": PRINTED}):
+        table = pd.concat(parts, names=names).reindex(columns=["accuracy", "low", "high", "parameters"])
+        figure = plots.error_over_size(table)
+        figure.savefig(tmp_path / "figure.png")
+        shown = {text.get_text() for text in figure.axes[0].texts}
+        assert ("found" in shown) == ("here" in parts)
