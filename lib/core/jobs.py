@@ -13,15 +13,13 @@ import inspect
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lib.core import cluster, runtime
-from lib.core.store import Store, StoreError, as_plain
+from lib.core import cluster, keys, runtime
+from lib.core.store import Store, StoreError, as_plain, read_about
 
 
 class JobError(RuntimeError):
@@ -91,9 +89,9 @@ class Job:
         """What the key is made of, as JSON can hold it."""
         parameters = inspect.signature(self.step.function).parameters
         described = {
-            name: _describe(value)
+            name: keys.describe(value)
             for name, value in self.arguments.items()
-            if not _same(value, parameters[name].default)
+            if not keys.same(value, parameters[name].default)
         }
         raw = {"raw": dict(self.step.raw(self.arguments))} if self.step.raw else {}
         return {"step": self.step.name, "version": self.step.version, **raw, "arguments": described}
@@ -236,7 +234,7 @@ def _perform(job: Job, store: Store) -> None:
     state = store.file(job).with_suffix(".state")
     if job.step.resumes:
         arguments["state"] = state
-    began = time.perf_counter()
+    began = time.perf_counter() - _seconds_of(state)
     try:
         values = dict(job.step.function(**arguments))
     except JobError as error:
@@ -245,6 +243,14 @@ def _perform(job: Job, store: Store) -> None:
     made = {"seconds": seconds, "date": time.strftime("%Y-%m-%d", time.gmtime()), **runtime.made_by()}
     store.keep(job, values, made)
     state.unlink(missing_ok=True)
+
+
+def _seconds_of(state: Path) -> float:
+    """How long the calls took that left the state of unfinished work."""
+    try:
+        return read_about(state)["values"].get("seconds", 0) if state.exists() else 0
+    except StoreError:
+        return 0
 
 
 def _resolve(value: Any, store: Store, extras: tuple[str, ...]) -> Any:
@@ -270,56 +276,3 @@ def _jobs_in(value: Any) -> Iterator[Job]:
     elif isinstance(value, Mapping):
         for one in value.values():
             yield from _jobs_in(one)
-
-
-def _describe(value: Any) -> Any:
-    """A value as it enters a key."""
-    if isinstance(value, Job):
-        return {"job": value.key}
-    if hasattr(value, "describe"):
-        return value.describe()
-    if is_dataclass(value):
-        return {
-            field.name: _describe(getattr(value, field.name))
-            for field in fields(value)
-            if not _same(getattr(value, field.name), _default(field))
-        }
-    if isinstance(value, np.ndarray):
-        return _describe_array(value)
-    if isinstance(value, list | tuple):
-        return [_describe(one) for one in value]
-    if isinstance(value, Mapping):
-        return {str(name): _describe(one) for name, one in value.items()}
-    if isinstance(value, np.generic):
-        return _describe(value.item())
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # 1.0 and 1 are one setting
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise TypeError(f"a {type(value).__name__} has no place in a job's key: {value!r}")
-
-
-def _default(field: Any) -> Any:
-    return field.default_factory() if callable(field.default_factory) else field.default
-
-
-def _describe_array(value: np.ndarray) -> dict[str, Any]:
-    if value.dtype.kind in "biu":
-        value = np.ascontiguousarray(value, "<i8")
-    elif value.dtype.kind == "U":
-        value = np.frombuffer(json.dumps(value.tolist()).encode(), np.uint8)
-    else:
-        raise TypeError(f"an array of {value.dtype} has no place in a job's key: name the job that made it")
-    return {"shape": list(value.shape), "sha256": hashlib.sha256(value.tobytes()).hexdigest()[:16]}
-
-
-def _same(value: Any, default: Any) -> bool:
-    if default is inspect.Parameter.empty or isinstance(value, np.ndarray) or isinstance(default, np.ndarray):
-        return False
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, default))
-    return (numbers or type(value) is type(default)) and value == default
-
-
-def state_file(store: Store, job: Job) -> Path:
-    """Where the state of a job that was interrupted lies."""
-    return store.file(job).with_suffix(".state")

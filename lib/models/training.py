@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ class _Keeper(keras.callbacks.Callback):
         self.sign = 1 if mode == "min" else -1
         self.rows: list[dict] = []
         self.best: list[np.ndarray] = []
+        self.began = time.perf_counter()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.begin(epoch)
@@ -73,6 +75,7 @@ class _Keeper(keras.callbacks.Callback):
                 "rows": self.rows,
                 "best": self.best,
                 "variables": [_value(variable) for variable in self._variables()],
+                "seconds": time.perf_counter() - self.began,
             }
             # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
             store.write(self.state, values, {"key": _STATE_KEY})
@@ -97,6 +100,7 @@ class _Keeper(keras.callbacks.Callback):
         for variable, value in zip(variables, values["variables"], strict=True):
             variable.assign(value)
         self.rows, self.best = values["rows"], values["best"]
+        self.began -= values.get("seconds", 0)
 
     def _variables(self) -> list:
         # Weights and running statistics, the generators of dropout, the optimizer's moments and step.

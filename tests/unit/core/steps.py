@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.core import jobs
+from lib.core import jobs, store
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,15 @@ def diverging(seed=0):
 def broken(seed=0):
     _count("broken")
     raise MemoryError("no more of it\nsecond line")
+
+
+@jobs.step("resumed", version=1)
+def resumed(seed, state=None):
+    begun = state.exists()
+    store.write(state, {"seconds": 100.0}, {"key": "state"})
+    if not begun:
+        raise KeyboardInterrupt
+    return {"seed": seed}
 
 
 @jobs.step("killed", version=1)

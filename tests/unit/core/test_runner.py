@@ -105,3 +105,13 @@ def test_results_say_what_made_them(store):
     made = store.about(job)
     assert set(made) == {"seconds", "date", "machine", "commit"}
     assert "Keras" in made["machine"]
+
+
+def test_seconds_of_calls_that_were_interrupted_count(store):
+    job = steps.resumed(seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run([job], store)
+    assert store.file(job).with_suffix(".state").exists()
+    assert jobs.run([job], store)[0]["seed"] == 1
+    assert 100 < store.about(job)["seconds"] < 110
+    assert not store.file(job).with_suffix(".state").exists()
