@@ -1,6 +1,7 @@
 """Table I: what each input of stage 2 is worth, on the same images with the same heads (paper A, IV-B)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ PAIRS = (
     (ORACLE, "image"),
 )
 HOLD_OUT = 79  # test images of the paper
+_COMPARED = ["difference", "95 % low", "95 % high", "p", "only first", "only second", "p McNemar", "images", "rounds"]
 _ANSWER = ["backbone", "inputs", "round", "head", "image"]
 
 
@@ -61,9 +63,17 @@ def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Seque
 
 def scores(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """The ten columns of Tables I and II for each training: backbone, inputs, round and head."""
-    return found.groupby(_ANSWER[:4], sort=False)[["label", "predicted"]].apply(
-        lambda part: metrics.table_row(part["label"].to_numpy(), part["predicted"].to_numpy(), tuple(classes))
-    )
+    rows = {
+        key: metrics.table_row(part["label"].to_numpy(), part["predicted"].to_numpy(), tuple(classes))
+        for key, part in found.groupby(_ANSWER[:4], sort=False)
+    }
+    return _by(rows, _ANSWER[:4], metrics.table_row(np.zeros(1, int), np.zeros(1, int), tuple(classes)).index)
+
+
+def _by(rows: Mapping[tuple, Any], names: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows by several names, of which there may be none."""
+    index = pd.MultiIndex.from_tuples(rows, names=names) if rows else pd.MultiIndex.from_product([[]] * len(names))
+    return pd.DataFrame(list(rows.values()), index.set_names(names), columns=columns)
 
 
 def over_rounds(scored: pd.DataFrame) -> pd.DataFrame:
@@ -146,24 +156,29 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
                 training = part.groupby(["backbone", "head"]).ngroup()
                 image, number = (part.index.get_level_values(level) for level in ("image", "round"))
                 rows[f"{first} – {second}", name] = paired.compare(a, b, groups[image], number, training)
-    return pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows, names=["pair", "backbone"]))
+    return _by(rows, ["pair", "backbone"], _COMPARED)
 
 
 def gains(scored: pd.DataFrame, of: str = "image+mask", over: str = "image") -> pd.DataFrame:
     """Accuracy with one input less that with another, means over heads: a row per round, a column per backbone."""
-    accuracy = scored.pivot_table("accuracy", ["inputs", "round"], "backbone", sort=False)
-    return (accuracy.loc[of] - accuracy.loc[over]).dropna(how="all")
+    of, over = (scored[scored.index.get_level_values("inputs") == name]["accuracy"] for name in (of, over))
+    gain = of.groupby(["round", "backbone"]).mean() - over.groupby(["round", "backbone"]).mean()
+    return gain.unstack("backbone")  # noqa: PD010 a Series has no pivot_table
 
 
 def malignant_as_normal(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """How often malignant test images are called normal, over all rounds and heads, by input and backbone."""
+    """How often malignant test images are called normal, over all rounds and heads, by input and backbone.
+
+    ``without``: trainings in which it never happens; the backbone ``all`` has those of every backbone.
+    """
     normal, malignant = (list(classes).index(name) for name in ("normal", "malignant"))
     images = found[found["label"] == malignant].assign(missed=lambda part: part["predicted"] == normal)
-    images = pd.concat([images, images.assign(backbone="all", head=images["backbone"] + images["head"].astype(str))])
-    trainings = images.groupby(["inputs", "backbone", "round", "head"], sort=False)["missed"].agg(["sum", "size"])
-    by_row = trainings.groupby(["inputs", "backbone"], sort=False)
-    counts = by_row.sum().set_axis(["called normal", "malignant answers"], axis=1)
-    return counts.assign(trainings=by_row.size(), without=by_row["sum"].agg(lambda sums: (sums == 0).sum()))
+    trainings = images.groupby([*_ANSWER[:4]], sort=False)["missed"].agg(["sum", "size"]).reset_index()
+    rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(["inputs", "backbone"], sort=False)
+    return rows.agg(
+        **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "trainings": ("sum", "size")},
+        without=("sum", lambda sums: (sums == 0).sum()),
+    )
 
 
 def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, int], Result]) -> pd.DataFrame:
@@ -178,13 +193,11 @@ def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, in
     rows = {("validation loss of the U-Net, mean of 10 rounds", "U-Net"): _mean(losses)} if losses else {}
     kind = STACKED.index("image+mask")
     for name in plan.backbones:
-        done = [result for (backbone, _), result in heads.items() if result and backbone == name]
-        if done:
-            best = np.array([result["val_accuracy"].max(axis=0)[kind] for result in done])
-            rows["validation accuracy, mean of 10 rounds", name] = _mean(best.mean(axis=1))
-            rows["validation accuracy, best round", name] = {**_mean(best.max(axis=0)[:1]), "rounds": len(done)}
-            rows["validation accuracy, best round", name]["here"] = best.max(axis=0).mean()
-    frame = pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows, names=["quantity", "network"]))
+        best = [one["val_accuracy"].max(axis=0)[kind] for (own, _), one in heads.items() if one and own == name]
+        if best:
+            rows["validation accuracy, mean of 10 rounds", name] = _mean(np.mean(best, axis=1))
+            rows["validation accuracy, best round", name] = {"here": np.max(best, axis=0).mean(), "rounds": len(best)}
+    frame = _by(rows, ["quantity", "network"], ["here", "95 % low", "95 % high", "rounds"])
     return frame.sort_index(level="quantity", sort_remaining=False)
 
 

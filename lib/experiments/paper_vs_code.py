@@ -104,4 +104,6 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
             found = paired.compare(*pair, np.tile(groups[test], len(right[name])), heads=heads)
             row |= found[["difference", "95 % low", "95 % high"]].to_dict()
         rows[name] = row
-    return pd.DataFrame(rows).T.rename_axis("variant")
+    columns = ["accuracy", "heads", "difference", "95 % low", "95 % high"]
+    compared = pd.DataFrame.from_dict(rows, "index").rename_axis("variant")
+    return compared.reindex(columns=["base has", "changed to", "Dice validation", "Dice test", *columns])

@@ -1,7 +1,8 @@
-"""Figures of notebooks 04 and 05: accuracy against mask quality and against cost, the tuning loop's path."""
+"""Figures of notebooks 02 to 05: the tuning loop's path, gain against mask quality, accuracy against cost."""
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.plots.style import CLASS_COLOURS, grid, label_points, tidy
@@ -9,28 +10,22 @@ from lib.plots.style import CLASS_COLOURS, grid, label_points, tidy
 _DOT, _MARK = CLASS_COLOURS["benign"], CLASS_COLOURS["malignant"]
 
 
-def accuracy_against_dice(heads: pd.DataFrame, oracles: tuple[str, ...] = ()) -> Figure:
-    """Test accuracy of each head (a dot) and their mean (a bar) against the lesion Dice of the masks it got.
+def gain_against_dice(rounds: pd.DataFrame) -> Figure | None:
+    """Accuracy gained by the mask in each round and backbone against the lesion Dice of its test part.
 
-    Parameters
-    ----------
-    heads : columns ``masks``, ``dice`` and ``accuracy``.
-    oracles : names of masks that hold some of the truth; hollow, because they are no results.
+    ``rounds``: one column per backbone and ``dice``, one row per round; None without rows.
     """
+    if rounds.dropna(subset=["dice"]).drop(columns="dice").empty or rounds.columns.size < 2:
+        return None
     figure, axes = grid(1, 1, 6.4, 3.8)
     cell = axes[0, 0]
-    for name, rows in heads.groupby("masks", sort=False):
-        filled = _DOT if name not in oracles else "none"
-        cell.scatter(rows.dice, rows.accuracy, s=28, facecolors=filled, edgecolors=_DOT, alpha=0.8)
-        dice, mean = rows.dice.iloc[0], rows.accuracy.mean()
-        cell.plot([dice - 0.012, dice + 0.012], [mean, mean], "k", lw=2)
-    cell.set(xlabel="Dice of the test part's lesions (0: image alone)", ylabel="test accuracy")
-    cell.margins(x=0.15, y=0.1)
+    cell.axhline(0, color="0.7", lw=1)
+    long = rounds.melt("dice", var_name="backbone", value_name="gain")
+    sns.scatterplot(long, x="dice", y="gain", hue="backbone", palette="colorblind", s=40, ax=cell)
+    cell.set(xlabel="mean Dice of the test part's lesions", ylabel="accuracy, image+mask less image")
+    cell.margins(x=0.1, y=0.1)
+    cell.legend(fontsize=8, frameon=False)
     tidy(cell)
-    spans = heads.groupby("masks", sort=False).agg(
-        x=("dice", "first"), low=("accuracy", "min"), high=("accuracy", "max")
-    )
-    label_points(cell, [(str(name), row.x, row.high) for name, row in spans.iterrows()], spans.to_numpy(), size=8)
     return figure
 
 
@@ -50,30 +45,26 @@ def tuning_path(path: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def accuracy_against_cost(table: pd.DataFrame, accuracy: str, reported: str = "reported") -> Figure:
-    """Accuracy of each backbone against its multiply-adds an image: printed (crosses) and here (dots)."""
+def accuracy_against_cost(accuracy: pd.DataFrame, costs: pd.Series) -> Figure | None:
+    """Accuracy of each backbone against its multiply-adds an image: printed (crosses) and here (dots, SD over rounds).
+
+    Parameters
+    ----------
+    accuracy : by backbone ``paper``, ``here`` and ``sd``, NaN where there is none.
+    costs : multiply-adds by backbone; others are left out.
+    """
+    table = accuracy.assign(cost=costs / 1e9).dropna(subset=["cost"])
+    if table.empty:
+        return None
     figure, axes = grid(1, 1, 7.0, 4.2)
     cell = axes[0, 0]
-    cost = table["multiply-adds"] / 1e9
-    cell.scatter(cost, table[reported], marker="x", color="0.55", label="printed")
-    here = table[accuracy].notna()
-    spread = table.get(f"{accuracy} sd")
-    cell.errorbar(
-        cost[here],
-        table[accuracy][here],
-        spread[here] if spread is not None else None,
-        fmt="o",
-        color=_DOT,
-        label="here",
-    )
-    cell.set(xscale="log", xlabel="multiply-adds an image / 10⁹", ylabel=f"test accuracy ({accuracy})")
+    cell.scatter(table.cost, table.paper, marker="x", color="0.55", label="printed")
+    here = table.dropna(subset=["here"]).fillna({"sd": 0})
+    cell.errorbar(here.cost, here.here, here.sd, fmt="o", color=_DOT, label="here")
+    cell.set(xscale="log", xlabel="multiply-adds an image / 10⁹", ylabel="test accuracy (image, raw pixels)")
     cell.margins(x=0.12, y=0.08)
     figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
     tidy(cell)
-    half = table[f"{accuracy} sd"].fillna(0) if spread is not None else 0 * cost
-    bars = [
-        (cost[name], table[accuracy][name] - half[name], table[accuracy][name] + half[name])
-        for name in cost[here].index
-    ]
-    label_points(cell, [(name, cost[name], row[reported]) for name, row in table.iterrows()], bars)
+    bars = [(row.cost, row.here - row.sd, row.here + row.sd) for row in here.itertuples()]
+    label_points(cell, [(row.Index, row.cost, row.paper) for row in table.itertuples()], bars)
     return figure
