@@ -45,8 +45,9 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
 
 def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
-    """What the loop ended with beside the paper's choices, which are the defaults of the settings ``paper``."""
+    """What the loop chose so far beside the paper's choices, the defaults of ``paper``, and whether it is ``finished``."""
     names = [name for name in path.columns if hasattr(paper, name)]
     here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
     printed = type(paper)()
-    return pd.DataFrame({"paper": [getattr(printed, name) for name in names], "chosen": here}, names)
+    choices = {"paper": [getattr(printed, name) for name in names], "chosen": here}
+    return pd.DataFrame({**choices, "finished": path.attrs["finished"]}, names)

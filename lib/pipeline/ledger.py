@@ -94,8 +94,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
             verdict = statistics.verdict_difference(low, high, _number(endpoint.printed))
         else:
             verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
-        # Tables of unfinished plans say how much is done.
-        finished = verdict == NOT_YET or "done" not in cells or cells["done"] >= cells["planned"]
+        word = "" if verdict == NOT_YET or _complete(Path(figures), endpoint, cells) else " (interim)"
         rows[endpoint.Index] = {
             "endpoint": endpoint.endpoint,
             "bound": float(endpoint.bound),
@@ -103,7 +102,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
             "95 % low": low,
             "95 % high": high,
             "p": p_value,
-            "verdict": verdict if finished else f"{verdict} (interim: {cells['done']:.0f} of {cells['planned']:.0f})",
+            "verdict": verdict + word,
             "where": endpoint.table,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
@@ -111,6 +110,13 @@ def endpoints(figures: Path) -> pd.DataFrame:
     favourable = table.verdict.isin((statistics.REPRODUCED, statistics.DIRECTION_ONLY, "reached"))
     table["confirmed"] = (favourable & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
     return table
+
+
+def _complete(figures: Path, endpoint, cells: pd.Series) -> bool:
+    """Whether the plan of an endpoint is: its table calls no verdict interim, and its parts have all rounds."""
+    parts = [_row(figures, endpoint.table, part) for part in endpoint.parts.split("; ") if part]
+    whole = [part is not None and part["rounds"] >= float(endpoint.rounds) for part in parts]
+    return all(whole) and "interim" not in str(cells.get("verdict", ""))
 
 
 def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple[float | str, float, float, str]:

@@ -27,6 +27,8 @@ def test_every_claim_is_whole():
     assert set(without_table.rule) == {"arithmetic", "not testable"}
     assert (CLAIMS[CLAIMS.rule == "not testable"].reason != "").all()
     assert (CLAIMS[CLAIMS.rule == "value"].value != "").all()
+    same = (CLAIMS.rule == "qualitative") & ~CLAIMS.row.str.contains(" > ")
+    assert (CLAIMS.value[same] != "").all()
     computed = without_table[without_table.rule == "arithmetic"].index
     assert set(computed) == set(arithmetic.checks())
 
@@ -87,11 +89,26 @@ def test_verdicts_follow_the_tables(tmp_path):
     assert entries.verdict["A-table-2-ResNet152"] == statistics.NOT_TESTABLE
     assert entries.reason["A-table-2-ResNet152"]
     endpoint = ledger.endpoints(tmp_path).loc["P1"]
-    assert endpoint[["verdict", "confirmed"]].tolist() == [statistics.REPRODUCED, "yes"]
+    assert endpoint[["verdict", "confirmed"]].tolist() == ["reproduced (interim)", "no"]
     assert endpoint["p Holm"] == pytest.approx(6 * 0.004)
-    _save(tmp_path, CLAIMS.table["A-gain"], pd.DataFrame({**limits, "done": 7, "planned": 10}, pairs))
-    endpoint = ledger.endpoints(tmp_path).loc["P1"]
-    assert endpoint[["verdict", "confirmed"]].tolist() == ["reproduced (interim: 7 of 10)", "no"]
+
+
+@pytest.mark.parametrize(("rounds", "word"), [(10, statistics.REPRODUCED), (7, "reproduced (interim)")])
+def test_a_primary_endpoint_is_interim_until_its_plan_is_complete(tmp_path, rounds, word):
+    backbones = ("all", "VGG16", "Xception", "MobileNetV2")
+    pairs = pd.MultiIndex.from_product([["image+mask – image"], backbones])
+    row = {"difference": 0.04, "95 % low": 0.01, "95 % high": 0.06, "p": 0.004, "rounds": [10, 10, 10, rounds]}
+    _save(tmp_path, CLAIMS.table["A-gain"], pd.DataFrame(row, pairs))
+    assert ledger.endpoints(tmp_path).loc["P1", ["verdict", "confirmed"]].tolist() == [
+        word,
+        "yes" if rounds == 10 else "no",
+    ]
+
+
+def test_a_table_may_call_its_verdict_interim(tmp_path):
+    row = {"accuracy": 0.82, "95 % low": 0.81, "95 % high": 0.84, "p": 0.004, "verdict": ["interim: reached"]}
+    _save(tmp_path, "08_better_models/08_ensemble", pd.DataFrame(row, ["ensemble"]))
+    assert ledger.endpoints(tmp_path).verdict["P3"] == "reached (interim)"
 
 
 def test_counts_and_orders(tmp_path):
