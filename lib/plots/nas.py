@@ -60,15 +60,15 @@ def draw_networks(networks: Mapping[str, Architecture], input_shape: Shape) -> F
 
 def tree(frame: pd.DataFrame, title: str = "") -> Figure:
     """The models of one search as in Fig. 4: one row an iteration; filled boxes were selected."""
-    levels = {level: list(names) for level, names in frame.groupby("iteration").name}
-    width = max(map(len, levels.values()), default=1)
+    levels = frame.groupby("iteration").size()
+    width = levels.max() if len(levels) else 1
     figure = Figure(figsize=(max(6.0, 1.15 * width), 1.25 * len(levels) + 0.6), layout="constrained")
     axes = figure.subplots()
-    places = {
-        name: ((index + 0.5) * width / len(names), -level)
-        for level, names in levels.items()
-        for index, name in enumerate(names)
-    }
+    places: dict[str, tuple[float, int]] = {}
+    for level, rows in frame.groupby("iteration"):
+        # Children stand in the order of their parents, so that fewer lines cross.
+        ordered = sorted(zip(rows.parent, rows.name, strict=True), key=lambda row: places.get(row[0], (0, 0))[0])
+        places |= {name: ((index + 0.5) * width / len(rows), -level) for index, (_, name) in enumerate(ordered)}
     for row in frame.itertuples():
         x, y = places[row.name]
         colour = _TRANSFORMATIONS[row.transformation]
@@ -85,7 +85,7 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure:
         axes.plot([], [], color=colour, label=name)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     axes.set_xlim(0, width)
-    axes.set_ylim(-max(levels, default=0) - 0.5, 0.5)
+    axes.set_ylim(-max(len(levels), 1) + 0.5, 0.5)
     axes.set_axis_off()
     axes.set_title(title, fontsize=9)
     return figure

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 from scipy import ndimage
 
 from lib.core import jobs
 from lib.core.jobs import Job
 from lib.core.store import pack_masks
 from lib.data import near_duplicates, splits
-from lib.data.sources import Phantoms
+from lib.data.sources import MammogramPhantoms, Phantoms, SmallDigits
 from lib.experiments import backbone_comparison, classifiers, fine_tuning, lesion_features
+from lib.nas.child import Recipe, nas_child
+from lib.nas.experiments import image_labels
 from lib.two_stage import classification, segmentation, timing
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.model import TwoStageSettings
@@ -34,6 +37,8 @@ ENCODER = SegmenterSettings(
 )
 BACKBONE = BackboneSettings("MobileNetV2", "random")
 HEAD = HeadSettings(epochs=2, batch_size=8)
+DIGITS = {"data": SmallDigits(), "train": np.arange(200), "validation": np.arange(200, 300), "seed": 1}
+TESTED = {"test_data": SmallDigits("test"), "test": np.arange(50)}
 
 
 @jobs.step("smooth_masks", version=1)
@@ -75,6 +80,15 @@ CASES: dict[str, Job] = {
         seed=0,
         **PARTS,
     ),
+    "nas_child": nas_child(
+        text="C(4,3) IB(2,2,3,2,2,2) Concat(l(-4),l(-5)) F() FC(10)", settings=Recipe(epochs=2), **DIGITS, **TESTED
+    ),
+    "nas_child-long": nas_child(
+        text="CN(6,3) P(2,2) SEIB(2,2,3,2,2,2) AT(2) GAP() FC(10)",
+        settings=Recipe(2, 32, 2e-3, 0.0, 0, "cosine", "digits"),
+        **DIGITS,
+    ),
+    "image_labels": image_labels(data=MammogramPhantoms()),
 }
 # What is measured with a clock, or says which machine it was.
 NOT_COMPARED = {"seconds", "ms", "machine"}
