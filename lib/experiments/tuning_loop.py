@@ -45,7 +45,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
 
 def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
-    """What the loop chose so far beside the paper's choices, the defaults of ``paper``, and whether it is ``finished``."""
+    """What the loop chose so far beside the defaults of ``paper``, its choices; whether it is ``finished``."""
     names = [name for name in path.columns if hasattr(paper, name)]
     here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
     printed = type(paper)()
