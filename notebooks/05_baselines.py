@@ -16,9 +16,9 @@
 #
 # | | |
 # |---|---|
-# | **reads** | the images and split of `01_preprocessing`, the masks of `04_ablation` (cached) |
+# | **reads** | the splits of `01_preprocessing`, the heads of `04_ablation` |
 # | **writes** | `05_*` figures and tables (Table II) |
-# | **next** | `06_nas` is the second paper; `07_honest_evaluation` asks what all these figures are worth |
+# | **next** | `06_nas` is the second paper; `07_leakage` asks what all these figures are worth |
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -27,134 +27,130 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
-import lib.core.run
-from lib.core import runtime
-from lib.data import splits, ultrasound
-from lib.evaluation import statistics as significance
-from lib.experiments import backbone_comparison as baselines
-from lib.experiments import input_ablation as ablation
-from lib.models import backbones
+from lib.core.run import start
+from lib.data.near_duplicates import groups_job
+from lib.evaluation import paired
+from lib.experiments import backbone_comparison, input_ablation
+from lib.experiments.paper_a import Plan
+from lib.models.backbones import BACKBONES
 from lib.plots import ablation as plots
 from lib.reported import two_stage as reported
-from lib.two_stage import classification, segmentation
 
-run = lib.core.run.start("05_baselines", profile, seed)
-print(runtime.machine())
+run = start("05_baselines", profile, seed)
+plan = Plan(run.profile, run.seed)
+print(run.profile.note)
 
 # %%
-data = ultrasound.load(run.profile, run.cache)
-plan = ablation.plan(run.profile.n_rounds, run.profile.n_pretrained, run.seed, run.profile.rounds_split)
-parts = {one.split_seed: splits.stratified(data.labels, one.split_seed) for one in plan}
-print(data.source, "· splits", *(split.digest(data.names) for split in parts.values()))
+data = plan.table
+printed = reported.table_ii()
+print(data.source, "·", len(plan.backbones), "of", len(BACKBONES), "networks:", ", ".join(plan.backbones))
 
 # %% [markdown]
 # ## Which networks?
 #
 # The paper takes, of each family, the variant with the highest accuracy on ImageNet in Keras Applications. For
 # Inception, NASNet, EfficientNet, EfficientNetV2 and ConvNeXt it does not say which that is: their sizes are a guess.
-
-# %%
-names = list(backbones.BACKBONES) if run.profile.baselines == "all" else run.profile.baselines.split()
-printed = reported.table_ii()
-print(len(backbones.BACKBONES), "networks in Table II, in this run:", ", ".join(names))
-
-# %% [markdown]
+#
 # ## What does each cost?
 #
-# Counted from the layers, without the top; the time is of this machine, warm, in a batch of 16.
+# Counted from the layers, without the top.
 
 # %% tags=["nbval-ignore-output"]
-costs = baselines.costs(names, run.profile.image_size, run.cache / "rounds")
+jobs = backbone_comparison.costs(run.profile)
+costs = backbone_comparison.cost_table(dict(zip(jobs, run.results(jobs.values()), strict=True)))
 size = run.profile.image_size
-run.save_table(costs, "05_costs", f"Cost of an image of {size} × {size} pixels · {runtime.machine()}", precision=1)
-
-# %%
-assert (costs.parameters > 0).all()
-assert (costs["multiply-adds"] > costs.features).all()
-costs[["parameters", "features"]]
-
-# %% [markdown]
-# ## Whose weights are here?
-#
-# Weights are looked up on this machine and downloaded otherwise. A network without weights gets a row that says so,
-# and nothing else stops.
+counted = costs[["parameters", "multiply-adds", "features"]]
+run.save_table(counted, "05_costs", f"Cost of an image of {size} × {size} pixels, without the top", precision=0)
 
 # %% tags=["nbval-ignore-output"]
-stage_2 = classification.Settings.of(run.profile)
-sources = {name: backbones.weights_id(name, stage_2.weights, run.seed) for name in names}
-pd.Series(sources, name="weights").to_frame()
+machine = ", ".join(costs["machine"].unique())
+run.save_table(costs[["ms"]], "05_timing", f"Milliseconds an image, warm, in a batch of 16 · {machine}", precision=1)
 
 # %% [markdown]
 # ## Table II
 #
 # The same head, the same training and the same images for each; raw pixels as in the authors' code, then each
-# network's own preprocessing. Besides the image alone: with masks of the stage 1 that has an ImageNet encoder, as
-# the paper does (`image+mask`), and with out-of-fold masks for the training part.
+# network's own preprocessing. A network without weights keeps the paper's row, which says so. Means over heads
+# first, then mean ± standard deviation over rounds.
 
 # %% tags=["nbval-ignore-output"]
-stage_1 = segmentation.Settings.pretrained(run.profile)
-inputs = ("image", "image+mask", ablation.OUT_OF_FOLD)
-variants = [("raw", "image"), ("own", "image"), *(("raw", name) for name in inputs[1:])]
+raw = plan.stacked_heads()
+raw = dict(zip(raw, run.results(raw.values()), strict=True))
+own = backbone_comparison.own_preprocessing(plan)
+own = dict(zip(own, run.results(own.values()), strict=True))
+what = f"{data.source} · {input_ablation.progress(raw.values())}, {run.profile.n_heads} heads each"
 
 # %% tags=["nbval-ignore-output"]
-folds, n_jobs = run.profile.n_folds, run.profile.n_jobs
-answers = baselines.run(data, stage_1, stage_2, names, variants, plan, folds, run.cache, n_jobs)
-done = answers[answers.error == ""]
-print(len(done), "of", len(answers), "rows;", answers.backbone.nunique() - done.backbone.nunique(), "without weights")
+answers = input_ablation.answers(plan, own, (backbone_comparison.OWN,))
+found = pd.concat([input_ablation.answers(plan, raw), answers])
+scored = input_ablation.scores(found, data.classes)
+states = backbone_comparison.states(plan, raw)
+table_2 = backbone_comparison.table_2(scored, printed, states)
+run.save_table(table_2, "05_table_2", f"Table II, test scores by backbone, image alone · {what}")
 
 # %% tags=["nbval-ignore-output"]
-table_ii = baselines.table(answers, printed.accuracy, costs)
-what = f"{data.source} · {ablation.in_words(plan)}"
-run.save_table(table_ii, "05_table_ii", f"Table II, test accuracy by backbone · {what}")
+missing = [name for name, state in states.items() if "rounds" not in state]
+print(f"{len(states) - len(missing)} of {len(states)} networks have results; without: {', '.join(missing) or 'none'}")
 
 # %% [markdown]
-# Standard deviations (`sd`) are over rounds: of heads, and of the splits and trainings of stage 1 that differ.
-# One test image is worth the step between two neighbouring values of accuracy:
-
-# %%
-print({f"{len(split.test)} test images, one is {1 / len(split.test):.4f}" for split in parts.values()})
+# ## Does each printed score fit?
+#
+# The 95 % prediction interval for one hold-out of 79 images, as in `04_ablation`, image alone with raw pixels.
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.accuracy_against_cost(table_ii, "image, raw"), "05_accuracy_against_cost", table_ii)
+groups = input_ablation.clusters(run.result(groups_job(plan.source)), len(data))
+alone = found[found["inputs"] == "image"]
+hold_outs = input_ablation.hold_outs(alone, printed, groups, data.classes)
+run.save_table(
+    hold_outs, "05_hold_outs", f"Printed scores in prediction intervals of one hold-out of 79 images · {what}"
+)
+
+# %% tags=["nbval-ignore-output"]
+inside = hold_outs["paper"].between(hold_outs["95 % low"], hold_outs["95 % high"])
+for name, part in inside.groupby("backbone", sort=False):
+    print(f"{name}: {part.sum()} of {len(part)} printed scores lie inside.")
 
 # %% [markdown]
 # ## Are the low figures explained?
 #
-# The Wilson interval of each printed figure beside what raw and own preprocessing give here. A figure inside the
+# The Wilson interval of each printed accuracy beside what raw and own preprocessing give here. A figure inside the
 # interval of its neighbour needs no explanation.
 
 # %% tags=["nbval-ignore-output"]
-n_printed = 79  # test images of the paper: the accuracies of Tables I and II are its multiples
-explained = table_ii[[name for name in ("reported", "image, raw", "image, own") if name in table_ii]].copy()
-bounds = [significance.proportion_interval(round(value * n_printed), n_printed) for value in explained.reported]
-explained["printed low"], explained["printed high"] = zip(*bounds, strict=True)
-for column in [name for name in explained if name.startswith("image, ")]:
-    explained[f"{column}: inside"] = explained[column].between(explained["printed low"], explained["printed high"])
-explained = explained.dropna(subset=["image, raw"])
-run.save_table(explained, "05_explained", f"Printed accuracy (95 % Wilson interval) and ours · {what}")
+explained = backbone_comparison.explained(scored, printed)
+run.save_table(explained, "05_explained", f"Printed accuracy (95 % Wilson interval, 79 images) and ours · {what}")
 
 # %% tags=["nbval-ignore-output"]
 for name, row in explained.iterrows():
-    effect = row["image, own"] - row["image, raw"]
-    print(f"{name}: own preprocessing {effect:+.3f} against raw; printed {row.reported - row['image, raw']:+.3f}")
+    effect, gap = row["own"] - row["raw"], row["paper"] - row["raw"]
+    print(f"{name}: own preprocessing {effect:+.3f} against raw; printed {gap:+.3f} against raw.")
+
+# %% tags=["nbval-ignore-output"]
+pairs = [(backbone_comparison.OWN, "image")]
+preprocessing = input_ablation.differences(found, groups, pairs)
+run.save_table(preprocessing, "05_preprocessing", f"Own preprocessing less raw pixels, paired · {what}")
 
 # %% [markdown]
 # ## Does the mask help every network?
+#
+# The same heads as in `04_ablation`, each network for itself.
 
 # %% tags=["nbval-ignore-output"]
-gains = {of: baselines.gains(answers, of, "image") for of in inputs[1:]}
-gains = pd.concat({name: frame.gain for name, frame in gains.items()}, axis=1)
-run.save_table(gains, "05_gains", f"Accuracy gained over the image alone, means over rounds · {what}")
+gains = input_ablation.differences(found, groups, [("image+mask", "image")])
+run.save_table(gains, "05_gains", f"Accuracy gained by the predicted mask, paired · {what}")
 
 # %% tags=["nbval-ignore-output"]
-compared = baselines.compare(answers, inputs[1:], "image", run.seed)
-run.save_table(compared, "05_gains_paired", f"The same by backbone and for all, paired · {what}")
+print(*(paired.in_words(row) for _, row in gains.iterrows()), sep="\n")
 
 # %% [markdown]
-# The interval draws test images anew, each with all its backbones and rounds: many networks that look at one picture
-# are not many pictures.
+# ## Is accuracy bought with computation?
 
-# %%
-assert answers.error.where(answers.error != "", None).dropna().str.contains("WeightsError").all()
-assert done.get("accuracy", pd.Series(dtype=object)).map(lambda values: all(0 <= value <= 1 for value in values)).all()
-print("every row has a result or says that its weights are missing")
+# %% tags=["nbval-ignore-output"]
+accuracy = backbone_comparison.accuracies(scored, printed)
+run.save_figure(plots.accuracy_against_cost(accuracy, costs["multiply-adds"]), "05_accuracy_against_cost", accuracy)
+
+# %% tags=["nbval-ignore-output"]
+both = accuracy.join(costs["multiply-adds"]).dropna()
+if len(both) > 2:
+    rank = both[["here", "multiply-adds"]].corr("spearman").iloc[0, 1]
+    print(f"Rank correlation of accuracy and multiply-adds here: {rank:.2f} over {len(both)} networks.")

@@ -108,8 +108,17 @@ def explained(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     means = scored.pivot_table("accuracy", "backbone", "inputs")
     table = printed[["accuracy"]].set_axis(["paper"], axis=1).loc[printed.index.isin(means.index)]
     bounds = [statistics.proportion_interval(round(value * _TEST_IMAGES), _TEST_IMAGES) for value in table["paper"]]
-    table[["paper low", "paper high"]] = bounds
+    table[["paper low", "paper high"]] = np.reshape(bounds, (-1, 2))
     for column, name in {"image": "raw", OWN: "own"}.items():
-        table[name] = means.get(column)
+        table[name] = means.get(column, np.nan)
         table[f"{name} inside"] = table[name].between(table["paper low"], table["paper high"])
     return table
+
+
+def accuracies(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy on the image alone with raw pixels by backbone: ``paper``, ``here`` and ``sd`` over rounds."""
+    image = scored[scored.index.get_level_values("inputs") == "image"]["accuracy"]
+    rounds = image.groupby(["backbone", "round"]).mean().groupby("backbone")
+    names = [name for name in printed.index if name in backbones.BACKBONES]
+    table = pd.DataFrame({"paper": printed["accuracy"], "here": rounds.mean(), "sd": rounds.std()})
+    return table.reindex(names).rename_axis("backbone")
