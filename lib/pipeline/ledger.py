@@ -168,8 +168,8 @@ def _absent(claim, figures: Path) -> str:
 def _found(figures: Path, claim) -> tuple[float | str, float, float, float] | None:
     """What :func:`_values` says of a claim; a row "a > b" stands for the ratio of the two."""
     parts = [_values(_row(figures, claim.table, row), claim.column) for row in claim.row.split(" > ")]
-    if len(parts) == 1 or not all(parts):
-        return parts[0] if all(parts) else None
+    if len(parts) == 1 or not all(part and part[0] for part in parts):
+        return parts[0] if len(parts) == 1 else None
     return parts[0][0] / parts[1][0], *_NO_INTERVAL, math.nan
 
 
