@@ -26,7 +26,7 @@ def main() -> int:
                 store.write_json(file, found)
                 print(f"{name}: written")
                 continue
-            lines = compare.differences(compare.read(name), found)
+            lines = compare.differences(name, found)
             print(f"{name}: {'; '.join(lines) or 'as committed'}")
             differ += bool(lines)
     return int(differ > 0)

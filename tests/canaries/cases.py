@@ -8,9 +8,16 @@ from scipy import ndimage
 from lib.core import jobs
 from lib.core.jobs import Job
 from lib.core.store import pack_masks
-from lib.data import near_duplicates, splits
+from lib.data import image_statistics, near_duplicates, splits
 from lib.data.sources import MammogramPhantoms, Phantoms, SmallDigits
-from lib.experiments import backbone_comparison, classifiers, fine_tuning, lesion_features
+from lib.experiments import (
+    backbone_comparison,
+    classifiers,
+    external,
+    fine_tuning,
+    interpretability,
+    lesion_features,
+)
 from lib.nas.child import Recipe, nas_child
 from lib.nas.experiments import image_labels
 from lib.two_stage import classification, segmentation, timing
@@ -55,13 +62,19 @@ image, both = (
     for name in ("image", "image+mask")
 )
 pooled = classification.features(data=DATA, inputs="image", settings=replace(BACKBONE, features="pooled"))
+heads = classification.heads(data=DATA, x=[image, both], settings=HEAD, seeds=[0, 1], **PARTS)
+OTHER = Phantoms(15, 32, seed=1)
+others = [
+    classification.features(data=OTHER, inputs="image", settings=BACKBONE),
+    classification.features(data=OTHER, inputs="image+mask", settings=BACKBONE, masks="ground truth"),
+]
 
 CASES: dict[str, Job] = {
     "segmenter": unet,
     "segmenter-encoder": encoder,
     "mask_scores": segmentation.mask_scores(data=DATA, masks=masks, scored=SPLIT.test),
     "features": both,
-    "heads": classification.heads(data=DATA, x=[image, both], settings=HEAD, seeds=[0, 1], **PARTS),
+    "heads": heads,
     "heads-balanced": classification.heads(
         data=DATA, x=[image], settings=replace(HEAD, balance="resampled"), seeds=[0], mirrored=[image], **PARTS
     ),
@@ -80,6 +93,12 @@ CASES: dict[str, Job] = {
         seed=0,
         **PARTS,
     ),
+    "explanation": interpretability.explanation(
+        data=DATA, network=unet, head=heads, test=SPLIT.test, settings=TwoStageSettings(UNET, BACKBONE, HEAD), seed=0
+    ),
+    "external_masks": external.external_masks(data=OTHER, network=encoder, settings=ENCODER),
+    "external_classes": external.external_classes(head=heads, x=others, n_seeds=2, n_classes=3, settings=HEAD),
+    "image_statistics": image_statistics.image_statistics(data=DATA),
     "nas_child": nas_child(
         text="C(4,3) IB(2,2,3,2,2,2) Concat(l(-4),l(-5)) F() FC(10)", settings=Recipe(epochs=2), **DIGITS, **TESTED
     ),
@@ -90,5 +109,7 @@ CASES: dict[str, Job] = {
     ),
     "image_labels": image_labels(data=MammogramPhantoms()),
 }
+# Scores of masks cut at a threshold, and activation maps, jump where a network's last bits differ.
+TOLERANCES = {"external_masks": 0.05, "explanation": 0.15}
 # What is measured with a clock, or says which machine it was.
 NOT_COMPARED = {"seconds", "ms", "machine"}

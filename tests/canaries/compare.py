@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import lib
 from lib.core import runtime
 from lib.core.jobs import Step, run
 from lib.core.store import Store
-from tests.canaries.cases import CASES, NOT_COMPARED
+from tests.canaries.cases import CASES, NOT_COMPARED, TOLERANCES
 
 FOLDER = Path(__file__).parent
 RELATIVE, ABSOLUTE = 2e-3, 2e-4  # one thread against two, and other processors, differ by less
@@ -76,21 +77,20 @@ def brief(value: Any) -> Any:
     return short
 
 
-def differences(expected: Any, found: Any, where: str = "") -> list[str]:
-    """What differs by more than the tolerance, one line each."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        lines = [f"{where}: {sorted(set(expected) ^ set(found))}"] if set(expected) != set(found) else []
-        return lines + [
-            line
-            for key in expected.keys() & found.keys()
-            for line in differences(expected[key], found[key], f"{where}/{key}")
-        ]
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        return [
-            line
-            for number, pair in enumerate(zip(expected, found, strict=True))
-            for line in differences(*pair, f"{where}/{number}")
-        ]
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (expected, found))
-    same = math.isclose(expected, found, rel_tol=RELATIVE, abs_tol=ABSOLUTE) if numbers else expected == found
-    return [] if same else [f"{where}: {expected} was committed, {found} came out"]
+def differences(name: str, found: dict[str, Any]) -> list[str]:
+    """How a canary's result differs from the committed one by more than the tolerance, one line each."""
+    return list(_differ(read(name), found, name, TOLERANCES.get(name, RELATIVE)))
+
+
+def _differ(expected: Any, found: Any, where: str, relative: float) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(found, dict) and set(expected) == set(found):
+        for key, value in expected.items():
+            yield from _differ(value, found[key], f"{where}/{key}", relative)
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for number, value in enumerate(expected):
+            yield from _differ(value, found[number], f"{where}/{number}", relative)
+    else:
+        numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (expected, found))
+        near = numbers and math.isclose(expected, found, rel_tol=relative, abs_tol=max(ABSOLUTE, relative / 10))
+        if not near and expected != found:
+            yield f"{where}: {expected} was committed, {found} came out"
