@@ -11,65 +11,52 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from lib.core import paths
-from lib.core.config import check_choice
 from lib.data import phantoms
 from lib.data.record import DataError, ImageSet
 
-GROUPINGS = ("present", "three")
+CLASSES = ("BI-RADS 1", "BI-RADS 2–3", "BI-RADS 4–5")
 _FOLDER = re.compile(r"bi-?rads?[ _-]*([1-5])", re.IGNORECASE)
 # 2016_BC017021_ MLO_R.jpg: the blank before the view is in the names as distributed.
 _FILE = re.compile(r"(\d{4})_([A-Za-z]*\d+)_\s*(CC|MLO)_\s*([LR])\s*\.(?:jpe?g|png)", re.IGNORECASE)
 _THREE = {1: 0, 2: 1, 3: 1, 4: 2, 5: 2}
 
 
-def kau_bcmd(folder: Path | None = None, size: int = 64, classes: str = "present") -> ImageSet:
+def kau_bcmd(size: int = 64) -> ImageSet:
     """King Abdulaziz University's mammograms, float32 (n, size, size, 1) in [0, 1]; ``groups`` are the cases.
 
-    Parameters
-    ----------
-    folder : holds ``BIRAD 1`` … ``BIRAD 5`` (copies lack some) with files such as
-        ``2016_BC017021_ MLO_R.jpg``: year, case, view, side.  Without it the data folders' ``kau-bcmd``.
-    classes : ``present``: one class for each BI-RADS folder; ``three``: 1, 2–3 and 4–5.  The
-        paper's last layer has three outputs; it does not say which.
+    The data folders' ``kau-bcmd`` holds ``BIRAD 1`` … ``BIRAD 5`` (copies lack some) with files such as
+    ``2016_BC017021_ MLO_R.jpg``: year, case, view, side.  The paper's last layer has three outputs; it does not
+    say which: here BI-RADS 1, 2–3 and 4–5.
 
     Raises
     ------
     lib.core.paths.MissingDataError
         If there is no such folder.
     lib.data.record.DataError
-        For a file with another name, one that is no image, or a BI-RADS folder without images.
+        For a file with another name, one that is no image, or a class without images.
     """
-    check_choice("classes", classes, GROUPINGS)
-    folder = _folder(folder, "kau-bcmd", "kaggle.com/datasets/asmaasaad/king-abdulaziz-university-mammogram-dataset")
+    folder = _folder("kau-bcmd", "kaggle.com/datasets/asmaasaad/king-abdulaziz-university-mammogram-dataset")
     files = _kau_files(folder)
-    levels = np.array([level for level, _, _ in files])
-    if classes == "three":
-        names, labels = ("BI-RADS 1", "BI-RADS 2–3", "BI-RADS 4–5"), np.array([_THREE[level] for level in levels])
-        if empty := [names[label] for label in range(3) if label not in labels]:
-            raise DataError(f"{paths.relative(folder)}: no images of {', '.join(empty)}; use classes='present'")
-    else:
-        present = sorted(set(levels.tolist()))
-        names, labels = tuple(f"BI-RADS {level}" for level in present), np.searchsorted(present, levels)
+    labels = np.array([_THREE[level] for level, _, _ in files], np.int64)
+    if empty := [name for label, name in enumerate(CLASSES) if label not in labels]:
+        raise DataError(f"{paths.relative(folder)}: no images of {', '.join(empty)}")
     _, groups = np.unique([case for _, case, _ in files], return_inverse=True)
     return ImageSet(
         images=np.stack([_read(file, size) for _, _, file in files]),
-        labels=labels.astype(np.int64),
+        labels=labels,
         names=np.array([f"{file.parent.name}/{file.name}" for _, _, file in files]),
-        classes=names,
+        classes=CLASSES,
         source=f"KAU-BCMD, {len(files)} images of {groups.max() + 1} cases at {size}×{size}",
         groups=groups.astype(np.int64),
     )
 
 
-def mini_mias(folder: Path | None = None, size: int = 64) -> ImageSet:
+def mini_mias(size: int = 64) -> ImageSet:
     """mini-MIAS, float32 (322, size, size, 1) in [0, 1], as normal, benign and malignant; ``groups`` are the patients.
 
     A film with several findings has its worst one's class.  Films 1 and 2 are the two breasts of
-    the first patient, 3 and 4 of the second, and so on (note 1 of ``Info.txt``).
-
-    Parameters
-    ----------
-    folder : holds ``Info.txt`` and ``mdb001.png`` …; also ``.pgm`` as distributed.
+    the first patient, 3 and 4 of the second, and so on (note 1 of ``Info.txt``).  The data folders'
+    ``mini-mias`` holds ``Info.txt`` and ``mdb001.png`` …; also ``.pgm`` as distributed.
 
     Raises
     ------
@@ -78,7 +65,7 @@ def mini_mias(folder: Path | None = None, size: int = 64) -> ImageSet:
     lib.data.record.DataError
         For a film without an image, or an ``Info.txt`` without films.
     """
-    folder = _folder(folder, "mini-mias", "peipa.essex.ac.uk/info/mias.html")
+    folder = _folder("mini-mias", "peipa.essex.ac.uk/info/mias.html")
     if not (folder / "Info.txt").exists():
         raise DataError(f"{paths.relative(folder)}: Info.txt is missing; it says what the films show")
     worst: dict[str, int] = {}
@@ -111,11 +98,11 @@ def stand_ins(n: int = 60) -> ImageSet:
     return ImageSet(small, images.labels, images.names, images.classes, f"{n} phantoms at 16×16", groups=pairs)
 
 
-def _folder(folder: Path | None, name: str, where: str) -> Path:
-    found = Path(folder) if folder else paths.find_data(name)
+def _folder(name: str, where: str) -> Path:
+    found = paths.find_data(name)
     if found is None or not found.is_dir():
         places = " or ".join(paths.relative(place / name) for place in paths.data_folders())
-        raise paths.MissingDataError(f"{name} is not here. Put it at {folder or places}; it is at {where}")
+        raise paths.MissingDataError(f"{name} is not here. Put it at {places}; it is at {where}")
     return found
 
 

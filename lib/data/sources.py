@@ -125,19 +125,18 @@ class MiniMias(Source):
     folder = "mini-mias"
 
     def read(self) -> ImageSet:
-        return mammograms.mini_mias(size=self.size)
+        return mammograms.mini_mias(self.size)
 
 
 @dataclass(frozen=True)
 class KauBcmd(Source):
-    """KAU-BCMD in three classes, as the paper's last layer has them."""
+    """KAU-BCMD in three classes, as many as the paper's last layer has."""
 
     size: int = 64
-    classes: str = "three"
     folder = "kau-bcmd"
 
     def read(self) -> ImageSet:
-        return mammograms.kau_bcmd(size=self.size, classes=self.classes)
+        return mammograms.kau_bcmd(self.size)
 
 
 @dataclass(frozen=True)

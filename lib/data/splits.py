@@ -98,48 +98,6 @@ def part_names(split: Split) -> np.ndarray:
     return names
 
 
-def grouped(labels: np.ndarray, groups: np.ndarray, seed: int, train: float = 0.8, validation: float = 0.1) -> Split:
-    """A random split that keeps each group (patient, case, duplicates) on one side, stratified as well as it can.
-
-    Groups are dealt out one by one, those with rare classes and large ones first, each to the part
-    that it brings nearest to its share of every class.
-
-    Parameters
-    ----------
-    labels, groups : int (n,).
-    train, validation : shares of the images; the rest is the test part.
-
-    Raises
-    ------
-    DataError
-        If a class lies in so few groups that a part would get none of it.
-    """
-    generator = np.random.default_rng(seed)
-    classes, coded = np.unique(labels, return_inverse=True)
-    names, members = np.unique(groups, return_inverse=True)
-    counts = np.zeros((len(names), len(classes)))
-    np.add.at(counts, (members, coded), 1)
-    totals = counts.sum(axis=0)
-    # Relative counts: a rare class weighs as much as a common one.
-    weights = counts / totals
-    wanted = np.array([train, validation, 1 - train - validation])[:, None]
-    order = np.lexsort((generator.random(len(names)), -weights.max(axis=1).round(9)))
-    dealt, part_of = np.zeros((len(PARTS), len(classes))), np.empty(len(names), int)
-    for group in order:
-        missing = (wanted - dealt) / wanted
-        gain = (missing * weights[group]).sum(axis=1)
-        best = np.flatnonzero(gain >= gain.max() - 1e-12)
-        part_of[group] = generator.choice(best)
-        dealt[part_of[group]] += weights[group]
-    parts = [np.flatnonzero(part_of[members] == index) for index in range(len(PARTS))]
-    for part, indices in zip(PARTS, parts, strict=True):
-        for index, label in enumerate(classes):
-            if not (coded[indices] == index).any():
-                in_groups = len(np.unique(members[coded == index]))
-                raise DataError(f"class {label} lies in {in_groups} groups: too few for a {part} part")
-    return Split(*parts)
-
-
 def k_fold(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """The fold, int64 (n,) from 0 to ``n_folds`` - 1, in which each image is tested; stratified by label.
 
