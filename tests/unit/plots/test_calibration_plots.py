@@ -1,11 +1,10 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from lib.evaluation import calibration
-from lib.evaluation import decision_curve as decision
-from lib.evaluation import statistics as significance
+from lib.evaluation import calibration, decision_curve, statistics
 from lib.plots import calibration as plots
 
 
@@ -29,37 +28,40 @@ def _labels(cell):
 def test_reliability_shows_bins_intervals_and_errors(prediction):
     before = calibration.reliability(*prediction)
     after = calibration.reliability(prediction[0], calibration.apply_temperature(prediction[1], 3))
-    curve, histogram = _drawn(plots.reliability_plot(before, after))
-    assert _labels(curve) == [
-        f"{n}: ECE {calibration.ece_of(f):.3f}" for n, f in (("before", before), ("after", after))
-    ]
+    curve, histogram = _drawn(plots.reliability_plot({"before": before, "after": after}))
+    assert _labels(curve)[0] == f"before: ECE {calibration.ece(*prediction):.3f}"
+    assert len(_labels(curve)) == 2
     filled = before[before.images > 0]
     points, _, (bars,) = curve.containers[0]
     np.testing.assert_allclose(points.get_xydata(), filled[["confidence", "accuracy"]])
     first = filled.iloc[0]
-    low, high = significance.proportion_interval(round(first.accuracy * first.images), int(first.images))
+    low, high = statistics.proportion_interval(round(first.accuracy * first.images), int(first.images))
     assert bars.get_segments()[0][:, 1] == pytest.approx([low, high])
     assert histogram.get_xlim()[0] == curve.get_xlim()[0] == min(f.low[f.images > 0].min() for f in (before, after))
     np.testing.assert_array_equal(histogram.patches[0].get_data().values, before.images)
 
 
-def test_reliability_of_one_prediction(prediction):
-    curve, _ = _drawn(plots.reliability_plot(calibration.reliability(*prediction)))
-    assert len(_labels(curve)) == 1
+def test_nothing_to_show_is_no_figure():
+    assert (
+        plots.reliability_plot({}) is plots.risk_coverage_plot({}) is plots.decision_curve_plot(pd.DataFrame()) is None
+    )
 
 
 def test_risk_coverage_names_each_area(prediction):
     labels, p = prediction
-    curves = {"one": calibration.risk_coverage(labels, p), "two": calibration.risk_coverage(labels, p[::-1])}
+    curves = {
+        "one": calibration.risk_coverage(labels, p, p[:, 0]),
+        "two": calibration.risk_coverage(labels, p, p[:, 1]),
+    }
     (cell,) = _drawn(plots.risk_coverage_plot(curves))
-    assert _labels(cell) == [f"{name}: AURC {calibration.aurc(curve):.3f}" for name, curve in curves.items()]
+    assert _labels(cell) == [f"{name}: area {curve.risk.mean():.3f}" for name, curve in curves.items()]
     np.testing.assert_allclose(cell.lines[1].get_xydata(), curves["two"][["coverage", "risk"]])
     assert cell.get_ylim()[0] == 0
 
 
 def test_decision_curve_keeps_what_matters_in_sight(prediction):
     labels, p = prediction
-    frame = decision.net_benefit(labels == 2, p[:, 2], np.linspace(0.01, 0.9, 30)).assign(better=0.3)
+    frame = decision_curve.net_benefit(labels == 2, p[:, 2], np.linspace(0.01, 0.9, 30)).assign(better=0.3)
     (cell,) = _drawn(plots.decision_curve_plot(frame))
     assert _labels(cell) == ["treat all", "treat none", "model", "better"]
     lines = {line.get_label(): line.get_ydata() for line in cell.lines}

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from lib.experiments import classifiers as candidates
 from lib.experiments import descriptors
 
 
@@ -53,7 +52,7 @@ def test_echo_contrast_and_shadow():
     assert row.texture == pytest.approx(0, abs=0.01)
 
 
-def test_nothing_drawn_is_all_zeros_and_shapes_must_fit():
+def test_nothing_predicted_is_all_zeros_and_shapes_must_fit():
     assert (describe(np.zeros((1, 32, 32, 1), np.float32)) == 0).all()
     with pytest.raises(ValueError, match="do not fit"):
         descriptors.describe(np.zeros((1, 32, 32, 1)), np.zeros((1, 16, 16, 1)))
@@ -64,22 +63,3 @@ def test_tiny_lesions_have_finite_descriptors(n):
     mask = np.zeros((1, 32, 32, 1), np.float32)
     mask[0, 31, :n] = 1
     assert np.isfinite(describe(mask)).all()
-
-
-def test_crops_enlarge_the_lesion_and_leave_normals():
-    mask = np.concatenate([ellipse(16, 16, centre=(20, 70)), np.zeros((1, 96, 96, 1), np.float32)])
-    crops = candidates.lesion_crops(mask, mask)
-    assert crops[0].mean() > 4 * mask[0].mean()
-    assert crops[0, 48, 48, 0] == pytest.approx(1)
-    whole = candidates.lesion_crops(np.random.default_rng(0).random((1, 96, 96, 1)), mask[1:])
-    assert whole.shape == (1, 96, 96, 1)
-    everything = np.ones((1, 96, 96, 1), np.float32)
-    picture = np.random.default_rng(0).random((1, 96, 96, 1))
-    assert candidates.lesion_crops(picture, everything) == pytest.approx(picture)
-
-
-def test_crops_of_finer_images_show_the_same_place():
-    mask = ellipse(16, 16, centre=(20, 70))
-    fine = mask.repeat(2, axis=1).repeat(2, axis=2)
-    assert candidates.lesion_crops(fine, mask).shape == mask.shape
-    assert np.abs(candidates.lesion_crops(fine, mask) - candidates.lesion_crops(mask, mask)).mean() < 0.02

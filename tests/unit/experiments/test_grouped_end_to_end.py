@@ -1,0 +1,53 @@
+"""All kinds of jobs behind notebooks 07 and 08, on few phantoms in three folds."""
+
+import numpy as np
+import pytest
+
+from lib.core import config, run
+from lib.experiments import clinical_use, external, interpretability, lesion_masks
+from lib.experiments import model_comparison as models
+from lib.experiments.grouped_cv import GroupedCV
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAPER_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
+        small = {"unet_filters": 2, "unet_epochs": 1, "encoder_epochs": 1, "head_epochs": 1}
+        profile = config.get("smoke", n_phantoms=60, image_size=32, **small)
+        yield run.Run("08_better_models", profile, 0), GroupedCV.of(profile)
+
+
+def test_everything_is_trained_scored_and_explained(here):
+    one, cv = here
+    answers = models.with_ensembles(cv, models.answers(one, cv))
+    table = models.score_table(cv, answers)
+    assert set(table.index) >= {
+        models.ENSEMBLE,
+        models.GREEDY,
+        "fine-tuned stage-1 encoder",
+        "image + mask, MobileNetV2",
+    }
+    assert (table.trainings == "3 of 3").all()
+    assert (table.images == 66).all()
+    for name, part in answers.items():
+        assert part.done.all(), name
+        assert part.test.sum(axis=-1) == pytest.approx(1, abs=1e-4)
+    frames = lesion_masks.mask_frames(one, cv)
+    assert list(frames) == [lesion_masks.PAPER_UNET, lesion_masks.SINGLE, lesion_masks.ENSEMBLE]
+    assert all(frame.index.tolist() == list(range(66)) for frame in frames.values())
+    assert models.ensemble_endpoint(cv, answers).loc[models.ENSEMBLE, "images"] == 66
+    assert len(models.differences(cv, models.against_image(cv, answers))) == len(answers) - 1
+    assert clinical_use.decision_curves(cv, answers, clinical_use.compared(cv)).shape[1] == 6
+    depends = interpretability.dependence_table(one, cv)
+    assert depends.loc["accuracy", "images"] == len(cv.members(0))
+    masks, classes = external.external_tables(one, cv)
+    assert masks.loc["all images", "images"].sum() == 15
+    assert np.isfinite(classes["accuracy"].astype(float)).all()
+
+
+def test_a_second_look_trains_nothing(here, capsys):
+    one, cv = here
+    models.answers(one, cv)
+    external.external_tables(one, cv)
+    assert "done in" not in capsys.readouterr().out

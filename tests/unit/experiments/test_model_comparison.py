@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lib.experiments import classifiers, clinical_use
+from lib.experiments import model_comparison as models
+from lib.experiments.grouped_cv import Pooled
+from tests.unit.experiments.folds import LITE, SMOKE, of_folds
+
+
+@pytest.fixture(scope="module")
+def cv():
+    return of_folds(np.arange(90) % 3, np.random.default_rng(0).integers(0, 3, 90), profile=SMOKE)
+
+
+def answers(labels, right, trainings=3):
+    """Probabilities 0.8 for the label where ``right``, else for the next one."""
+    named = np.where(right, labels, (labels + 1) % 3)
+    p = (np.full((len(labels), 3), 0.1) + 0.7 * np.eye(3)[named])[None]
+    return Pooled(p, p, trainings)
+
+
+def first(n, of=90):
+    return np.arange(of) < n
+
+
+def test_scores_of_known_answers(cv):
+    right = ~first(18)
+    row = models.scores(cv, answers(cv.labels, right))
+    assert row["accuracy"] == pytest.approx(0.8)
+    assert row["accuracy low"] < 0.8 < row["accuracy high"]
+    recalls = [right[cv.labels == label].mean() for label in range(3)]
+    assert row["balanced accuracy"] == pytest.approx(np.mean(recalls))
+    assert row["trainings"] == "3 of 3"
+    wide = models.scores(replace(cv, groups=np.arange(90) // 18), answers(cv.labels, right))
+    assert wide["accuracy high"] - wide["accuracy low"] > row["accuracy high"] - row["accuracy low"]
+
+
+def test_scores_are_means_over_seeds_not_of_their_ensemble(cv):
+    parts = [answers(cv.labels, right).test[0] for right in (first(90), first(45), first(30))]
+    three = Pooled(np.stack(parts), np.stack(parts), 3)
+    row = models.scores(cv, three)
+    assert row["accuracy"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    assert row["sd seeds"] == pytest.approx(np.std([1, 1 / 2, 1 / 3], ddof=1))
+    assert three.right(cv.labels).mean() == pytest.approx(row["accuracy"])
+
+
+def test_the_ensemble_waits_for_all_members_and_is_their_plain_mean(cv):
+    names = classifiers.members(cv.profile)
+    found = {name: answers(cv.labels, first(30 + 5 * k)) for k, name in enumerate(names)}
+    assert models.ensemble(cv, found).test[0] == pytest.approx(np.mean([one.test[0] for one in found.values()], axis=0))
+    del found[names[0]]
+    assert models.ensemble(cv, found) is None
+
+
+def test_greedy_selection_reads_validation_data_only(cv):
+    good, bad = answers(cv.labels, first(90)), answers(cv.labels, first(0))
+    # On validation data the first is right, on test data the second.
+    found = {"a": Pooled(bad.test, good.validation, 3), "b": Pooled(good.test, bad.validation, 3)}
+    picked = models.greedy_ensemble(cv, found)
+    assert picked.test == pytest.approx(found["a"].test)
+
+
+def test_the_gain_is_the_mean_over_backbones_and_interim_until_all_are_done():
+    labels = np.random.default_rng(0).integers(0, 3, 100)
+    cv = of_folds(np.arange(100) % 5, labels, profile=LITE)
+    found = {}
+    for k, name in enumerate(LITE.backbones):
+        found[f"image, {name}"] = answers(labels, first(60, 100), 5)
+        found[f"image + mask as printed, {name}"] = answers(labels, first(70 + 5 * k, 100), 5)
+    row = models.mask_gain(cv, found).iloc[-1]
+    assert row.name == ("image+mask – image", "all")
+    assert (row["image"], row["with mask"], row.difference) == pytest.approx((0.6, 0.75, 0.15))
+    assert row.verdict == "reproduced"
+    part = replace(found["image, VGG16"], trainings=4)
+    assert models.mask_gain(cv, {**found, "image, VGG16": part}).iloc[-1].verdict == "interim: reproduced"
+    del found["image, Xception"]
+    assert models.mask_gain(cv, found).iloc[-1].verdict.startswith("interim")
+    assert models.mask_gain(cv, {}).empty
+    assert models.gain_in_words(models.mask_gain(cv, {})) == models.NOT_YET
+
+
+def test_each_model_stands_against_the_image_in_its_own_backbone():
+    cv = of_folds(np.arange(90) % 3, np.zeros(90, int), profile=LITE)
+    names = ["image, VGG16", "image, Xception", "image + mask, Xception", "mask descriptors"]
+    found = {name: answers(cv.labels, first(50)) for name in names}
+    assert list(models.against_image(cv, found)) == [
+        "image + mask, Xception – image, Xception",
+        "mask descriptors – image, VGG16",
+    ]
+
+
+def test_the_plan_begins_with_p2_and_names_no_job_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("PAPER_ARTIFACTS", str(tmp_path))
+    plan = models.planned(SMOKE, 0)
+    assert len(plan) == len(set(plan))
+    assert [job.step.name for job in plan[:4]] == ["heads"] * 3 + ["mask_scores"]
+    assert len(plan[0].arguments["x"]) == 2
+
+
+def test_thresholds_and_temperatures_come_from_the_validation_fold(cv):
+    malignant = cv.labels == 2
+    score = np.where(malignant, 0.6, 0.2)
+    # On its validation fold, the models of fold 0 give all a score lower by 0.1.
+    shift = np.where(cv.folds == 1, 0.1, 0)
+
+    def of(score):
+        return np.stack([(1 - score) / 2, (1 - score) / 2, score], axis=-1)[None]
+
+    calls = clinical_use.malignant_calls(cv, Pooled(of(score), of(score - shift), 3))
+    assert calls.loc[["sensitivity", "specificity"], "value"].tolist() == [1, 1]
+    late = Pooled(of(score - np.where(cv.folds == 0, 0.2, 0)), of(score - shift), 3)
+    missed = clinical_use.malignant_calls(cv, late)
+    assert missed.loc["sensitivity", "value"] == pytest.approx((malignant & (cv.folds > 0)).sum() / malignant.sum())
+    assert "not reached" in clinical_use.calls_in_words(missed)
+    sure = answers(cv.labels, first(45))
+    assert clinical_use.calibrated(cv, sure).max() < sure.test.max()
+    assert clinical_use.calibration_table(cv, None).empty
