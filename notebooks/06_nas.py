@@ -86,13 +86,9 @@ counts = parameter_counts.counts()
 run.save_table(counts, "06_parameter_counts", "Parameter counts of Tables I and III to VI, printed and computed")
 
 # %%
-found = counts.verdict.value_counts()
-print(
-    f"Of the printed counts {found['match']} match, {found['explained']} are explained and {found['open']} stay open."
-)
-print(
-    "Explained:", "; ".join(f"{name}: {why}" for name, why in counts[counts.verdict == "explained"].explanation.items())
-)
+found, why = counts.verdict.value_counts(), counts.explanation[counts.verdict == "explained"]
+print(f"Of the printed counts {found['match']} match, {found['explained']} are explained, {found['open']} stay open.")
+print("Explained:", "; ".join(f"{name}: {words}" for name, words in why.items()))
 
 # %% [markdown]
 # The matches fix what the paper leaves out: the input sizes, `valid` convolutions in `C`, `same` ones inside
@@ -106,14 +102,14 @@ print(
 # set of the printed size should lie after this one training; the verdict asks whether the printed one does.
 
 # %% tags=["nbval-ignore-output"]
-jobs = experiments.printed_jobs(run.profile, seed)
+jobs, digits = experiments.printed_jobs(run.profile, seed), experiments.digits(run.profile)[-1]
 trained = dict(zip(jobs, run.results(jobs.values()), strict=True))
 printed = tables.printed_networks(trained, run.profile)
-run.save_table(printed, "06_printed_networks", "Tables II to IV: printed networks, test images", precision=4)
+run.save_table(printed, "06_printed_networks", f"Tables II to IV: printed networks · {digits}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 se_difference = tables.se_difference(trained)
-run.save_table(se_difference, "06_se_difference", "Table IV: SE-BbNAS minus BbNAS on the same test images", precision=4)
+run.save_table(se_difference, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digits}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 print(f"{printed.trainings.sum()} of {len(printed)} networks are trained; {printed.verdict.value_counts().to_dict()}.")
@@ -142,6 +138,10 @@ on_mnist = reported.results().query("table in ('III', 'IV')")
 run.save_figure(plots.fronts(searches.frames, on_mnist), "06_pareto")
 
 # %% [markdown]
+# A line is the Pareto front of one search: no model of it is smaller and more accurate. The printed accuracies are of
+# test images, after training on all digits.
+
+# %% [markdown]
 # ## Is it better than chance?
 #
 # The winner of each search (best validation accuracy) is retrained on the large training part and tested once.
@@ -149,13 +149,11 @@ run.save_figure(plots.fronts(searches.frames, on_mnist), "06_pareto")
 
 # %% tags=["nbval-ignore-output"]
 winners = tables.winners(searches)
-run.save_table(winners, "06_winners", "Winners of the searches, retrained, accuracy on test images", precision=4)
+run.save_table(winners, "06_winners", f"Winners of the searches, retrained · {digits}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 against = tables.search_against_random(winners, run.profile.search_seeds)
-run.save_table(
-    against, "06_search_difference", "Search against random search (P6): winners' test accuracy", precision=4
-)
+run.save_table(against, "06_search_difference", f"Test accuracy of the winners (P6) · {digits}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 print(tables.in_words(against.iloc[0]))
@@ -184,11 +182,12 @@ print(tables.small_in_words(small))
 known, folds = experiments.mammogram_labels(run.profile), experiments.mammogram_jobs(run.profile)
 predicted = tables.answers(dict(zip(folds, run.results(folds.values()), strict=True)), known)
 blocks = tables.mammogram_blocks(predicted, known)
-run.save_table(blocks, "06_mammogram_blocks", "Plain and SE blocks: all folds pooled, intervals over patients")
+films = known["source"] if known else "no mammograms at hand"
+run.save_table(blocks, "06_mammogram_blocks", f"Plain and SE blocks, all folds pooled · {films}")
 
 # %% tags=["nbval-ignore-output"]
 difference = tables.mammogram_difference(predicted, known, run.profile.mammogram_seeds)
-run.save_table(difference, "06_mammogram_difference", "SE against plain blocks (P5): balanced accuracy")
+run.save_table(difference, "06_mammogram_difference", f"Balanced accuracy (P5), intervals over patients · {films}")
 
 # %% tags=["nbval-ignore-output"]
 print(tables.skill_in_words(blocks), tables.in_words(difference.iloc[0]))

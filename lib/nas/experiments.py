@@ -19,7 +19,10 @@ from lib.nas.search import Search, SearchSettings, search
 from lib.nas.transforms import improved_space
 from lib.reported import nas as reported
 
-DIGITS = {"mnist": (sources.Mnist, (28, 28, 1)), "small": (sources.SmallDigits, (8, 8, 1))}
+DIGITS = {
+    "mnist": (sources.Mnist, (28, 28, 1), "MNIST"),
+    "small": (sources.SmallDigits, (8, 8, 1), "scikit-learn's digits, not MNIST"),
+}
 MAMMOGRAMS = {
     "mini-mias": sources.MiniMias,
     "kau-bcmd": sources.KauBcmd,
@@ -56,14 +59,14 @@ def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
     return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
 
 
-def digits(profile: Profile) -> tuple[type[sources.Source], Shape]:
-    """The digits that the profile asks for, and the shape of one image."""
+def digits(profile: Profile) -> tuple[type[sources.Source], Shape, str]:
+    """The digits that the profile asks for, the shape of one image, and their name in captions."""
     return DIGITS[check_choice("nas_digits", profile.nas_digits, tuple(DIGITS))]
 
 
 def digit_job(profile: Profile, architecture: Architecture, recipe: Recipe, seed: int) -> Job:
     """A training on all digits but those that choose the epoch, scored on the test images."""
-    source, _ = digits(profile)
+    source, *_ = digits(profile)
     return nas_child(
         data=source(),
         **_digit_parts(profile, seed, profile.nas_train, profile.nas_validation),
@@ -123,7 +126,7 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
 
 
 def _search(profile: Profile, strategy: str, seed: int, results: Results) -> Search:
-    source, shape = digits(profile)
+    source, shape, _ = digits(profile)
     parts = _digit_parts(profile, seed, profile.search_train, profile.search_validation)
     recipe = Recipe(epochs=profile.search_epochs)
 
