@@ -46,7 +46,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
 def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
     """What the loop chose so far beside the defaults of ``paper``, its choices; whether it is ``finished``."""
-    names = [name for name in path.columns if hasattr(paper, name) and name != "loss"]
+    names = [name for name in path if name in (*tuning.UNET_COMPONENTS, *tuning.HEAD_COMPONENTS)]
     here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
     printed = type(paper)()
     choices = {"paper": [getattr(printed, name) for name in names], "chosen": here}

@@ -7,22 +7,25 @@ from PIL import Image
 
 from lib import predict
 from lib.core import paths
+from lib.core.store import StoreError
 from lib.data import phantoms
-from lib.two_stage import classification, segmentation
-from lib.two_stage import model as two_stage
+from lib.two_stage import TwoStageModel
+from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.model import TwoStageSettings
+from lib.two_stage.segmentation import SegmenterSettings
 
-SETTINGS = two_stage.Settings(
-    segmentation.Settings(filters=2, epochs=2, batch_size=8, bn_momentum=0.5),
-    classification.Settings("MobileNetV2", "random", features="pooled", epochs=2),
+SETTINGS = TwoStageSettings(
+    SegmenterSettings(filters=2, epochs=2, batch_size=8, bn_momentum=0.5),
+    BackboneSettings("MobileNetV2", "random", features="pooled"),
+    HeadSettings(epochs=2),
 )
 
 
 @pytest.fixture(scope="module")
 def fitted(small, tmp_path_factory):
     data, split = small
-    cache = tmp_path_factory.mktemp("cache")
-    model = two_stage.TwoStageModel.fit(data, split, SETTINGS, 0, cache)
-    return model, model.save(tmp_path_factory.mktemp("model") / "two_stage"), cache
+    model = TwoStageModel.fit(data, split, SETTINGS, 0)
+    return model, model.save(tmp_path_factory.mktemp("model") / "two_stage.npz")
 
 
 def test_prediction(fitted, small):
@@ -43,7 +46,7 @@ def test_prediction_does_not_depend_on_company(fitted, small):
 
 
 def test_a_new_process_predicts_the_same(fitted, small, tmp_path):
-    model, folder, _ = fitted
+    model, file = fitted
     images = small[0].images[:6]
     np.save(tmp_path / "images.npy", images)
     code = (
@@ -51,27 +54,11 @@ def test_a_new_process_predicts_the_same(fitted, small, tmp_path):
         "p = TwoStageModel.load(sys.argv[1]).predict(np.load(sys.argv[2]));"
         "np.savez(sys.argv[3], masks=p.masks, probabilities=p.probabilities)"
     )
-    words = [sys.executable, "-c", code, folder, tmp_path / "images.npy", tmp_path / "out.npz"]
+    words = [sys.executable, "-c", code, file, tmp_path / "images.npy", tmp_path / "out.npz"]
     subprocess.run(words, check=True, cwd=paths.ROOT)
     here, there = model.predict(images), np.load(tmp_path / "out.npz")
     assert there["probabilities"] == pytest.approx(here.probabilities, abs=1e-5)
     assert there["masks"] == pytest.approx(here.masks, abs=1e-5)
-
-
-def test_a_second_fit_comes_from_the_cache(fitted, small, monkeypatch):
-    data, split = small
-    monkeypatch.setattr(segmentation.training, "fit", _forbid_unet(segmentation.training.fit))
-    again = two_stage.TwoStageModel.fit(data, split, SETTINGS, 0, fitted[2])
-    assert again.predict(data.images[:4]).masks == pytest.approx(fitted[0].predict(data.images[:4]).masks, abs=1e-6)
-    assert not list((fitted[2] / "unfinished").glob("*")), "the state of a finished training is removed"
-
-
-def _forbid_unet(fit):
-    def guarded(model, *arguments, **settings):
-        assert model.name != "unet", "stage 1 was trained again"
-        return fit(model, *arguments, **settings)
-
-    return guarded
 
 
 @pytest.mark.parametrize(
@@ -94,20 +81,16 @@ def test_no_images_give_no_predictions(fitted):
     assert len(prediction.labels) == 0
 
 
-def test_a_half_written_model_is_none(fitted, tmp_path):
-    with pytest.raises(paths.MissingDataError, match=r"two_stage\.json, unet\.keras"):
-        two_stage.TwoStageModel.load(tmp_path)
+def test_a_model_that_is_missing_or_damaged(fitted, tmp_path):
+    with pytest.raises(paths.MissingDataError, match="should hold a two-stage model"):
+        TwoStageModel.load(tmp_path / "model.npz")
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(fitted[1].read_bytes()[:-1000])
+    with pytest.raises(StoreError, match="damaged"):
+        TwoStageModel.load(damaged)
 
 
-def test_stage_1_needs_masks(small):
-    from dataclasses import replace
-
-    data, split = small
-    with pytest.raises(ValueError, match="needs masks"):
-        segmentation.train(replace(data, masks=None), split, SETTINGS.segmenter, 0)
-
-
-def test_command_line_names_images_and_draws_masks(fitted, tmp_path, capsys):
+def test_command_line_names_images_and_writes_masks(fitted, tmp_path, capsys):
     files = []
     for index, image in enumerate(phantoms.make(15, 40, 5).images[:2]):
         files.append(tmp_path / f"image {index}.png")

@@ -1,0 +1,18 @@
+import numpy as np
+
+from lib.models import augmentation
+
+
+def test_augmentation_moves_mask_and_image_alike_and_keeps_up_up():
+    image = np.zeros((64, 32, 32, 1), np.float32)
+    image[:, 4:8, 10:14] = 0.5
+    generator = np.random.default_rng(0)
+    images, masks = augmentation.ultrasound(generator, image, (image > 0).astype(np.float32))
+    assert ((images > 0) == (masks > 0)).all()
+    assert (np.abs(images.max(axis=(1, 2, 3)) / 0.5 - 1) <= augmentation.GAIN + 1e-6).all()
+    assert len({mask.tobytes() for mask in masks}) > 10
+    assert masks[:, 16:].sum() == 0, "nothing is turned upside down"
+    assert image.max() == 0.5, "the originals are left alone"
+    labels = np.eye(3)[:2]
+    same = augmentation.ultrasound(generator, image[:2], labels)[1]
+    assert (same == labels).all()
