@@ -106,7 +106,7 @@ for (inputs, name), part in inside.groupby(["inputs", "backbone"], sort=False):
 
 # %% tags=["nbval-ignore-output"]
 differences = input_ablation.differences(found, groups)
-run.save_table(differences, "04_differences", f"Paired differences in accuracy · {what}")
+run.save_table(differences, "04_differences", f"Paired differences in accuracy · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 print(*(paired.in_words(row) for _, row in differences.iterrows() if row.name[1] == "all"), sep="\n")

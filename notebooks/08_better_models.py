@@ -53,16 +53,14 @@ print(what)
 # %% tags=["nbval-ignore-output"]
 frames = lesion_masks.mask_frames(run, cv)
 masks = lesion_masks.mask_table(cv, frames)
-run.save_table(
-    masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}"
-)
+run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}")
 
 # %% [markdown]
 # The fourth primary endpoint (P4): lesion Dice against 0.75.
 
 # %% tags=["nbval-ignore-output"]
 dice = lesion_masks.mask_endpoint(cv, frames)
-run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}")
+run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 print(models.endpoint_in_words(dice))
@@ -95,7 +93,7 @@ run.save_table(differences, "08_differences", f"Accuracy against the image alone
 
 # %% tags=["nbval-ignore-output"]
 endpoint = models.ensemble_endpoint(cv, answers)
-run.save_table(endpoint, "08_ensemble", f"Ensembles against the bound of P3 · {what}")
+run.save_table(endpoint, "08_ensemble", f"Ensembles against the bound of P3 · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 print(models.endpoint_in_words(endpoint))
@@ -173,9 +171,7 @@ run.save_table(depends, "08_dependence", f"What the answers depend on, one test 
 
 # %% tags=["nbval-ignore-output"]
 outside, classes = external.external_tables(run, cv)
-run.save_table(
-    outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients"
-)
+run.save_table(outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients")
 
 # %% tags=["nbval-ignore-output"]
 run.save_table(classes, "08_external_classes", "Classes of BUS-UCLM, heads trained on BUSI, intervals over patients")
