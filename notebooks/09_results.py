@@ -98,18 +98,21 @@ print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(end
 # ## Paper A in one figure: what the mask adds
 
 # %% tags=["nbval-ignore-output"]
-gains = entries[of_a & entries.printed.notna() & entries["place"].str.contains("IV-B") & entries.low.notna()]
-gains = gains.set_index("claim")[["number", "low", "high", "printed"]]
-run.save_figure(intervals({"gain in accuracy": gains}), "09_paper_a", gains) if len(gains) else print("not tested yet")
+gains = results.figure_data(entries[of_a & entries.index.str.match("A-(gain|baseline)")])
+run.save_figure(intervals(gains, "gain in accuracy"), "09_paper_a", gains)
+
+# %% tags=["nbval-ignore-output"]
+print(results.inside(gains))
 
 # %% [markdown]
 # ## Paper B in one figure: accuracy on MNIST
 
 # %% tags=["nbval-ignore-output"]
-accuracies = entries[entries.index.str.match("B-.*-accuracy") & entries.low.notna()]
-accuracies = accuracies.set_index("claim")[["number", "low", "high", "printed"]]
-figure = intervals({"test accuracy on MNIST": accuracies}, zero=False) if len(accuracies) else None
-run.save_figure(figure, "09_paper_b", accuracies) if figure else print("not tested yet")
+accuracies = results.figure_data(entries[entries.index.str.match("B-.*-accuracy")])
+run.save_figure(intervals(accuracies, "test accuracy on MNIST", zero=False), "09_paper_b", accuracies)
+
+# %% tags=["nbval-ignore-output"]
+print(results.inside(accuracies))
 
 # %% [markdown]
 # ## Where does each result come from?

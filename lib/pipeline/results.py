@@ -34,6 +34,20 @@ def _sentence(row: pd.Series) -> str:
     return f"{row.endpoint}: {row.here:.3f} ({interval}; bound {row.bound:g}{adjusted}): {row.verdict}."
 
 
+def figure_data(entries: pd.DataFrame) -> pd.DataFrame:
+    """``number``, ``low``, ``high`` and ``printed`` of the claims that have an interval, by claim."""
+    return entries[entries.low.notna()].set_index("claim")[["number", "low", "high", "printed"]]
+
+
+def inside(table: pd.DataFrame) -> str:
+    """How many printed values of :func:`figure_data` lie in the intervals found here."""
+    if table.empty:
+        return ledger.NOT_YET
+    printed = table.dropna()
+    within = printed.printed.between(printed.low, printed.high).sum()
+    return f"{within} of {len(printed)} printed values lie in the 95 % intervals found here."
+
+
 def provenance(figures: Path) -> pd.DataFrame:
     """Where tables and figures come from: ``notebook``, ``profile``, ``seed``, ``commit``, ``machine``, ``results``."""
     rows = []

@@ -1,7 +1,6 @@
 """Figures of notebook 09: printed values beside intervals found here."""
 
 import textwrap
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,29 +9,27 @@ from matplotlib.figure import Figure
 from lib.plots.style import BLUE, VERMILION, grid
 
 
-def intervals(panels: Mapping[str, pd.DataFrame], zero: bool = True) -> Figure:
-    """One panel per table, one line per row: value and 95 % interval found here, and the printed value as a cross.
+def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | None:
+    """One line per row: the value found here with its 95 % interval, and the printed value as a cross.
 
     Parameters
     ----------
-    panels : by the label of the horizontal axis; columns ``number``, ``low``, ``high`` and ``printed``, index:
-        text of each line.  NaN is left out.
-    zero : whether a vertical line marks zero in the first panel.
+    table : ``number``, ``low``, ``high`` and ``printed`` (NaN is left out), by the text of each line; without
+        rows there is no figure.
+    label : of the horizontal axis.
+    zero : whether a vertical line marks zero.
     """
-    longest = max(len(table) for table in panels.values())
-    figure, axes = grid(1, len(panels), 8, 1.0 + 0.4 * longest)
-    for cell, (label, table) in zip(axes[0], panels.items(), strict=True):
-        rows = np.arange(len(table))[::-1]
-        ends = np.abs(table[["low", "high"]].sub(table["number"], axis=0)).to_numpy().T
-        cell.errorbar(
-            table["number"], rows, xerr=ends, fmt="o", color=BLUE, ms=5, capsize=2, label="here, 95 % interval"
-        )
-        cell.plot(table["printed"], rows, "x", color=VERMILION, ms=7, mew=2, label="printed")
-        cell.set_yticks(rows, [textwrap.fill(text, 48) for text in table.index])
-        cell.set_ylim(-0.6, len(table) - 0.4)
-        cell.set_xlabel(label)
-        cell.grid(axis="x", alpha=0.3)
+    if table.empty:
+        return None
+    figure, axes = grid(1, 1, 8, 1.0 + 0.4 * len(table))
+    cell, rows = axes[0, 0], np.arange(len(table))[::-1]
+    ends = np.abs(table[["low", "high"]].sub(table["number"], axis=0)).to_numpy().T
+    cell.errorbar(table["number"], rows, xerr=ends, fmt="o", color=BLUE, ms=5, capsize=2, label="here, 95 % interval")
+    cell.plot(table["printed"], rows, "x", color=VERMILION, ms=7, mew=2, label="printed")
+    cell.set_yticks(rows, [textwrap.fill(text, 48) for text in table.index])
+    cell.set(xlabel=label, ylim=(-0.6, len(table) - 0.4))
+    cell.grid(axis="x", alpha=0.3)
     if zero:
-        axes[0, 0].axvline(0, color="0.4", lw=0.8)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        cell.axvline(0, color="0.4", lw=0.8)
+    figure.legend(*cell.get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure

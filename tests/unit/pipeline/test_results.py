@@ -1,0 +1,47 @@
+import json
+
+import pandas as pd
+
+from lib.pipeline import ledger, results
+from lib.plots.results import intervals
+
+
+def test_abstract_counts_claims_and_names_every_endpoint(tmp_path):
+    text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    assert text.startswith(f"**{len(ledger.claims())} claims of two papers")
+    assert text.count(ledger.NOT_YET) == 1 + 7
+    assert all(f"**P{number}" in text for number in range(1, 7))
+    assert "a note" in text
+
+
+def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
+    (tmp_path / "07_leakage").mkdir()
+    index = pd.MultiIndex.from_tuples([("image+mask – image", "all")])
+    row = {"difference": [0.04], "95 % low": 0.01, "95 % high": 0.07, "p": 0.004, "verdict": "reproduced"}
+    pd.DataFrame(row, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
+    text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    assert "0.040 (0.010 to 0.070; bound 0; p = 0.0040, after Holm 0.0240): reproduced." in text
+    assert "1 are confirmed" in text
+
+
+def test_provenance_counts_results_by_source(tmp_path):
+    machine = {"device": "CPU", "cores": 2, "keras": "3.15", "backend": "tensorflow"}
+    source = {"notebook": "02_unet", "profile": {"name": "lite"}, "seed": 0, "commit": "abc", "machine": machine}
+    for name, commit in (("a", "abc"), ("b", "abc"), ("c", "def")):
+        (tmp_path / "02_unet").mkdir(exist_ok=True)
+        (tmp_path / "02_unet" / f"{name}.json").write_text(json.dumps({**source, "commit": commit}))
+    table = results.provenance(tmp_path)
+    assert table.results.tolist() == [2, 1]
+    assert table.commit.tolist() == ["abc", "def"]
+    assert results.provenance(tmp_path / "nothing").empty
+
+
+def test_figure_shows_what_has_an_interval():
+    rows = {"number": [0.03, 0.02], "low": [0.01, None], "high": [0.05, None], "printed": [0.0507, 0.01], "claim": "x"}
+    shown = results.figure_data(pd.DataFrame(rows))
+    assert len(shown) == 1
+    assert results.inside(shown) == "0 of 1 printed values lie in the 95 % intervals found here."
+    axes = intervals(shown, "gain").axes[0]
+    assert axes.get_xlabel() == "gain"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["x"]
+    assert intervals(shown[:0], "gain") is None
