@@ -57,8 +57,10 @@ def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Seque
             heads, test = range(predicted.shape[1]), plan.rounds[number].split.test
             index = pd.MultiIndex.from_product([[backbone], inputs, [number], heads, test], names=_ANSWER)
             parts.append(pd.DataFrame({"predicted": predicted.ravel()}, index).reset_index())
-    frame = pd.concat(parts) if parts else pd.DataFrame(columns=[*_ANSWER, "predicted"])
-    return frame.assign(label=plan.labels[frame["image"].astype(int)]).reset_index(drop=True)
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_ANSWER, "predicted"])
+    # An empty frame has no types of its own, and would take those of whatever it is put beside.
+    frame = frame.astype(dict.fromkeys(("round", "head", "image", "predicted"), int))
+    return frame.assign(label=plan.labels[frame["image"]])
 
 
 def scores(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

@@ -117,6 +117,7 @@ def test_nothing_done_gives_empty_tables():
     scored = input_ablation.scores(empty, CLASSES)
     groups = np.arange(len(PLAN.labels))
     assert input_ablation.differences(empty, groups).empty
+    assert pd.concat([empty, empty])["predicted"].dtype == int, "put beside others it must not change their type"
     assert input_ablation.gains(scored).empty
     assert input_ablation.malignant_as_normal(empty, CLASSES).empty
     assert input_ablation.hold_outs(empty, reported.table_i(), groups, CLASSES).empty
