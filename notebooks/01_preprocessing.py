@@ -118,8 +118,9 @@ resized = of_versions({"bilinear": results["as used"], "area": results["area"]})
 run.save_table(resized, "01_resizing_table", f"Two ways to resize · {data.source}", precision=4)
 
 # %%
-loss = 1 - resized["contrast (SD of an image)"]["area"] / resized["contrast (SD of an image)"]["bilinear"]
-print(f"Averaging takes {loss:.1%} of the contrast; bilinear resizing keeps it as aliased speckle.")
+contrast = resized.dropna()["contrast (SD of an image)"]
+if len(contrast) == 2:
+    print(f"Averaging takes {1 - contrast['area'] / contrast['bilinear']:.1%} of the contrast: aliased speckle.")
 
 # %% [markdown]
 # ## How much of the image is lesion?
@@ -132,7 +133,7 @@ run.save_figure(plots.mask_areas(union), "01_mask_areas", union)
 
 # %%
 medians = union[union["area"] > 0].groupby("class")["area"].median()
-print("Median lesion, share of the image:", ", ".join(f"{name} {value:.1%}" for name, value in medians.items()))
+print("Median lesion, % of the image:", medians.mul(100).round(1).to_dict())
 
 # %% [markdown]
 # ## Who is trained on?

@@ -121,7 +121,7 @@ explained = backbone_comparison.explained(scored, printed)
 run.save_table(explained, "05_explained", f"Printed accuracy (95 % Wilson interval, 79 images) and ours · {what}")
 
 # %% tags=["nbval-ignore-output"]
-for name, row in explained.iterrows():
+for name, row in explained.dropna().iterrows():
     effect, gap = row["own"] - row["raw"], row["paper"] - row["raw"]
     print(f"{name}: own preprocessing {effect:+.3f} against raw; printed {gap:+.3f} against raw.")
 

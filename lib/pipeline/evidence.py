@@ -30,7 +30,7 @@ ORDER = (
 )
 Plan = dict[str, Callable[[], list[Job]]]  # by the module's name
 # Data sets beside BUSI whose files are listed when results are published.
-RAW = ("mnist.npz", "mini-mias", "kau-bcmd", "bus-uclm", "curated-busi", "weights")
+RAW = ("busi_related_images.csv", "mnist.npz", "mini-mias", "kau-bcmd", "bus-uclm", "curated-busi", "weights")
 
 
 def plan(profile: config.Profile, seed: int) -> Plan:
