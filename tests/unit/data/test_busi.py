@@ -61,10 +61,10 @@ def test_bilinear_is_the_four_nearest_pixels_and_area_is_the_mean():
     image = Image.fromarray(ramp)
     # Pixel k of four covers columns 4k..4k+3; its centre lies between the two middle ones.
     middle = np.array([(4 * k + 1 + 4 * k + 2) / 2 / 15 for k in range(4)])
-    assert busi._resize(image, 4, "bilinear")[0] == pytest.approx(middle)
+    assert busi.resized(image, 4, "bilinear")[0] == pytest.approx(middle)
     stripes = Image.fromarray(np.tile(np.float32([1, 0, 0, 1]), (16, 4)))
-    assert busi._resize(stripes, 4, "bilinear") == pytest.approx(0)  # the aliasing that area averaging avoids
-    assert busi._resize(stripes, 4, "area") == pytest.approx(0.5)
+    assert busi.resized(stripes, 4, "bilinear") == pytest.approx(0)  # the aliasing that area averaging avoids
+    assert busi.resized(stripes, 4, "area") == pytest.approx(0.5)
 
 
 def test_same_size_is_left_alone(busi_folder):
