@@ -49,12 +49,13 @@ Markdown(results.abstract(entries, endpoints, run.profile.note))
 #
 # *paper* is printed, *here* is found by this project. A printed value of one test set is set against the interval in
 # which the score of one such test set should lie; a difference against its own interval; a number of parameters against
-# an exact count. *not tested yet*: the notebook named under *where* has no such result in this profile.
+# an exact count. *not tested yet*: the notebook under *where* has no such result in this profile. *plan* says what is
+# done of a plan that is not finished.
 #
 # ### Paper A: two-stage classification of breast ultrasound
 
 # %% tags=["nbval-ignore-output"]
-shown = ["claim", "place", "paper", "here", "95 % interval", "verdict", "where"]
+shown = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
 of_a = entries["place"].str.startswith("A")
 run.save_table(entries.loc[of_a, shown], "09_ledger_a", "Claims of paper A")
 
@@ -118,5 +119,5 @@ print(results.inside(accuracies))
 # ## Where does each result come from?
 
 # %% tags=["nbval-ignore-output"]
-sources = results.provenance(tables)
+sources = results.provenance(tables, besides=run.notebook)
 run.save_table(sources, "09_sources", "Tables and figures by notebook, profile, commit and machine")

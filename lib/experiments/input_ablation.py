@@ -112,7 +112,7 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
     -------
     By inputs, backbone and score: ``paper``, ``here`` (mean over rounds and heads), and the 95 % prediction interval.
     """
-    parts = [pd.DataFrame(columns=["inputs", "backbone", "score", "paper", "here", "95 % low", "95 % high"])]
+    parts = [pd.DataFrame(columns=["inputs", "backbone", "score", "paper", "here", "95 % low", "95 % high", "rounds"])]
     for (inputs, backbone), part in found.groupby(["inputs", "backbone"], sort=False):
         paper = next((printed.loc[name] for name in (inputs, backbone) if name in printed.index), None)
         if paper is not None:
@@ -128,6 +128,7 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
             )
             here = scores(part, classes).mean().to_numpy()
             rows = {"score": paper.index, "paper": paper.to_numpy(), "here": here, "95 % low": low, "95 % high": high}
+            rows["rounds"] = part["round"].nunique()
             parts.append(pd.DataFrame({"inputs": inputs, "backbone": backbone, **rows}))
     return pd.concat(parts[1:] or parts).set_index(["inputs", "backbone", "score"])
 

@@ -24,6 +24,7 @@ VERDICTS = (
     statistics.NOT_TESTABLE,
     NOT_YET,
 )
+ROUNDS = 10  # of Tables I and II
 # Where a table keeps the interval of a column, in this order.
 _LIMITS = (("95 % low", "95 % high"), ("{} low", "{} high"), ("low", "high"))
 
@@ -45,9 +46,9 @@ def ledger(figures: Path) -> pd.DataFrame:
 
     Returns
     -------
-    Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``where``
-    (notebook and table), ``reason`` (why not testable); and as float, NaN where there is none, ``printed``,
-    ``number``, ``low``, ``high``.
+    Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``plan`` (what
+    is done of it, if it is not finished), ``where`` (notebook and table), ``reason`` (why not testable).  As float,
+    NaN where there is none: ``printed``, ``number``, ``low``, ``high``.
     """
     computed = arithmetic.checks()
     rows = {}
@@ -60,6 +61,7 @@ def ledger(figures: Path) -> pd.DataFrame:
             "here": _show(here, claim),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
+            "plan": _unfinished(_row(Path(figures), claim.table, claim.row)) if low == low else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
             "printed": _number(claim.value),
@@ -94,7 +96,8 @@ def endpoints(figures: Path) -> pd.DataFrame:
             verdict = statistics.verdict_difference(low, high, _number(endpoint.printed))
         else:
             verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
-        word = "" if verdict == NOT_YET or _complete(Path(figures), endpoint, cells) else " (interim)"
+        parts = [cells] + [_row(Path(figures), endpoint.table, part) for part in endpoint.parts.split("; ") if part]
+        finished = verdict == NOT_YET or all(part is not None and not _unfinished(part) for part in parts)
         rows[endpoint.Index] = {
             "endpoint": endpoint.endpoint,
             "bound": float(endpoint.bound),
@@ -102,7 +105,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
             "95 % low": low,
             "95 % high": high,
             "p": p_value,
-            "verdict": verdict + word,
+            "verdict": verdict if finished else f"{verdict} (interim)",
             "where": endpoint.table,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
@@ -112,11 +115,14 @@ def endpoints(figures: Path) -> pd.DataFrame:
     return table
 
 
-def _complete(figures: Path, endpoint, cells: pd.Series) -> bool:
-    """Whether the plan of an endpoint is: its table calls no verdict interim, and its parts have all rounds."""
-    parts = [_row(figures, endpoint.table, part) for part in endpoint.parts.split("; ") if part]
-    whole = [part is not None and part["rounds"] >= float(endpoint.rounds) for part in parts]
-    return all(whole) and "interim" not in str(cells.get("verdict", ""))
+def _unfinished(cells: pd.Series | None) -> str:
+    """What is done of a plan, if its table calls the verdict interim or rounds of Tables I and II are missing."""
+    if cells is None:
+        return ""
+    if "interim" in str(cells.get("verdict", "")):
+        return "interim"
+    rounds = float(cells.get("rounds", ROUNDS))
+    return f"{rounds:.0f} of {ROUNDS} rounds" if rounds < ROUNDS else ""
 
 
 def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple[float | str, float, float, str]:

@@ -27,7 +27,7 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
 
 
 def _sentence(row: pd.Series) -> str:
-    if pd.isna(row.here):
+    if pd.isna(row["95 % low"]):
         return f"{row.endpoint}: {row.verdict}."
     adjusted = "" if pd.isna(row["p Holm"]) else f"; p = {row.p:.4f}, after Holm {row['p Holm']:.4f}"
     interval = f"{row['95 % low']:.3f} to {row['95 % high']:.3f}"
@@ -48,10 +48,15 @@ def inside(table: pd.DataFrame) -> str:
     return f"{within} of {len(printed)} printed values lie in the 95 % intervals found here."
 
 
-def provenance(figures: Path) -> pd.DataFrame:
-    """Where tables and figures come from: ``notebook``, ``profile``, ``seed``, ``commit``, ``machine``, ``results``."""
+def provenance(figures: Path, besides: str) -> pd.DataFrame:
+    """Where tables and figures of all notebooks ``besides`` one come from, and how many each source made.
+
+    ``notebook``, ``profile``, ``seed``, ``commit``, ``machine``, ``results``.
+    """
     rows = []
     for sidecar in sorted(Path(figures).glob("*/*.json")):
+        if sidecar.parent.name == besides:
+            continue
         source = json.loads(sidecar.read_text())
         machine = source["machine"]
         where = f"{machine['device']}, {machine['cores']} cores, Keras {machine['keras']} on {machine['backend']}"

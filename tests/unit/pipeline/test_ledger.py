@@ -67,6 +67,7 @@ def test_verdicts_follow_the_tables(tmp_path):
     """A difference, values of one row of Table I, a row that is absent, and a count, each from a saved table."""
     pairs = pd.MultiIndex.from_tuples([("image+mask – image", "all"), ("mask – image", "all")])
     limits = {"difference": [0.02, -0.01], "95 % low": [0.01, -0.03], "95 % high": [0.06, 0.012], "p": [0.004, 0.6]}
+    limits["rounds"] = 9
     _save(tmp_path, CLAIMS.table["A-gain"], pd.DataFrame(limits, pairs))
     scores = pd.MultiIndex.from_tuples(
         [("image", "VGG16", name) for name in ("accuracy", "recall benign", "f1 benign")]
@@ -79,6 +80,7 @@ def test_verdicts_follow_the_tables(tmp_path):
         "+1.00 % to +6.00 %",
         statistics.REPRODUCED,
     ]
+    assert entries.plan["A-gain"] == "9 of 10 rounds"
     assert entries.verdict["A-gain-mask"] == statistics.NOT_REPRODUCED
     assert entries.verdict["A-gain-both"] == ledger.NOT_YET
     assert entries.loc["A-table-2-VGG16", ["here", "verdict"]].tolist() == ["0.8000", statistics.NOT_REPRODUCED]

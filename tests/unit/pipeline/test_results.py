@@ -30,10 +30,10 @@ def test_provenance_counts_results_by_source(tmp_path):
     for name, commit in (("a", "abc"), ("b", "abc"), ("c", "def")):
         (tmp_path / "02_unet").mkdir(exist_ok=True)
         (tmp_path / "02_unet" / f"{name}.json").write_text(json.dumps({**source, "commit": commit}))
-    table = results.provenance(tmp_path)
+    table = results.provenance(tmp_path, "09_results")
     assert table.results.tolist() == [2, 1]
     assert table.commit.tolist() == ["abc", "def"]
-    assert results.provenance(tmp_path / "nothing").empty
+    assert results.provenance(tmp_path, "02_unet").empty
 
 
 def test_figure_shows_what_has_an_interval():
