@@ -92,7 +92,7 @@ run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, 
 run.save_table(endpoints, "09_endpoints", "Primary endpoints P1 to P6", precision=4)
 
 # %% tags=["nbval-ignore-output"]
-done = endpoints.here.notna()
+done = endpoints["95 % low"].notna()
 print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(endpoints.confirmed == 'yes').sum()}.")
 
 # %% [markdown]
