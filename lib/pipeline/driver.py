@@ -6,24 +6,19 @@ their place; both are put there on success, so what lies there is always of a wh
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
-import psutil
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -31,7 +26,7 @@ from lib.core import config, paths, raw, runtime, store
 from lib.core.run import FIGURES
 from lib.data import busi
 from lib.data.record import DataError
-from lib.pipeline import evidence, publication
+from lib.pipeline import evidence, processes, publication
 from lib.pipeline.publication import Notebook
 
 SOURCES = paths.ROOT / "notebooks"
@@ -39,14 +34,10 @@ _RAW = ("busi", "busi_related_images.csv", "overrides.csv", *evidence.RAW)
 _USER_ERRORS = (config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
 
 
-class Stop(Exception):  # noqa: N818 it is no error
-    """A signal that ends the run; its number is the argument."""
-
-
-def plan(profile: config.Profile, seed: int) -> list[Notebook]:
-    """The notebooks of a run, in order, each with its stamp."""
+def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None) -> list[Notebook]:
+    """The notebooks of a run, in order, each with its stamp; ``state``: what all of them depend on, if it is known."""
     folder = paths.artifacts(profile.name)
-    state = {"lib": _hash_of(*sorted((paths.ROOT / "lib").rglob("*.py"))), "seed": seed, **_inputs(profile)}
+    state = state or _state(profile, seed)
     notebooks: list[Notebook] = []
     for source in sorted(SOURCES.glob("[0-9][0-9]_*.ipynb")):
         cells = [cell.source for cell in nbformat.read(source, 4).cells]
@@ -57,18 +48,23 @@ def plan(profile: config.Profile, seed: int) -> list[Notebook]:
     return notebooks
 
 
-def _inputs(profile: config.Profile) -> dict[str, Any]:
+def _state(profile: config.Profile, seed: int) -> dict[str, Any]:
     names = () if profile.data == "phantoms" else _RAW
-    excluded = Path(profile.excluded)
-    published = [] if config.store_of(profile).published is None else sorted(store.PUBLISHED.glob("*/*.npz"))
     return {
+        "lib": _hash_of(*sorted((paths.ROOT / "lib").rglob("*.py"))),
+        "seed": seed,
         "profile": asdict(profile),
         "data": {name: raw.identity(name) for name in names},
-        "excluded": _hash_of(excluded.resolve()) if profile.excluded and excluded.is_file() else "",
+        "excluded": _hash_of(*(one for one in [Path(profile.excluded)] if one.is_file())),
         "weights": raw.weights_identities() if names else {},
-        "results": [f"{file.parent.name}/{file.name}" for file in published],
+        "results": _published(profile),
         "backend": runtime.backend_id(),
     }
+
+
+def _published(profile: config.Profile) -> list[str]:
+    known = config.store_of(profile).published is not None
+    return [f"{file.parent.name}/{file.name}" for file in sorted(store.PUBLISHED.glob("*/*.npz"))] if known else []
 
 
 def _hash_of(*files: Path) -> str:
@@ -91,7 +87,7 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     os.environ[FIGURES] = str(aside)
     notebook.partial.parent.mkdir(parents=True, exist_ok=True)
-    _in_thread(
+    processes.in_thread(
         papermill.execute_notebook,
         str(notebook.source),
         str(notebook.partial),
@@ -111,84 +107,24 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
     store.write_json(
         notebook.cost_file, {"seconds": seconds, "machine": str(runtime.machine()), "commit": runtime.commit()}
     )
-    with store.atomic(notebook.stamp_file) as temporary:
-        temporary.write_text(notebook.stamp)
-
-
-def _in_thread(function: Any, *words: Any, **options: Any) -> None:
-    """Call in a thread, so that a signal reaches this one: nbclient would take it for a kernel that died."""
-    errors: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            function(*words, **options)
-        except BaseException as error:  # handed to the caller's thread
-            errors.append(error)
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.2)
-    if errors:
-        raise errors[0]
+    notebook.stamp_file.write_text(notebook.stamp)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    with _signals():
+    with processes.signals():
         try:
             if arguments[:1] == ["evidence"]:
                 return evidence.main(arguments[1:])
             return _main(_parser().parse_args(arguments))
-        except Stop as stop:
+        except processes.Stop as stop:
             print(f"stopped; call ./run_all.sh {' '.join(arguments)} again to go on", file=sys.stderr)
             return 128 + stop.args[0]
         except _USER_ERRORS as error:
             print("error: " + "\n".join(str(error).splitlines()[:5]), file=sys.stderr)
             return 2
         finally:
-            _end_children()
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    def stop(number: int, frame: object) -> None:
-        raise Stop(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _end_children() -> None:
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(children, timeout=5)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One run of a profile at a time; the lock of a process that died is free."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "run.lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise config.SettingsError(
-                f"another run of this profile is under way (process {file.read().strip()}): wait for it, or stop it"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+            processes.end_children()
 
 
 def _main(options: argparse.Namespace) -> int:
@@ -199,21 +135,32 @@ def _main(options: argparse.Namespace) -> int:
     config.check_seed(options.seed)
     if options.bless and profile.name != "smoke":
         raise config.SettingsError("only smoke runs can be blessed: the golden notebooks are smoke runs")
-    notebooks = plan(profile, options.seed)
+    state = _state(profile, options.seed)
+    notebooks = plan(profile, options.seed, state)
     known = tuple(one.name for one in notebooks)
     chosen = {config.check_choice("notebook", name, known) for name in options.only or known}
     todo = [one for one in notebooks if one.name in chosen]
     parameters = {"profile": profile.name, "seed": options.seed}
     for one in todo:
         _check_parameters(one, parameters)
-    with _alone(paths.artifacts(profile.name)):
+    with processes.alone(paths.artifacts(profile.name)):
         for one in todo:
             if one.is_done() and not options.force:
                 print(f"{one.name}: up to date", flush=True)
             elif status := _run(one, parameters):
                 return status
+        notebooks = _renew(notebooks, plan(profile, options.seed, {**state, "results": _published(profile)}))
+        todo = [one for one in notebooks if one.name in chosen]
         _publish(notebooks, profile, options, todo)
     return 0
+
+
+def _renew(before: Sequence[Notebook], now: Sequence[Notebook]) -> Sequence[Notebook]:
+    """Let notebooks that are done stay so when the run itself has published results of quick steps."""
+    for old, new in zip(before, now, strict=True):
+        if old.is_done():
+            new.stamp_file.write_text(new.stamp)
+    return now
 
 
 def _check_parameters(notebook: Notebook, parameters: dict[str, Any]) -> None:

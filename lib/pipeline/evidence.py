@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from importlib import util
 from statistics import median
 from typing import Any
 
@@ -23,7 +22,6 @@ from lib.data import busi
 ORDER = (
     "lib.experiments.input_ablation",
     "lib.experiments.backbone_comparison",
-    "lib.experiments.grouped_cv",
     "lib.experiments.model_comparison",
     "lib.experiments.external",
     "lib.nas.experiments",
@@ -39,12 +37,7 @@ def plan(profile: config.Profile, seed: int) -> Plan:
     It is asked again when they are done: which trial of a tuning loop follows depends on the last one.
     """
     others = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__, "lib.experiments.")]
-    modules = []
-    for name in dict.fromkeys([*ORDER, *others]):
-        try:
-            modules += [importlib.import_module(name)] if util.find_spec(name) else []
-        except (ImportError, AttributeError) as error:
-            print(f"{name} cannot be imported: {error}", file=sys.stderr)
+    modules = [importlib.import_module(name) for name in dict.fromkeys([*ORDER, *others])]
     return {one.__name__: partial(one.planned, profile, seed) for one in modules if hasattr(one, "planned")}
 
 

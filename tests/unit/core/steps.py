@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,13 @@ def resumed(seed, state=None):
     store.write(state, {"seconds": 100.0}, {"key": "state"})
     if not begun:
         raise KeyboardInterrupt
+    return {"seed": seed}
+
+
+@jobs.step("slow", version=1)
+def slow(seed):
+    print("sleeping", flush=True)
+    time.sleep(60)
     return {"seed": seed}
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from lib.core import config, paths, store
-from lib.pipeline import driver, publication
+from lib.pipeline import driver, processes, publication
 
 PARAMETERS = 'profile = "smoke"\nseed = 0'
 
@@ -123,7 +123,7 @@ def test_a_notebook_without_the_parameter_is_an_error_before_anything_runs(proje
 
 def test_two_runs_of_a_profile_do_not_meet(project, capsys):
     folder = project / "artifacts" / "smoke"
-    with driver._alone(folder):
+    with processes.alone(folder):
         assert driver.main(["smoke"]) == 2
         assert f"another run of this profile is under way (process {os.getpid()})" in capsys.readouterr().err
     (folder / "run.lock").write_text("1")  # of a process that died: its number says nothing
@@ -213,6 +213,23 @@ def test_stamps_know_raw_data_weights_results_and_backend(project, monkeypatch):
     monkeypatch.setattr(driver.runtime, "backend_id", lambda: "jax")
     found.append(stamps())
     assert len(set(found)) == len(found) - 1
+
+
+def test_results_that_a_run_publishes_itself_make_no_notebook_run_again(project, capsys):
+    file = store.PUBLISHED / "step" / "a.npz"
+    publish = f"import pathlib\nfile = pathlib.Path({str(file)!r})\nfile.parent.mkdir(parents=True, exist_ok=True)"
+    _notebook(project / "sources" / "02_second.ipynb", f"{publish}\nfile.write_text('')")
+    assert driver.main(["lite"]) == 0
+    assert driver.main(["lite"]) == 0
+    assert len(_runs(project)) == 1
+    (file.parent / "b.npz").write_text("")
+    assert driver.main(["lite"]) == 0
+    assert len(_runs(project)) == 2, "results of another run do"
+
+
+def test_other_seeds_than_the_protocols_are_not_published(project):
+    assert driver.main(["lite", "--seed", "1"]) == 0
+    assert not publication.published()["notebooks"]
 
 
 def test_every_profile_can_be_planned():

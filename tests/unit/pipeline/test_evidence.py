@@ -1,8 +1,13 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
 
-from lib.core import config, jobs
+from lib.core import config, jobs, paths
 from lib.core.store import Store
 from lib.pipeline import evidence
 from tests.unit.core.steps import broken, counted, diverging, network, numbers, scored, total
@@ -48,6 +53,33 @@ def test_it_stops_before_a_job_that_would_end_too_late(store, monkeypatch):
     evidence.work(plan, store, time.time() + 20, 0, said.append)
     assert [store.holds(job) for job in plan["one"]()] == [True, False, False]
     assert said[-1] == f"time is up before network {plan['one']()[1].key} · seed 1; still to do: 2 jobs, about 1 min"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_work_not_one_job(tmp_path, number, status):
+    code = f"""
+        import sys, time
+        from lib.core import config, jobs, store
+        from lib.pipeline import driver, evidence
+        from tests.unit.core import steps
+        evidence.plan = lambda profile, seed: {{"slow": lambda: [steps.slow(seed=seed) for seed in range(3)]}}
+        store.PUBLISHED = __import__("pathlib").Path({str(tmp_path / "results")!r})
+        sys.exit(driver.main(["evidence", "--hours", "1"]))
+    """
+    environment = {
+        **os.environ,
+        "PAPER_ARTIFACTS": str(tmp_path),
+        "PAPER_DATA": str(tmp_path),
+        "PYTHONPATH": str(paths.ROOT),
+    }
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    while not process.stdout.readline().startswith("sleeping"):
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert said.splitlines()[-1] == "stopped; call ./run_all.sh evidence --hours 1 again to go on"
 
 
 def test_weights_that_another_machine_kept_are_trained_again(store):
