@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -152,38 +153,34 @@ def read_image(file: Path, size: int = 128, resize: str = "bilinear") -> np.ndar
 
 def _find(folder: Path | str | None) -> Path:
     if folder is None:
-        return paths.find_data("busi") or _downloaded(paths.download_folder())
+        found = paths.find_data("busi") or _attempt(paths.download_folder())
+        if isinstance(found, Exception):
+            raise found
+        return found
     if not Path(folder).is_dir():
         raise paths.MissingDataError(f"{folder} is no folder: it should hold {', '.join(CLASSES)}")
     return Path(folder)
 
 
-def _downloaded(folder: Path) -> Path:
-    # One attempt a process: hundreds of jobs may ask.
-    if folder not in _attempts:
-        try:
-            _attempts[folder] = download(folder)
-        except paths.MissingDataError as error:
-            _attempts[folder] = error
-    if isinstance(_attempts[folder], Exception):
-        raise _attempts[folder]
-    return _attempts[folder]
-
-
-_attempts: dict[Path, Path | paths.MissingDataError] = {}
+@cache
+def _attempt(folder: Path) -> Path | paths.MissingDataError:
+    # One a process: hundreds of jobs may ask.
+    try:
+        return download(folder)
+    except paths.MissingDataError as error:
+        return error
 
 
 def _list_entries(root: Path) -> list[_Entry]:
     missing = [name for name in CLASSES if not (root / name).is_dir()]
     if missing:
         raise DataError(f"{root}: class folder missing: {', '.join(missing)}")
-    return [entry for label, name in enumerate(CLASSES) for entry in _list_class(root / name, label)]
-
-
-def _list_class(folder: Path, label: int) -> list[_Entry]:
-    entries = _pair(folder.iterdir(), label)
-    if not entries:
-        raise DataError(f"{folder}: no images")
+    entries = []
+    for label, name in enumerate(CLASSES):
+        own = _pair((root / name).iterdir(), label)
+        if not own:
+            raise DataError(f"{root / name}: no images")
+        entries += own
     return entries
 
 

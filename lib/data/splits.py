@@ -89,15 +89,6 @@ def sample(labels: np.ndarray, sizes: tuple[int, ...], seed: int) -> list[np.nda
     return [np.sort(order[start:end]) for start, end in pairwise(cuts)]
 
 
-def part_names(split: Split) -> np.ndarray:
-    """The part (str) of each image, in the order of the images; empty for one that is in none."""
-    everything = np.concatenate(list(split.parts().values()))
-    names = np.full(everything.max() + 1, "", dtype="U10")
-    for part, indices in split.parts().items():
-        names[indices] = part
-    return names
-
-
 def k_fold(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """The fold, int64 (n,) from 0 to ``n_folds`` - 1, in which each image is tested; stratified by label.
 

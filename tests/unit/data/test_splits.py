@@ -37,12 +37,6 @@ def test_seed_decides():
     )
 
 
-def test_part_names_say_the_same():
-    split = splits.stratified(BUSI, 0)
-    parts = splits.part_names(split)
-    assert all(np.array_equal(np.flatnonzero(parts == part), indices) for part, indices in split.parts().items())
-
-
 def test_too_few_images_of_a_class():
     with pytest.raises(DataError, match="class 1 has 4 images"):
         splits.stratified(np.repeat([0, 1], [50, 4]), 0)
