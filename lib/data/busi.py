@@ -85,11 +85,6 @@ def load(
 def table(size: int = 128, masks: str = "union", resize: str = "bilinear") -> ImageSet:
     """What :func:`load` returns without images and masks, at once; where the files are absent, from the published
     listing of them.
-
-    Raises
-    ------
-    lib.core.paths.MissingDataError
-        If neither the files nor a listing is there, and no download.
     """
     root = paths.find_data("busi")
     listed = raw.recorded("busi") if root is None else {}
@@ -172,8 +167,7 @@ def _attempt(folder: Path) -> Path | paths.MissingDataError:
 
 
 def _list_entries(root: Path) -> list[_Entry]:
-    missing = [name for name in CLASSES if not (root / name).is_dir()]
-    if missing:
+    if missing := [name for name in CLASSES if not (root / name).is_dir()]:
         raise DataError(f"{root}: class folder missing: {', '.join(missing)}")
     entries = []
     for label, name in enumerate(CLASSES):

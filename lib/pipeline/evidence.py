@@ -1,6 +1,7 @@
 """Works through the plan of ``report/protocol.md`` and publishes each result: ``./run_all.sh evidence --hours H``."""
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -124,6 +125,8 @@ def _in_turn(
             say(f"{label(one)}: failed: {result.error}")
         if store.holds(one):
             clock.note(one.describe(), store.about(one)["seconds"])
+        del result
+        gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
     if job.step.name == "heads" and store.holds(job):
         _drop_features(job, store, rest)
     return True
