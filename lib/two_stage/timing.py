@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import pandas as pd
 
 from lib.core import jobs, runtime
 from lib.data.record import ImageSet
@@ -45,48 +47,41 @@ def timing(
     last two; of the saved model ``load``, ``first call``: one image, tracing included, ``one at a time``: the
     median of warm calls, ``in a batch``: all of ``test`` at once, per image; and ``machine``.
     """
-    chosen = train[:_TIMED]
+    chosen, nothing = train[:_TIMED], validation[:0]
 
-    def fit(epochs: int) -> Callable[[], object]:
+    def fit(epochs: int) -> tuple[keras.Model, pd.DataFrame]:
         shorter = replace(settings.segmenter, epochs=epochs, keep="last")
-        return lambda: segmentation.fit(data, chosen, validation[:0], shorter, seed)
+        return segmentation.fit(data, chosen, nothing, shorter, seed)
 
-    fit(1)()  # traces the network
-    an_image = max(seconds(fit(3)) - seconds(fit(1)), 0) / (2 * len(chosen))
+    fit(1)  # traces the network
+    _, once = _timed(lambda: fit(1))
+    (unet, _), thrice = _timed(lambda: fit(3))
+    an_image = max(thrice - once, 0) / (2 * len(chosen))
     times = {"U-Net": an_image * len(train) * settings.segmenter.epochs}
     inputs = classification.stack_inputs(data.images, data.masks, settings.inputs)
     backbone = classification.frozen_backbone(inputs.shape[1], settings.backbone)
-    found: list[np.ndarray] = []
-    times["features"] = seconds(lambda: found.append(classification.extract(backbone, inputs, settings.backbone)))
-    x, n_classes = found[0][:, None], len(data.classes)
-    heads: list[np.ndarray] = []
-
-    def fit_head() -> None:
-        model, _ = classification.fit_heads(x, data.labels, n_classes, train, validation, settings.head, [seed])
-        heads.extend(model.get_weights())
-
-    times["head"] = seconds(fit_head)
+    x, times["features"] = _timed(lambda: classification.extract(backbone, inputs, settings.backbone))
+    fit_head = (x[:, None], data.labels, len(data.classes), train, validation, settings.head, [seed])
+    (head, _), times["head"] = _timed(lambda: classification.fit_heads(*fit_head))
     times["classifier"] = times["features"] + times["head"]
-    unet, _ = segmentation.fit(data, chosen, validation[:0], replace(settings.segmenter, epochs=1, keep="last"), seed)
-    model = TwoStageModel.of_weights(inputs.shape[1], data.classes, settings, unet.get_weights(), heads, backbone)
+    model = TwoStageModel(settings, data.classes, unet, backbone, head)
     return {"seconds": times | _of_prediction(model, data.images[test]), "machine": str(runtime.machine())}
 
 
 def _of_prediction(model: TwoStageModel, images: np.ndarray) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = model.save(Path(folder) / "model.npz")
-        loaded: list[TwoStageModel] = []
-        times = {"load": seconds(lambda: loaded.append(TwoStageModel.load(path)))}
-    predict = loaded[0].predict
-    times["first call"] = seconds(lambda: predict(images[:1]))
-    singles = [seconds(lambda index=index: predict(images[index : index + 1])) for index in range(_SINGLE)]
-    times["one at a time"] = float(np.median(singles))
-    predict(images)
-    return times | {"in a batch": seconds(lambda: predict(images)) / len(images)}
+        loaded, load = _timed(lambda: TwoStageModel.load(path))
+    _, first = _timed(lambda: loaded.predict(images[:1]))
+    singles = [_timed(lambda index=index: loaded.predict(images[index : index + 1]))[1] for index in range(_SINGLE)]
+    loaded.predict(images)
+    _, batch = _timed(lambda: loaded.predict(images))
+    times = {"load": load, "first call": first, "one at a time": float(np.median(singles))}
+    return times | {"in a batch": batch / len(images)}
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Wall-clock seconds that ``action`` takes."""
+def _timed(action: Callable[[], Any]) -> tuple[Any, float]:
+    """What ``action`` returns, and the wall-clock seconds that it takes."""
     began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+    answer = action()
+    return answer, time.perf_counter() - began
