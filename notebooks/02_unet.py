@@ -29,7 +29,6 @@ from lib.core.run import start
 from lib.core.store import unpack_masks
 from lib.experiments import input_ablation, mask_quality, tuning_loop
 from lib.experiments.paper_a import Plan
-from lib.models.unet import build_unet
 from lib.plots import ablation, segmentation
 from lib.reported import two_stage as reported
 
@@ -54,8 +53,7 @@ settings = plan.unet_settings
 pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting of stage 1")
 
 # %%
-sizes = {"paper": build_unet().count_params(), "here": build_unet(filters=settings.filters).count_params()}
-print({name: f"{count:,} parameters" for name, count in sizes.items()})
+print({name: f"{count:,} parameters" for name, count in plan.parameters().items()})
 
 # %% [markdown]
 # ## Does it learn?

@@ -27,10 +27,9 @@ seed = 0
 import pandas as pd
 
 from lib.core.run import start
-from lib.data.near_duplicates import groups_job
-from lib.evaluation import paired, statistics
+from lib.evaluation import paired
 from lib.experiments import input_ablation, mask_quality, paper_vs_code
-from lib.experiments.paper_a import OUT_OF_FOLD, Plan
+from lib.experiments.paper_a import Plan
 from lib.plots import ablation
 from lib.plots import classification as plots
 from lib.reported import two_stage as reported
@@ -42,7 +41,7 @@ print(run.profile.note)
 # %% tags=["nbval-ignore-output"]
 data = plan.table
 printed = reported.table_i()
-groups = input_ablation.clusters(run.result(groups_job(plan.source)), len(data))
+groups = input_ablation.clusters(run.result(plan.groups()), len(data))
 print(f"{data.source}; {len(set(groups))} groups of related images, which are resampled whole")
 
 # %% [markdown]
@@ -63,7 +62,9 @@ print(what)
 # %% tags=["nbval-ignore-output"]
 remedy = {(name, 0): plan.out_of_fold_heads(name) for name in plan.backbones}
 remedy = dict(zip(remedy, run.results(remedy.values()), strict=True))
-found = pd.concat([input_ablation.answers(plan, heads), input_ablation.answers(plan, remedy, (OUT_OF_FOLD,))])
+found = pd.concat(
+    [input_ablation.answers(plan, heads), input_ablation.answers(plan, remedy, (input_ablation.OUT_OF_FOLD,))]
+)
 scored = input_ablation.scores(found, data.classes)
 
 # %% [markdown]
@@ -112,12 +113,7 @@ run.save_table(differences, "04_differences", f"Paired differences in accuracy Â
 print(*(paired.in_words(row) for _, row in differences.iterrows() if row.name[1] == "all"), sep="\n")
 
 # %% tags=["nbval-ignore-output"]
-gain = printed["accuracy"]["image+mask"] - printed["accuracy"]["image"]
-for _, row in differences.iterrows():
-    if row.name == ("image+mask â€“ image", "all"):
-        verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
-        state = "" if all(heads.values()) else " (interim: the plan is not complete)"
-        print(f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}.")
+print(input_ablation.primary_in_words(differences, printed["accuracy"], all(heads.values())))
 
 # %% [markdown]
 # Rounds differ: each has another split, another U-Net and other heads.

@@ -28,7 +28,6 @@ seed = 0
 import pandas as pd
 
 from lib.core.run import start
-from lib.data.near_duplicates import groups_job
 from lib.evaluation import paired
 from lib.experiments import backbone_comparison, input_ablation
 from lib.experiments.paper_a import Plan
@@ -98,7 +97,7 @@ print(f"{len(states) - len(missing)} of {len(states)} networks have results; wit
 # The 95 % prediction interval for one hold-out of 79 images, as in `04_ablation`, image alone with raw pixels.
 
 # %% tags=["nbval-ignore-output"]
-groups = input_ablation.clusters(run.result(groups_job(plan.source)), len(data))
+groups = input_ablation.clusters(run.result(plan.groups()), len(data))
 alone = found[found["inputs"] == "image"]
 hold_outs = input_ablation.hold_outs(alone, printed, groups, data.classes)
 run.save_table(

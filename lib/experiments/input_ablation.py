@@ -8,7 +8,6 @@ import pandas as pd
 
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
-from lib.data import near_duplicates
 from lib.data.image_statistics import image_statistics
 from lib.evaluation import metrics, paired, statistics
 from lib.experiments.mask_quality import mean_and_sd
@@ -32,7 +31,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     plan = Plan(profile, seed)
     by_round = [[plan.unet(one), *(plan.heads(one, name) for name in plan.backbones)] for one in plan.rounds]
     scores = [plan.mask_scores(one, part) for part in ("test", "validation") for one in plan.rounds]
-    scores += [plan.mask_scores(plan.rounds[0], "train"), near_duplicates.groups_job(plan.source)]
+    scores += [plan.mask_scores(plan.rounds[0], "train"), plan.groups()]
     out_of_fold = [*plan.fold_unets(), *(plan.out_of_fold_heads(name) for name in plan.backbones)]
     scores += [image_statistics(data=source) for source in plan.versions().values()]
     once = [plan.unet_trial({}), plan.head_trial({}), *plan.balanced_heads().values(), plan.times()]
@@ -160,6 +159,17 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
                 image, number = (part.index.get_level_values(level) for level in ("image", "round"))
                 rows[f"{first} – {second}", name] = paired.compare(a, b, groups[image], number, training)
     return _by(rows, ["pair", "backbone"], _COMPARED)
+
+
+def primary_in_words(compared: pd.DataFrame, printed: pd.Series, complete: bool) -> str:
+    """The protocol's verdict on the first primary endpoint, from :func:`differences` and the printed accuracies."""
+    key = "image+mask – image", "all"
+    if key not in compared.index:
+        return "P1: not tested yet."
+    row, gain = compared.loc[key], printed["image+mask"] - printed["image"]
+    verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
+    state = "" if complete else " (interim: the plan is not complete)"
+    return f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}."
 
 
 def gains(scored: pd.DataFrame, of: str = "image+mask", over: str = "image") -> pd.DataFrame:

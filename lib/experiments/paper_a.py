@@ -9,9 +9,10 @@ import numpy as np
 
 from lib.core.config import Profile
 from lib.core.jobs import Job
-from lib.data import sources, splits
+from lib.data import near_duplicates, sources, splits
 from lib.data.record import ImageSet
 from lib.data.splits import Split
+from lib.models.unet import build_unet
 from lib.two_stage import classification, segmentation, timing
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.model import TwoStageSettings
@@ -78,6 +79,11 @@ class Plan:
     @property
     def unet_settings(self) -> SegmenterSettings:
         return self.segmenter or SegmenterSettings.of(self.profile)
+
+    def parameters(self) -> dict[str, int]:
+        """Parameters of the U-Net as printed and as it is here; the image's size changes none."""
+        sizes = {"paper": SegmenterSettings().filters, "here": self.unet_settings.filters}
+        return {name: build_unet((16, 16, 3), filters).count_params() for name, filters in sizes.items()}
 
     def unet(self, one: Round, **changes: Any) -> Job:
         """The U-Net of a round, with some settings changed, and its masks of all images."""
@@ -162,6 +168,10 @@ class Plan:
     def stacked_heads(self) -> dict[tuple[str, int], Job]:
         """The jobs of :meth:`heads` for all backbones and rounds."""
         return {(name, one.number): self.heads(one, name) for one in self.rounds for name in self.backbones}
+
+    def groups(self) -> Job:
+        """Groups of related images, which bootstraps draw whole."""
+        return near_duplicates.groups_job(self.source)
 
     def unet_trial(self, changes: Mapping[str, Any]) -> Job:
         """One U-Net of the tuning loop (III-B) on round 0; without changes its long learning curve."""
