@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from lib.core import config, jobs, paths, runtime, store
 
-FIGURES = "PAPER_FIGURES"  # environment variable: the folder in which a headless run collects its figures
+FIGURES = "PAPER_FIGURES"  # environment variable: where a headless run collects figures, by notebook
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Run:
 
     @property
     def figures(self) -> Path:
-        return Path(os.environ.get(FIGURES) or self.folder / "figures" / self.notebook)
+        return Path(os.environ.get(FIGURES) or self.folder / "figures") / self.notebook
 
     @cached_property
     def store(self) -> store.Store:

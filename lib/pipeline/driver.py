@@ -83,9 +83,9 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
         If a cell raised, or the kernel died.
     """
     started = time.perf_counter()
-    aside = notebook.folder / "figures" / f".{notebook.name}"  # the new figures, until all cells have succeeded
+    os.environ[FIGURES] = str(notebook.folder / "figures" / ".new")  # until all cells have succeeded
+    aside = Path(os.environ[FIGURES]) / notebook.name
     shutil.rmtree(aside, ignore_errors=True)
-    os.environ[FIGURES] = str(aside)
     notebook.partial.parent.mkdir(parents=True, exist_ok=True)
     processes.in_thread(
         papermill.execute_notebook,

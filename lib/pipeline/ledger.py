@@ -223,8 +223,8 @@ def _same(here: float | str, value: str) -> bool:
 
 def _show(number: float | str, claim) -> str:
     """A number with as many digits as the printed one, in percent where that is."""
-    if isinstance(number, str):
-        return number
+    if isinstance(number, str) or claim.value in ("True", "False"):
+        return str(number)
     sign = "+" if claim.rule == "difference" else ""
     if "%" in claim.printed or (claim.value and claim.printed == f"{100 * float(claim.value):.2f}"):
         return f"{100 * number:{sign}.2f} %"
