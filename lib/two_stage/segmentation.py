@@ -60,9 +60,13 @@ class SegmenterSettings:
 
     @classmethod
     def pretrained(cls, profile: Profile) -> "SegmenterSettings":
-        """Stage 1 with an ImageNet encoder.  Its learning rate ends at zero: no epoch has to be chosen."""
+        """Stage 1 with an ImageNet encoder.  Its learning rate ends at zero: no epoch has to be chosen.
+
+        Where weights are random nothing is pretrained, and the plain U-Net is trained in the same way.
+        """
         return cls(
-            architecture="mobilenetv2",
+            architecture="mobilenetv2" if profile.weights == "imagenet" else "unet",
+            filters=profile.unet_filters,
             bn_momentum=0.9,
             learning_rate=5e-4,
             epochs=profile.encoder_epochs,
