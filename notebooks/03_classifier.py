@@ -50,7 +50,7 @@ print(what)
 # ## Which network and which weights?
 #
 # The paper's is DenseNet-201. Weights are looked up on this machine and downloaded otherwise; a run with
-# random weights says so in every table. A frozen network gives the same features for an image each time,
+# random weights says so in every table. A frozen network gives the same features for an image every time,
 # so they are computed once and the head is trained on them: the same mathematics as training behind the
 # frozen network. Heads of several inputs and seeds are trained side by side.
 
@@ -61,7 +61,7 @@ pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_a
 
 # %% tags=["nbval-ignore-output"]
 unet, heads = run.results([plan.unet(plan.rounds[0]), job])
-said = one_model.predictions(plan, heads)
+predicted = one_model.predictions(plan, heads)
 print("trained" if heads else f"the heads of round 0: {heads.error}")
 
 # %% tags=["nbval-ignore-output"]
@@ -80,7 +80,7 @@ run.save_figure(plots.head_curves(heads, STACKED.index("image+mask")), "03_learn
 
 # %% tags=["nbval-ignore-output"]
 names = {"validation": "validation accuracy, mean of 10 rounds", "test": "test accuracy"}
-accuracies = one_model.accuracies(said, {part: printed[name] for part, name in names.items()})
+accuracies = one_model.accuracies(predicted, {part: printed[name] for part, name in names.items()})
 run.save_table(accuracies, "03_accuracy", f"Accuracy of the two-stage model · {what}")
 
 # %% tags=["nbval-ignore-output"]
@@ -91,7 +91,7 @@ for part, row in accuracies.dropna().iterrows():
 # ## Which classes?
 
 # %% tags=["nbval-ignore-output"]
-table = one_model.class_scores(said, reported.table_i().loc["image+mask"], data.classes)
+table = one_model.class_scores(predicted, reported.table_i().loc["image+mask"], data.classes)
 run.save_table(table, "03_class_scores", f"Scores by class beside Table I, row 3 · {what}")
 
 # %% [markdown]
@@ -101,7 +101,7 @@ run.save_table(table, "03_class_scores", f"Scores by class beside Table I, row 3
 # stresses that its model never calls a malignant one normal.
 
 # %% tags=["nbval-ignore-output"]
-matrices = one_model.confusions(said, data.classes)
+matrices = one_model.confusions(predicted, data.classes)
 run.save_figure(plots.confusion_matrices(matrices), "03_confusion", pd.concat(matrices) if matrices else None)
 
 # %% tags=["nbval-ignore-output"]
@@ -115,10 +115,11 @@ for part, matrix in matrices.items():
 # Two right cases per class, chosen at random, and the two surest mistakes; wrong labels in red.
 
 # %% tags=["nbval-ignore-output"]
-test = said["test"]
+test = predicted["test"]
 wrong = test[test["label"] != test["predicted"]].sort_values("probability", ascending=False)
-right = test[test["label"] == test["predicted"]].groupby("label").sample(2, replace=True, random_state=run.seed)
-shown = pd.concat([right[~right.index.duplicated()], wrong[:2]])["predicted"]
+right = test[test["label"] == test["predicted"]].sample(frac=1, random_state=run.seed)
+right = right.groupby("label").head(2).sort_values("label")
+shown = pd.concat([right, wrong[:2]])["predicted"]
 masks = unpack_masks(unet["masks"]) if unet else None
 run.save_figure(plots.example_grid(data, masks, shown), "03_examples")
 
@@ -192,7 +193,7 @@ run.save_table(rows, "03_timing", f"Seconds · {backbone} · {machine} · paper:
 # %% [markdown]
 # ## Keeping the model
 #
-# Saved with its backbone, so it predicts on a machine without any weights; loaded again, it says the same.
+# Saved with its backbone, so it predicts on a machine without any weights; loaded again, it predicts the same.
 
 # %% tags=["nbval-ignore-output"]
 trained = run.results([plan.unet(plan.rounds[0]), job], extras=("weights",))

@@ -63,7 +63,7 @@ run.save_table(counted, "05_costs", f"Cost of an image of {size} × {size} pixel
 
 # %% tags=["nbval-ignore-output"]
 machine = ", ".join(costs["machine"].unique())
-run.save_table(costs[["ms"]], "05_timing", f"Milliseconds an image, warm, in a batch of 16 · {machine}", precision=1)
+run.save_table(costs[["ms"]], "05_timing", f"Milliseconds per image, warm, in a batch of 16 · {machine}", precision=1)
 
 # %% [markdown]
 # ## Table II

@@ -27,8 +27,8 @@ def backbone_cost(name: str, size: int) -> dict[str, Any]:
 
     Returns
     -------
-    ``parameters``; ``multiply-adds`` an image; ``features``: length of the flattened map; ``ms``: milliseconds an
-    image, warm, in a batch of 16, on ``machine``.
+    ``parameters``; ``multiply-adds`` per image; ``features``: length of the flattened map; ``ms``: milliseconds
+    per image, warm, in a batch of 16, on ``machine``.
     """
     network = backbones.BACKBONES[name].builder(include_top=False, weights=None, input_shape=(size, size, 3))
     images = np.zeros((_TIMED, size, size, 3), np.float32)

@@ -176,7 +176,8 @@ def gains(scored: pd.DataFrame, of: str = "image+mask", over: str = "image") -> 
     """Accuracy with one input less that with another, means over heads: a row per round, a column per backbone."""
     of, over = (scored[scored.index.get_level_values("inputs") == name]["accuracy"] for name in (of, over))
     gain = of.groupby(["round", "backbone"]).mean() - over.groupby(["round", "backbone"]).mean()
-    return gain.unstack("backbone")  # noqa: PD010 a Series has no pivot_table
+    order = of.index.get_level_values("backbone").unique()
+    return gain.unstack("backbone").reindex(columns=order)  # noqa: PD010 a Series has no pivot_table
 
 
 def malignant_as_normal(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

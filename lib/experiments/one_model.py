@@ -16,7 +16,7 @@ PARTS = ("validation", "test")
 
 
 def predictions(plan: Plan, heads: Result, kind: int = _KIND, head: int = 0) -> dict[str, pd.DataFrame]:
-    """What one head of round 0 says of the validation and test images; empty while it is not trained.
+    """What one head of round 0 predicts for the validation and test images; empty while it is not trained.
 
     Returns
     -------
@@ -31,10 +31,10 @@ def predictions(plan: Plan, heads: Result, kind: int = _KIND, head: int = 0) -> 
     return found
 
 
-def accuracies(said: Mapping[str, pd.DataFrame], printed: Mapping[str, float]) -> pd.DataFrame:
+def accuracies(predicted: Mapping[str, pd.DataFrame], printed: Mapping[str, float]) -> pd.DataFrame:
     """Accuracy of each part with its 95 % Wilson interval, the printed one, and that of the majority class."""
     rows = {}
-    for part, frame in said.items():
+    for part, frame in predicted.items():
         rows[part] = {"paper": printed[part], "images": len(frame)}
         if len(frame):
             right = int((frame["label"] == frame["predicted"]).sum())
@@ -46,20 +46,20 @@ def accuracies(said: Mapping[str, pd.DataFrame], printed: Mapping[str, float]) -
     return pd.DataFrame(rows).T.reindex(columns=columns).astype({"images": int})
 
 
-def class_scores(said: Mapping[str, pd.DataFrame], printed: pd.Series, classes: tuple[str, ...]) -> pd.DataFrame:
+def class_scores(predicted: Mapping[str, pd.DataFrame], printed: pd.Series, classes: tuple[str, ...]) -> pd.DataFrame:
     """The ten scores of Table I for each part beside the printed row."""
     table = pd.DataFrame({"paper": printed})
-    for part, frame in said.items():
+    for part, frame in predicted.items():
         if len(frame):
             table[part] = metrics.table_row(frame["label"].to_numpy(), frame["predicted"].to_numpy(), classes)
     return table
 
 
-def confusions(said: Mapping[str, pd.DataFrame], classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+def confusions(predicted: Mapping[str, pd.DataFrame], classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
     """The confusion matrix of each part (Fig. 2)."""
     return {
         part: metrics.confusion(frame["label"].to_numpy(), frame["predicted"].to_numpy(), classes)
-        for part, frame in said.items()
+        for part, frame in predicted.items()
         if len(frame)
     }
 

@@ -1,7 +1,7 @@
 """Paper versus code: what each point is worth in which the two differ, or in which both miss the cure.
 
-One change at a time, from round 0 as printed; where the paper is silent the base is the authors' code.  The points
-are those of the comparison of the paper with its public code; see ``README.md``.
+One change at a time, from round 0 as printed; where the paper is silent the base is the authors' code (repository
+bininglong/Breast-Ultrasound-Image-Classification).
 """
 
 from collections.abc import Mapping, Sequence

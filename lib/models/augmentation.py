@@ -1,4 +1,4 @@
-"""Changes that leave an ultrasound picture a plausible one, drawn anew in each epoch.
+"""Changes that leave an ultrasound picture a plausible one, chosen anew in each epoch.
 
 The probe may be held the other way round, the gain turned up or down, the lesion lie elsewhere in
 the field of view.  Nothing is turned upside down: skin is on top and shadows fall downwards.
@@ -22,7 +22,7 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
     -------
     New arrays of the same shapes; what a shift uncovers is black, and without lesion.
     """
-    drawn = masks.ndim == images.ndim
+    moved_along = masks.ndim == images.ndim
     images, masks = images.copy(), masks.copy()
     height, width = images.shape[1:3]
     for index in range(len(images)):
@@ -30,7 +30,7 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
         mirrored = generator.random() < 0.5
         gain = generator.uniform(1 - GAIN, 1 + GAIN)
         images[index] = np.clip(_move(images[index], down, right, mirrored) * gain, 0, 1)
-        if drawn:
+        if moved_along:
             masks[index] = _move(masks[index], down, right, mirrored)
     return images, masks
 

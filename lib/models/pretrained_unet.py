@@ -1,7 +1,4 @@
-"""Stage 1 with an encoder that has seen ImageNet: better masks than the paper's U-Net, at half its cost.
-
-The paper leaves better segmentation to future work; whether stage 2 gains from masks at all hangs on it.
-"""
+"""Stage 1 with an ImageNet encoder; the paper leaves better segmentation to future work."""
 
 import keras
 from keras import layers

@@ -1,4 +1,4 @@
-"""Stage 1: the U-Net that draws the lesion mask (paper A, II-B and III-B)."""
+"""Stage 1: the U-Net that predicts the lesion mask (paper A, II-B and III-B)."""
 
 import keras
 from keras import layers, regularizers
@@ -47,11 +47,6 @@ def build_unet(
     Returns
     -------
     Model from images (n, height, width, channels) in [0, 1] to masks (n, height, width, 1) in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        For sizes that four poolings do not divide, or an unknown choice.
     """
     check_choice("upsampling", upsampling, UPSAMPLINGS)
     check_choice("regularizer", regularizer, REGULARIZERS)

@@ -46,7 +46,7 @@ def tuning_path(path: pd.DataFrame) -> Figure | None:
 
 
 def accuracy_against_cost(accuracy: pd.DataFrame, costs: pd.Series) -> Figure | None:
-    """Accuracy of each backbone against its multiply-adds an image: printed (crosses) and here (dots, SD over rounds).
+    """Accuracy of each backbone against its multiply-adds per image: printed (crosses) and here (dots, SD over rounds).
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def accuracy_against_cost(accuracy: pd.DataFrame, costs: pd.Series) -> Figure | 
     cell.scatter(table.cost, table.paper, marker="x", color="0.55", label="printed")
     here = table.dropna(subset=["here"]).fillna({"sd": 0})
     cell.errorbar(here.cost, here.here, here.sd, fmt="o", color=_DOT, label="here")
-    cell.set(xscale="log", xlabel="multiply-adds an image / 10⁹", ylabel="test accuracy (image, raw pixels)")
+    cell.set(xscale="log", xlabel="multiply-adds per image / 10⁹", ylabel="test accuracy (image, raw pixels)")
     cell.margins(x=0.12, y=0.08)
     figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
     tidy(cell)

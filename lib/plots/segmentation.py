@@ -22,16 +22,13 @@ from lib.plots.style import (
 )
 
 
-def learning_curves(
-    history: pd.DataFrame, quantities: dict[str, str], reference: tuple[str, float] | None = None
-) -> Figure:
+def learning_curves(history: pd.DataFrame, quantities: Mapping[str, str]) -> Figure:
     """Training and validation values epoch by epoch, the kept epoch marked.
 
     Parameters
     ----------
     history : from :func:`lib.models.training.fit`.
     quantities : column of the history to its axis label; each gets an axes of its own.
-    reference : label and value of a printed figure, drawn into the first axes.
     """
     figure, axes = grid(1, len(quantities), 5, 3.2)
     kept = history[history.kept].iloc[0]
@@ -46,8 +43,6 @@ def learning_curves(
         values = history[[column, f"val_{column}"]].to_numpy()
         if values.max() > 20 * np.median(values):
             cell.set_yscale("log")
-    if reference:
-        axes[0, 0].axhline(reference[1], ls="--", lw=1, color="black", label=reference[0])
     axes[0, 0].legend(fontsize=8, frameon=False)
     return figure
 
