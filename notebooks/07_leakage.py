@@ -64,9 +64,7 @@ unsure = leakage.pair_table(cv, found, pairs)
 run.save_figure(plots.image_pairs(cv.source.open(), unsure), "07_pairs_figure")
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(
-    unsure.head(12), "07_pairs", f"Pairs beyond the list, then the least sure · {cv.table.source}"
-)
+run.save_table(unsure.head(12), "07_pairs", f"Pairs beyond the list, then the least sure · {cv.table.source}")
 
 # %% tags=["nbval-ignore-output"]
 review = leakage.review_table(cv, pairs)
@@ -129,9 +127,7 @@ run.save_table(classes, "07_classes", f"Columns of Table I under grouped folds, 
 
 # %% tags=["nbval-ignore-output"]
 gain = models.mask_gain(cv, answers)
-run.save_table(
-    gain, "07_gain", f"Accuracy gained by masks as printed, intervals over groups · {what}", precision=4
-)
+run.save_table(gain, "07_gain", f"Accuracy gained by masks as printed, intervals over groups · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 print(models.gain_in_words(gain))

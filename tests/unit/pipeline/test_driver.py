@@ -41,7 +41,8 @@ def project(tmp_path, monkeypatch):
     for name in (config.TRAIN, config.RETRAIN, config.JOBS, driver.FIGURES):
         monkeypatch.setenv(name, "")
     count = f"open({str(tmp_path / 'runs')!r}, 'a').write(profile + ' ' + str(seed) + chr(10))"
-    save = "import os, pathlib\nfolder = pathlib.Path(os.environ['PAPER_FIGURES']) / '01_first'\nfolder.mkdir(parents=True)"
+    save = "import os, pathlib\nfolder = pathlib.Path(os.environ['PAPER_FIGURES']) / '01_first'"
+    save += "\nfolder.mkdir(parents=True)"
     save += "\n(folder / 'table.csv').write_text(profile)"
     _notebook(tmp_path / "sources" / "01_first.ipynb", count, save)
     _notebook(tmp_path / "sources" / "02_second.ipynb", count)
