@@ -1,7 +1,7 @@
 """Whether two ultrasound images show the same tissue: a perceptual code proposes, a registration confirms.
 
 What relates the published pairs of BUSI (FACTS, section 3), seen in the pictures: the same frame saved
-with other borders and then stretched to a square, another frame of the same lesion, marks or text burnt
+with other borders and then stretched to a square, another frame of the same lesion, marks or text burned
 in, other gain.  So both steps look at the detail of the picture alone, its brightness and contrast
 taken out, and allow for a cut, a stretch along each axis, a shift and a mirror.
 
@@ -19,7 +19,7 @@ GRID = 64  # pixels a side at which details are compared
 CODE = 12  # frequencies a side of the perceptual code
 
 _FINE, _COARSE = 1.0, 4.0  # pixels of the grid: detail lies between these two Gaussian blurs
-_LIMIT = 3.0  # detail beyond this many local standard deviations counts as this: burnt-in marks
+_LIMIT = 3.0  # detail beyond this many local standard deviations counts as this: burned-in marks
 _PARTS = tuple(
     (top, top + height, left, left + width)
     for width in (1.0, 0.9, 0.8, 0.7)

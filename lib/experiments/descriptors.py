@@ -1,6 +1,6 @@
-"""What a radiologist reads off a drawn lesion: its shape, its margin, its echo, what lies behind it.
+"""What a radiologist reads off a lesion: its shape, its margin, its echo, what lies behind it.
 
-Twelve numbers an image, after the descriptors of BI-RADS ultrasound: a classifier that gets them needs
+Thirteen numbers per image, after the descriptors of BI-RADS ultrasound: a classifier that gets them needs
 no backbone.
 """
 
@@ -27,7 +27,7 @@ NAMES = (
 
 
 def describe(images: np.ndarray, masks: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
-    """Descriptors of drawn lesions, one row an image; all 0 where nothing is drawn.
+    """Descriptors of predicted lesions, one row per image; all 0 where none is predicted.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def describe(images: np.ndarray, masks: np.ndarray, threshold: float = 0.5) -> p
     Returns
     -------
     - ``area``: share of the image, square root; ``pieces``: connected components of at least 0.1 % of it.
-    - ``certainty``: mean of the soft mask inside the drawn one.
+    - ``certainty``: mean of the soft mask inside the lesion.
     - of the largest piece: ``height / width`` of its bounding box (taller than wide speaks for
       malignant), ``elongation`` (ratio of its axes, 0 round … 1 a line), ``tilt`` (sine of the long axis'
       angle to the skin), ``solidity`` (area over convex hull), ``compactness`` (4π area / perimeter²).
@@ -52,24 +52,24 @@ def describe(images: np.ndarray, masks: np.ndarray, threshold: float = 0.5) -> p
 
 
 def _one(image: np.ndarray, mask: np.ndarray, threshold: float) -> list[float]:
-    drawn = mask >= threshold
-    pieces, n_pieces = ndimage.label(drawn)
+    inside = mask >= threshold
+    pieces, n_pieces = ndimage.label(inside)
     if n_pieces == 0:
         return [0.0] * len(NAMES)
     sizes = np.bincount(pieces.ravel())[1:]
     lesion = pieces == 1 + sizes.argmax()
-    rim = ndimage.binary_dilation(drawn, iterations=max(2, image.shape[0] // 21)) & ~drawn
+    rim = ndimage.binary_dilation(inside, iterations=max(2, image.shape[0] // 21)) & ~inside
     border = ndimage.binary_dilation(lesion) & ~ndimage.binary_erosion(lesion)
     gradient = np.hypot(*np.gradient(ndimage.gaussian_filter(image, 1.0)))
-    echo = image[drawn].mean()
+    echo = image[inside].mean()
     return [
-        float(np.sqrt(drawn.mean())),
-        float((sizes >= drawn.size / 1000).sum()),
-        float(mask[drawn].mean()),
+        float(np.sqrt(inside.mean())),
+        float((sizes >= inside.size / 1000).sum()),
+        float(mask[inside].mean()),
         *_shape(lesion),
         float(echo),
         float(image[rim].mean() - echo) if rim.any() else 0.0,
-        float(image[drawn].std()),
+        float(image[inside].std()),
         float(gradient[border].mean()),
         _behind(image, lesion),
     ]

@@ -60,16 +60,16 @@ def greedy_ensemble(cv: GroupedCV, found: Answers) -> Pooled | None:
     are those it was picked by, and so a little too good.
     """
     n_folds = cv.n_folds
-    candidates = [one.averaged() for name, one in found.items() if one.trainings == n_folds]
-    if not candidates:
+    models = [one.averaged() for name, one in found.items() if one.trainings == n_folds]
+    if not models:
         return None
-    test, validation = (np.stack([getattr(one, part)[0] for one in candidates]) for part in ("test", "validation"))
+    test, validation = (np.stack([getattr(one, part)[0] for one in models]) for part in ("test", "validation"))
     mixed, chosen_by = np.full_like(test[0], np.nan), np.full_like(test[0], np.nan)
     for fold in range(n_folds):
         chosen, tested = cv.members(cv.validates(fold)), cv.members(fold)
         picks: list[int] = []
         for _ in range(_N_PICKS):
-            mixtures = [validation[[*picks, one]][:, chosen].mean(axis=0) for one in range(len(candidates))]
+            mixtures = [validation[[*picks, one]][:, chosen].mean(axis=0) for one in range(len(models))]
             losses = [log_loss(cv.labels[chosen], p, labels=range(len(cv.classes))) for p in mixtures]
             picks.append(int(np.argmin(losses)))
         mixed[tested] = test[picks][:, tested].mean(axis=0)
