@@ -69,7 +69,7 @@ print(what)
 # %% tags=["nbval-ignore-output"]
 histories = mask_quality.histories(unets)
 loss = printed["validation loss of the U-Net, mean of 10 rounds"]
-run.save_figure(segmentation.learning_curves_of_rounds(histories, loss), "02_learning_curves", histories)
+run.save_figure(segmentation.learning_curves(histories, loss), "02_learning_curves", histories)
 
 # %% [markdown]
 # Two things to look for: an early validation curve that jumps (the running statistics of batch normalisation
@@ -173,16 +173,15 @@ run.save_table(
 # How many epochs are enough? The paper tunes that too; one long training shows it.
 
 # %% tags=["nbval-ignore-output"]
-long = run.result(plan.unet_trial({}))
-curve = pd.DataFrame(long["history"]) if long else pd.DataFrame()
-figure = segmentation.learning_curves(curve, {"bce": "cross-entropy / nats a pixel"}) if long else None
-run.save_figure(figure, "02_long_curve", curve)
+curve = mask_quality.histories(run.results([plan.unet_trial({})]))
+run.save_figure(segmentation.learning_curves(curve, loss), "02_long_curve", curve)
 
 # %% tags=["nbval-ignore-output"]
-if long:
-    best = curve.loc[curve["val_bce"].idxmin()]
-    print(f"Of {len(curve)} epochs number {best['epoch']:.0f} has the lowest validation loss, {best['val_bce']:.3f}.")
-    run.save_table(best[["epoch"]].to_frame("U-Net").T, "02_best_epoch", f"Best of {len(curve)} epochs · {data.source}")
+best = curve.sort_values("val_bce")[:1]
+for row in best.itertuples():
+    print(f"Of {len(curve)} epochs number {row.epoch} has the lowest validation loss, {row.val_bce:.3f}.")
+caption = f"Best of {len(curve)} epochs · {data.source}"
+run.save_table(best[["epoch"]].set_axis(["U-Net"] * len(best)), "02_best_epoch", caption)
 
 # %% [markdown]
 # ## How long does a training take? (III-C)

@@ -92,37 +92,24 @@ missing = [name for name, state in states.items() if "rounds" not in state]
 print(f"{len(states) - len(missing)} of {len(states)} networks have results; without: {', '.join(missing) or 'none'}")
 
 # %% [markdown]
-# ## Does each printed score fit?
+# ## Does each printed score fit, and are the low ones explained?
 #
-# The 95 % prediction interval for one hold-out of 79 images, as in `04_ablation`, image alone with raw pixels.
+# The 95 % prediction interval for one hold-out of 79 images, as in `04_ablation`, on the image alone: with raw pixels
+# and with each network's own preprocessing.
 
 # %% tags=["nbval-ignore-output"]
 groups = input_ablation.clusters(run.result(plan.groups()), len(data))
-alone = found[found["inputs"] == "image"]
+alone = found[found["inputs"].isin(["image", backbone_comparison.OWN])]
 hold_outs = input_ablation.hold_outs(alone, printed, groups, data.classes)
 run.save_table(
     hold_outs, "05_hold_outs", f"Printed scores in prediction intervals of one hold-out of 79 images · {what}"
 )
 
 # %% tags=["nbval-ignore-output"]
-inside = hold_outs["paper"].between(hold_outs["95 % low"], hold_outs["95 % high"])
-for name, part in inside.groupby("backbone", sort=False):
-    print(f"{name}: {part.sum()} of {len(part)} printed scores lie inside.")
-
-# %% [markdown]
-# ## Are the low figures explained?
-#
-# The Wilson interval of each printed accuracy beside what raw and own preprocessing give here. A figure inside the
-# interval of its neighbour needs no explanation.
-
-# %% tags=["nbval-ignore-output"]
-explained = backbone_comparison.explained(scored, printed)
-run.save_table(explained, "05_explained", f"Printed accuracy (95 % Wilson interval, 79 images) and ours · {what}")
-
-# %% tags=["nbval-ignore-output"]
-for name, row in explained.dropna().iterrows():
-    effect, gap = row["own"] - row["raw"], row["paper"] - row["raw"]
-    print(f"{name}: own preprocessing {effect:+.3f} against raw; printed {gap:+.3f} against raw.")
+for (inputs, name, score), row in hold_outs.iterrows():
+    if score == "accuracy":
+        fits = "inside" if row["95 % low"] <= row["paper"] <= row["95 % high"] else "outside"
+        print(f"{name}, {inputs}: printed {row['paper']:.3f}, here {row['here']:.3f}; {fits} the interval.")
 
 # %% tags=["nbval-ignore-output"]
 pairs = [(backbone_comparison.OWN, "image")]

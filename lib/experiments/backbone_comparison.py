@@ -11,14 +11,12 @@ import pandas as pd
 from lib.core import jobs, runtime
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
-from lib.evaluation import statistics
 from lib.experiments import input_ablation
 from lib.experiments.paper_a import Plan
 from lib.models import backbones, cost
 
 OWN = "image, own preprocessing"
 _TIMED = 16  # images
-_TEST_IMAGES = 79  # of the paper: the accuracies of Tables I and II are its multiples
 
 
 @jobs.step("backbone_cost", version=1, quick=True)
@@ -101,18 +99,6 @@ def states(plan: Plan, results: Mapping[tuple[str, int], Result]) -> dict[str, s
         weights = backbones.identity(name, plan.profile.weights)
         found[name] = f"{weights}, {done} of {len(own)} rounds" if done else missing
     return found
-
-
-def explained(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
-    """The 95 % Wilson interval of each printed accuracy beside ours with raw pixels and own preprocessing."""
-    means = scored.pivot_table("accuracy", "backbone", "inputs")
-    table = printed[["accuracy"]].set_axis(["paper"], axis=1).loc[printed.index.isin(means.index)]
-    bounds = [statistics.proportion_interval(round(value * _TEST_IMAGES), _TEST_IMAGES) for value in table["paper"]]
-    table[["paper low", "paper high"]] = np.reshape(bounds, (-1, 2))
-    for column, name in {"image": "raw", OWN: "own"}.items():
-        table[name] = means.get(column, np.nan)
-        table[f"{name} inside"] = table[name].between(table["paper low"], table["paper high"])
-    return table
 
 
 def accuracies(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:

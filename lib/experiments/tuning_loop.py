@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from lib.core import config
+from lib.core import config, jobs
 from lib.core.config import Profile
-from lib.core.jobs import NOT_DONE, Job, Result
+from lib.core.jobs import Job, Result
 from lib.experiments.paper_a import Plan
 from lib.two_stage import tuning
 from lib.two_stage.classification import HeadSettings
@@ -34,10 +34,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
     def look_up(job: Job) -> Result:
         asked.append(job)
-        if not store.holds(job):
-            return Result(job, {}, NOT_DONE)
-        values = store.load(job)
-        return Result(job, values, values.get("error", ""))
+        return jobs.run([job], store, train=False)[0]
 
     for loop in (head, unet):
         loop(plan, look_up)

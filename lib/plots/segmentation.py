@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from lib.data.record import ImageSet
 from lib.plots.style import (
@@ -22,32 +21,7 @@ from lib.plots.style import (
 )
 
 
-def learning_curves(history: pd.DataFrame, quantities: Mapping[str, str]) -> Figure:
-    """Training and validation values epoch by epoch, the kept epoch marked.
-
-    Parameters
-    ----------
-    history : from :func:`lib.models.training.fit`.
-    quantities : column of the history to its axis label; each gets an axes of its own.
-    """
-    figure, axes = grid(1, len(quantities), 5, 3.2)
-    kept = history[history.kept].iloc[0]
-    for cell, (column, label) in zip(axes[0], quantities.items(), strict=True):
-        cell.plot(history.epoch, history[column], color=PART_COLOURS["train"], label="training")
-        cell.plot(history.epoch, history[f"val_{column}"], color=PART_COLOURS["validation"], label="validation")
-        cell.plot(kept.epoch, kept[f"val_{column}"], "o", color="black", ms=5, label=f"kept: epoch {kept.epoch:.0f}")
-        cell.set(xlabel="epoch", ylabel=label)
-        cell.xaxis.set_major_locator(MaxNLocator(integer=True))
-        tidy(cell)
-        # The first epochs of a network with batch normalisation can be off by orders of magnitude.
-        values = history[[column, f"val_{column}"]].to_numpy()
-        if values.max() > 20 * np.median(values):
-            cell.set_yscale("log")
-    axes[0, 0].legend(fontsize=8, frameon=False)
-    return figure
-
-
-def learning_curves_of_rounds(histories: pd.DataFrame, printed: float) -> Figure | None:
+def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     """Training (gray) and validation cross-entropy of each round, kept epochs as dots, and the printed mean.
 
     ``histories``: columns ``round``, ``epoch``, ``bce``, ``val_bce``, ``kept``; None without rows.

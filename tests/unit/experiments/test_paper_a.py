@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.core import config
-from lib.core.jobs import NOT_DONE, Result
+from lib.core import config, jobs
 from lib.data import splits
 from lib.data.sources import Busi
 from lib.experiments import input_ablation, paper_vs_code, tuning_loop
@@ -85,17 +84,10 @@ def test_the_tuning_loop_plans_the_next_trial(tmp_path, monkeypatch):
     assert later[1] == unet
     assert later[2].arguments["settings"].batch_norm is False
     store.keep(later[2], {"error": "the loss is not a number any more"}, {})
-    path = tuning_loop.unet(Plan(profile), lambda job: _load(store, job))
+    path = tuning_loop.unet(Plan(profile), lambda job: jobs.run([job], store, train=False)[0])
     assert path.attrs["finished"]
     assert path["kept"].tolist() == [True, False], "a training that failed is never kept"
     assert tuning_loop.table(path, SegmenterSettings())["chosen"].to_dict() == {"batch_norm": True}
-
-
-def _load(store, job):
-    if not store.holds(job):
-        return Result(job, {}, NOT_DONE)
-    values = store.load(job)
-    return Result(job, values, values.get("error", ""))
 
 
 @pytest.mark.parametrize("name", ["smoke", "full"])
