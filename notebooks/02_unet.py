@@ -103,7 +103,7 @@ lesions = scores[scores["kind"] == "lesion"]
 run.save_figure(segmentation.dice_distribution(lesions), "02_dice", lesions)
 
 # %% tags=["nbval-ignore-output"]
-by_class = lesions.groupby(["part", "class"], sort=False)["dice"].describe()[["count", "mean", "std", "50%"]]
+by_class = lesions.groupby(["part", "class"], sort=False)["dice"].agg(["count", "mean", "std", "median"])
 run.save_table(by_class, "02_dice_by_class", f"Dice of lesions by class, all rounds · {what}")
 
 # %% tags=["nbval-ignore-output"]

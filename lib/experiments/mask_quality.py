@@ -78,4 +78,4 @@ def lesion_dice(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean Dice of lesions: one row per part, one column per round; NaN where nothing is scored."""
     lesions = scores[scores["kind"] == metrics.LESION]
     table = lesions.astype({"dice": float}).pivot_table("dice", "part", "round")
-    return table.reindex(splits.PARTS)
+    return table.reindex(index=splits.PARTS, columns=table.columns if len(table) else [0])

@@ -95,7 +95,7 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
         cwd=str(SOURCES),
         kernel_name="python3",
         progress_bar=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of its own sockets
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else each kernel tells of its sockets and its end
     )
     notebook.stamp_file.unlink(missing_ok=True)
     aside.mkdir(parents=True, exist_ok=True)
