@@ -47,6 +47,7 @@ Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
 cv = GroupedCV.of(run.profile, run.seed)
 found, pairs = leakage.related_images(run, cv)
 what = f"{cv.table.source} · {run.profile.weights} weights"
+print(what)
 
 # %% tags=["nbval-ignore-output"]
 recall = leakage.recall_table(cv, found)

@@ -30,7 +30,6 @@ from lib.core.run import start
 from lib.experiments import clinical_use as use
 from lib.experiments import external, interpretability, lesion_masks
 from lib.experiments import model_comparison as models
-from lib.experiments.grouped_cv import GroupedCV
 from lib.plots import calibration as plots
 from lib.plots import grouped
 from lib.plots.interpretability import activation_maps
@@ -39,7 +38,7 @@ run = start("08_better_models", profile, seed)
 Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
 
 # %%
-cv = GroupedCV.of(run.profile, run.seed)
+cv = models.GroupedCV.of(run.profile, run.seed)
 what = f"{cv.table.source} · {cv.n_folds} grouped folds · {run.profile.weights} weights"
 print(what)
 
@@ -57,6 +56,9 @@ run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over group
 
 # %% [markdown]
 # The fourth primary endpoint (P4): lesion Dice against 0.75.
+
+# %%
+print(f"Bounds: lesion Dice {lesion_masks.DICE_BOUND}, accuracy of the ensemble {models.ACCURACY_BOUND}")
 
 # %% tags=["nbval-ignore-output"]
 dice = lesion_masks.mask_endpoint(cv, frames)
@@ -90,6 +92,9 @@ run.save_table(differences, "08_differences", f"Accuracy against the image alone
 # %% [markdown]
 # The third primary endpoint (P3): accuracy of the ensemble against 0.80, its members fixed by the protocol. Greedy
 # selection on validation data stands beside it.
+
+# %%
+print("Members:", "; ".join(models.classifiers.members(run.profile)))
 
 # %% tags=["nbval-ignore-output"]
 endpoint = models.ensemble_endpoint(cv, answers)
