@@ -133,7 +133,7 @@ run.save_figure(plots.mask_areas(union), "01_mask_areas", union)
 
 # %%
 medians = union[union["area"] > 0].groupby("class")["area"].median()
-print("Median lesion, % of the image:", medians.mul(100).round(1).to_dict())
+print("Median lesion, share of the image:", ", ".join(f"{name} {share:.1%}" for name, share in medians.items()))
 
 # %% [markdown]
 # ## Who is trained on?

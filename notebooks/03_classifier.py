@@ -59,7 +59,7 @@ job = plan.heads(plan.rounds[0], backbone)
 settings = job.arguments["settings"]
 pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting of the heads")
 
-# %% tags=["nbval-ignore-output"]
+# %%
 unet, heads = run.results([plan.unet(plan.rounds[0]), job])
 predicted = one_model.predictions(plan, heads)
 print("trained" if heads else f"the heads of round 0: {heads.error}")
@@ -195,7 +195,7 @@ run.save_table(rows, "03_timing", f"Seconds · {backbone} · {machine} · paper:
 #
 # Saved with its backbone, so it predicts on a machine without any weights; loaded again, it predicts the same.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 trained = run.results([plan.unet(plan.rounds[0]), job], extras=("weights",))
 if all(trained):
     model = one_model.trained(plan, *trained)

@@ -23,7 +23,7 @@
 profile = "smoke"
 seed = 0
 
-# %% tags=["nbval-ignore-output"]
+# %%
 import pandas as pd
 
 from lib.core.run import start
@@ -38,7 +38,7 @@ run = start("04_ablation", profile, seed)
 plan = Plan(run.profile, run.seed)
 print(run.profile.note)
 
-# %% tags=["nbval-ignore-output"]
+# %%
 data = plan.table
 printed = reported.table_i()
 groups = input_ablation.clusters(run.result(plan.groups()), len(data))
@@ -53,7 +53,7 @@ print(f"{data.source}; {len(set(groups))} groups of related images, which are re
 # The **oracle** gets the ground truth: a normal image has an empty mask, so the label is in the input. It only bounds
 # what better masks could bring, and is never a result.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 jobs = plan.stacked_heads()
 heads = dict(zip(jobs, run.results(jobs.values()), strict=True))
 what = f"{data.source} · {input_ablation.progress(heads.values())}, {run.profile.n_heads} heads each"

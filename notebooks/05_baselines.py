@@ -24,7 +24,7 @@
 profile = "smoke"
 seed = 0
 
-# %% tags=["nbval-ignore-output"]
+# %%
 import pandas as pd
 
 from lib.core.run import start

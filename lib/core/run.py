@@ -4,7 +4,9 @@ A figure or table is saved with a sidecar that says which notebook, profile, see
 machine made it, so a picture in a talk can be traced to the code and the numbers behind it.
 """
 
+import logging
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,6 +18,7 @@ from matplotlib.figure import Figure
 from lib.core import config, jobs, paths, runtime, store
 
 FIGURES = "PAPER_FIGURES"  # environment variable: where a headless run collects figures, by notebook
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class Run:
         A profile that does not train looks costly jobs up only: those that are not published have
         :data:`lib.core.jobs.NOT_DONE` for an error.
         """
+        profile = self.profile
         return jobs.run(
-            wanted, self.store, workers=self.profile.workers, train=self.profile.trains, extras=extras, report=print
+            wanted, self.store, workers=profile.workers, train=profile.trains, extras=extras, report=_log.info
         )
 
     def result(self, job: jobs.Job, extras: Sequence[str] = ()) -> jobs.Result:
@@ -113,6 +117,8 @@ def start(notebook: str, profile: str, seed: int, **overrides) -> Run:
     run = Run(notebook, config.get(profile, **overrides), seed)
     runtime.seed_everything(seed)
     runtime.use_deterministic_operations()
+    if FIGURES not in os.environ:  # a page that is read later needs no progress
+        runtime.show_progress(sys.stderr)
     _show_figures_as_pictures()
     return run
 

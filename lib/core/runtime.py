@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
+from typing import TextIO
 
 from lib.core import paths
 
@@ -83,9 +84,9 @@ def compute_on_one_thread() -> None:
 LOG = "PAPER_LOG"  # environment variable: worker processes show their progress too
 
 
-def show_progress() -> None:
-    """Print the log of lib, one line an epoch, to standard output."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+def show_progress(stream: TextIO = sys.stdout) -> None:
+    """Print the log of lib, one line per epoch and job, to ``stream``."""
+    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("lib").setLevel(logging.INFO)
 
 
