@@ -34,6 +34,9 @@ _RAW = ("busi", "busi_related_images.csv", "overrides.csv", *evidence.RAW)
 _USER_ERRORS = (config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
 
 
+_AT_ONCE = 2  # notebooks, unless they train on real data: then all cores or the one GPU belong to one
+
+
 def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None) -> list[Notebook]:
     """The notebooks of a run, in order, each with its stamp; ``state``: what all of them depend on, if it is known."""
     folder = paths.artifacts(profile.name)
@@ -87,8 +90,7 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
     aside = Path(os.environ[FIGURES]) / notebook.name
     shutil.rmtree(aside, ignore_errors=True)
     notebook.partial.parent.mkdir(parents=True, exist_ok=True)
-    processes.in_thread(
-        papermill.execute_notebook,
+    papermill.execute_notebook(
         str(notebook.source),
         str(notebook.partial),
         parameters=parameters,
@@ -147,7 +149,11 @@ def _main(options: argparse.Namespace) -> int:
         for one in todo:
             if one.is_done() and not options.force:
                 print(f"{one.name}: up to date", flush=True)
-            elif status := _run(one, parameters):
+        waiting = [one for one in todo if options.force or not one.is_done()]
+        # The last one reads the tables of the others.
+        for some in (waiting, []) if len(waiting) < 2 else (waiting[:-1], waiting[-1:]):
+            at_once = 1 if profile.trains and profile.data != "phantoms" else _AT_ONCE
+            if status := processes.in_threads(_run, [(one, parameters) for one in some], at_once):
                 return status
         notebooks = _renew(notebooks, plan(profile, options.seed, {**state, "results": _published(profile)}))
         todo = [one for one in notebooks if one.name in chosen]

@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -18,22 +19,35 @@ class Stop(BaseException):
     """A signal that ends the run, not one job or cell; its number is the argument."""
 
 
-def in_thread(function: Callable, *words: Any, **options: Any) -> None:
-    """Call in a thread, so that a signal reaches this one: nbclient would take it for a kernel that died."""
-    errors: list[BaseException] = []
+def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: int) -> int:
+    """Make the calls, some at a time, until one returns another status than 0; return that.
 
-    def call() -> None:
-        try:
-            function(*words, **options)
-        except BaseException as error:  # handed to the caller's thread
-            errors.append(error)
+    In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.
+    """
+    waiting, answers = deque(calls), queue.SimpleQueue()
 
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.2)
-    if errors:
-        raise errors[0]
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                words = waiting.popleft()
+                try:
+                    answers.put(function(*words))
+                except BaseException as error:  # handed to the caller's thread
+                    answers.put(error)
+
+    for _ in range(at_once):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in calls:
+        while True:
+            with suppress(queue.Empty):
+                answer = answers.get(timeout=0.2)
+                break
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer:
+            waiting.clear()
+            return answer
+    return 0
 
 
 @contextmanager
