@@ -54,7 +54,7 @@ print(data.source, "·", len(plan.backbones), "of", len(BACKBONES), "networks:",
 #
 # Counted from the layers, without the top.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 jobs = backbone_comparison.costs(run.profile)
 costs = backbone_comparison.cost_table(dict(zip(jobs, run.results(jobs.values()), strict=True)))
 size = run.profile.image_size
