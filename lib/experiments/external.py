@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lib import reported
-from lib.core import jobs
+from lib.core import jobs, paths
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.core.store import pack_masks
-from lib.data import bus_uclm, sources
+from lib.data import bus_uclm, curated_busi, sources
 from lib.data.record import ImageSet
 from lib.data.sources import Source
 from lib.evaluation import calibration, metrics, statistics
@@ -173,8 +173,8 @@ def _class_table(
 
 
 def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
-    """Four stratified folds of Curated BUSI as published, which is a part of BUSI; None for phantoms."""
-    if profile.data == "phantoms":
+    """Four stratified folds of Curated BUSI, a part of BUSI; None for phantoms and where its list is not at hand."""
+    if profile.data == "phantoms" or paths.find_data(curated_busi.FOLDER) is None:
         return None
     source = sources.CuratedBusi(profile.image_size)
     whole = GroupedCV.of(profile, seed)
@@ -199,9 +199,10 @@ def _curated_scores(cv: GroupedCV) -> list[tuple[Job, np.ndarray]]:
 def curated_table(run: Run) -> pd.DataFrame:
     """Curated BUSI: Dice by class and accuracy, mean over folds with its deviation, beside what is published."""
     cv = curated_cv(run.profile, run.seed)
+    published = reported.read("elsewhere_curated")
     if cv is None:
-        return pd.DataFrame()
-    rows = dict(reported.read("elsewhere_curated").iterrows())
+        return pd.DataFrame() if run.profile.data == "phantoms" else published
+    rows = dict(published.iterrows())
     jobs_of, tested = zip(*_curated_scores(cv), strict=True)
     found = zip(run.results(jobs_of), tested, strict=True)
     dice = [pd.Series(result["dice"]).groupby(cv.labels[part]).mean() for result, part in found if result]
