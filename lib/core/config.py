@@ -20,7 +20,7 @@ class Profile:
     """Settings of a run.  The defaults are those of ``report/protocol.md`` (profile ``lite``)."""
 
     name: str = "lite"
-    note: str = "as in report/protocol.md; backbones whose weights are at hand"  # said once under a notebook's title
+    note: str = "as in report/protocol.md; backbones whose weights are at hand"  # shown once under a notebook's title
     trains: bool = False  # costly jobs that are not published; False: they are looked up only
     workers: int = 0  # jobs at a time: 0 in this process, else so many processes of one thread
 
@@ -40,7 +40,7 @@ class Profile:
     # Stage 2, II-C and III-B
     backbone: str = "VGG16"  # of single models: the saved one, timings, paper against code
     backbones: tuple[str, ...] = ("VGG16", "Xception", "MobileNetV2")
-    weights: str = "imagenet"  # or random: smoke only, and said in every table
+    weights: str = "imagenet"  # or random: smoke only, and named in tables
     head_epochs: int = 20
     n_heads: int = 3  # a round or fold, and input
 

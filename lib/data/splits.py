@@ -1,4 +1,4 @@
-"""Who is trained on, who chooses, who is tested: stratified and grouped splits and folds."""
+"""Stratified and grouped splits and folds: which images train, validate and test."""
 
 from dataclasses import dataclass
 from itertools import pairwise

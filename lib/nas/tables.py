@@ -1,4 +1,4 @@
-"""Paper B's tables: printed beside what the jobs of :mod:`lib.nas.experiments` scored; unfinished plans are said."""
+"""Paper B's tables: printed beside what the jobs of :mod:`lib.nas.experiments` scored; unfinished plans are marked."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -224,7 +224,7 @@ def in_words(row: pd.Series) -> str:
 
 
 def skill_in_words(table: pd.DataFrame) -> str:
-    """What :func:`mammogram_blocks` shows, to be said before any difference."""
+    """What :func:`mammogram_blocks` shows in words; it belongs before any difference."""
     networks = table.drop(index="majority class", errors="ignore")
     if (networks.skill == NOT_TESTED).any():
         return f"Plain and SE blocks: {NOT_TESTED}."
