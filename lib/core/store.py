@@ -39,20 +39,35 @@ class StoreError(RuntimeError):
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it if the block succeeds; never half a file."""
+    """Yield a temporary path beside ``path`` that replaces it if the block succeeds; never half a file.
+
+    Raises
+    ------
+    StoreError
+        If the folder or the disk takes no more; what lay at ``path`` is still there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         os.replace(temporary, path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> StoreError:
+    why = error.strerror or error
+    return StoreError(f"{paths.relative(path)} could not be written ({why}): make room, or set PAPER_ARTIFACTS")
 
 
 def write_json(path: Path, value: Any) -> Path:
@@ -207,14 +222,11 @@ class Store:
     def keep(self, job, values: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """Write a finished job's values; those that are published already are left as they are."""
         about = {"key": job.key, "step": job.step.name, "inputs": job.describe(), "made": dict(made)}
-        try:
-            write(self.file(job), values, about)
-            if self.publish and self._published_file(job) is None:
-                public = {name: value for name, value in values.items() if name not in job.step.working_only}
-                if public:
-                    write(self.published / job.step.name / f"{job.key}.npz", public, about, compress=True)
-        except OSError as error:
-            raise StoreError(f"the result of {job} could not be written: {error}") from error
+        write(self.file(job), values, about)
+        if self.publish and self._published_file(job) is None:
+            public = {name: value for name, value in values.items() if name not in job.step.working_only}
+            if public:
+                write(self.published / job.step.name / f"{job.key}.npz", public, about, compress=True)
 
     def file(self, job) -> Path:
         """Where the working result of a job lies."""
@@ -228,7 +240,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = open(path, "ab")  # noqa: SIM115 the caller's errors are not to be caught here
         except OSError as error:
-            raise StoreError(f"{path.parent} cannot be written to ({error.strerror}): set PAPER_ARTIFACTS") from error
+            raise _unwritten(path, error) from error
         with file:
             if fcntl is not None:
                 with suppress(OSError):  # a file system without locks
