@@ -65,6 +65,10 @@ class Bootstrap:
     high: float | np.ndarray
     replicates: np.ndarray
 
+    def row(self, name: str = "value") -> dict[str, float]:
+        """The estimate, called ``name``, and ``95 % low`` and ``95 % high`` as columns of a table."""
+        return {name: self.estimate, "95 % low": self.low, "95 % high": self.high}
+
     def p_value(self, bound: float = 0.0) -> float | np.ndarray:
         """Two-sided: twice the smaller share of resamples at or beyond the bound, 1 / resamples to 1."""
         defined = (~np.isnan(self.replicates)).sum(axis=0)
