@@ -29,13 +29,14 @@ _ANSWER = ["backbone", "inputs", "round", "head", "image"]
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
     """The jobs of Table I in order of value."""
     plan = Plan(profile, seed)
+    out_of_fold = [*plan.fold_unets(), *(plan.out_of_fold_heads(name) for name in plan.backbones)]
     by_round = [[plan.unet(one), *(plan.heads(one, name) for name in plan.backbones)] for one in plan.rounds]
+    by_round.insert(1, out_of_fold)  # of round 0
     scores = [plan.mask_scores(one, part) for part in ("test", "validation") for one in plan.rounds]
     scores += [plan.mask_scores(plan.rounds[0], "train"), plan.groups()]
-    out_of_fold = [*plan.fold_unets(), *(plan.out_of_fold_heads(name) for name in plan.backbones)]
     scores += [image_statistics(data=source) for source in plan.versions().values()]
     once = [plan.unet_trial({}), plan.head_trial({}), *plan.balanced_heads().values(), plan.times()]
-    return [*(job for jobs in by_round for job in jobs), *scores, *out_of_fold, *once]
+    return [*(job for jobs in by_round for job in jobs), *scores, *once]
 
 
 def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Sequence[str] = STACKED) -> pd.DataFrame:
