@@ -26,12 +26,12 @@ from lib.core import config, paths, raw, runtime, store
 from lib.core.run import FIGURES
 from lib.data import busi
 from lib.data.record import DataError
-from lib.pipeline import evidence, processes, publication
+from lib.pipeline import book, evidence, processes, publication
 from lib.pipeline.publication import Notebook
 
 SOURCES = paths.ROOT / "notebooks"
 _RAW = ("busi", "busi_related_images.csv", "overrides.csv", *evidence.RAW)
-_USER_ERRORS = (config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
+_USER_ERRORS = (book.BookError, config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
 
 
 _AT_ONCE = 2  # notebooks, unless they train on real data: then all cores or the one GPU belong to one
@@ -78,7 +78,7 @@ def _hash_of(*files: Path) -> str:
 
 
 def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
-    """Run one notebook; its executed copy, figures, HTML and stamp change only if every cell succeeded.
+    """Run one notebook; its executed copy, figures and stamp change only if every cell succeeded.
 
     Raises
     ------
@@ -104,7 +104,6 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
     shutil.rmtree(notebook.figures, ignore_errors=True)
     os.replace(aside, notebook.figures)
     os.replace(notebook.partial, notebook.executed)
-    publication.write_html(notebook.executed, notebook.folder / "html" / f"{notebook.name}.html")
     seconds = round(time.perf_counter() - started)
     store.write_json(
         notebook.cost_file, {"seconds": seconds, "machine": str(runtime.machine()), "commit": runtime.commit()}
@@ -200,7 +199,6 @@ def _run(notebook: Notebook, parameters: dict[str, Any]) -> int:
 def _publish(
     notebooks: Sequence[Notebook], profile: config.Profile, options: argparse.Namespace, chosen: Sequence[Notebook]
 ) -> None:
-    index = publication.write_index(notebooks, profile.name)
     if config.store_of(profile).publish and options.seed == 0:  # the protocol's
         busi.record()
         raw.record(*evidence.RAW)
@@ -210,6 +208,8 @@ def _publish(
         publication.bless(chosen)
         print(f"golden notebooks: {paths.relative(publication.GOLDEN)}")
     folder = notebooks[0].folder
+    executed = [one.executed for one in notebooks if one.is_done()]
+    index = book.build(executed, folder / "figures", folder / "html")
     print(f"executed notebooks: {paths.relative(folder / 'notebooks')}")
     print(f"figures and tables: {paths.relative(folder / 'figures')}")
     print(f"HTML report:        {paths.relative(index)}")

@@ -1,6 +1,5 @@
-"""What a run leaves for readers: HTML pages, the repository's report and figures, golden notebooks."""
+"""What a run leaves in the repository: its report and figures, golden notebooks."""
 
-import html
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbconvert import HTMLExporter
 
 from lib.core import paths, store
 
@@ -53,30 +51,6 @@ class Notebook:
 
     def is_done(self) -> bool:
         return self.executed.exists() and self.stamp_file.exists() and self.stamp_file.read_text() == self.stamp
-
-
-def write_html(notebook: Path, target: Path) -> Path:
-    """Render an executed notebook as a page of its own."""
-    page, _ = HTMLExporter(embed_images=True).from_filename(str(notebook))
-    with store.atomic(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return target
-
-
-def write_index(notebooks: Sequence[Notebook], profile: str) -> Path:
-    """The page that links the report's notebooks."""
-    items = "\n".join(
-        f'<li><a href="{one.name}.html">{html.escape(title(one.source))}</a></li>' for one in notebooks if one.is_done()
-    )
-    target = notebooks[0].folder / "html" / "index.html"
-    with store.atomic(target) as temporary:
-        temporary.write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Report, profile {profile}</title>'
-            f'<body style="font-family: sans-serif; max-width: 40em; margin: 3em auto; line-height: 1.6">'
-            f"<h1>Report, profile {profile}</h1>\n<ol>\n{items}\n</ol></body></html>\n",
-            encoding="utf-8",
-        )
-    return target
 
 
 def title(notebook: Path) -> str:

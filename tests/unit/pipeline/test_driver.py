@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from lib.core import config, paths, store
-from lib.pipeline import driver, processes, publication
+from lib.pipeline import book, driver, processes, publication
 
 PARAMETERS = 'profile = "smoke"\nseed = 0'
 
@@ -25,7 +25,8 @@ def _notebook(path, *sources, parameters=PARAMETERS):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project of two notebooks, far from the real one."""
+    """A project of two notebooks, far from the real one; its book has pages, but Sphinx does not make them."""
+    monkeypatch.setattr(book, "build", lambda executed, figures, target: target / "index.html")
     for module, name in (
         (driver, "SOURCES"),
         (publication, "REPORT"),
@@ -58,7 +59,6 @@ def test_runs_in_order_says_where_things_lie_and_resumes(project, capsys):
     assert _runs(project) == ["smoke 3", "smoke 3"]
     last = capsys.readouterr().out.splitlines()[-3:]
     assert [line.split(":")[0] for line in last] == ["executed notebooks", "figures and tables", "HTML report"]
-    assert "Does it work?" in (project / "artifacts" / "smoke" / "html" / "index.html").read_text()
     assert driver.main(["smoke", "--seed", "3"]) == 0
     assert len(_runs(project)) == 2, "nothing changed, nothing runs"
 
