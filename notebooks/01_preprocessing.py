@@ -149,9 +149,7 @@ run.save_figure(plots.split_counts(parts), "01_split_counts", parts)
 
 # %%
 table = split.frame(data.names).set_index("name")
-run.save_table(table, "01_split", f"Part of each image in round 0 · {data.source}").hide(
-    axis="index", subset=table.index[5:]
-)
+run.save_table(table, "01_split", f"Part of each image in round 0 · {data.source}", rows=5)
 
 # %% [markdown]
 # ## How fine can an accuracy on this test set be?

@@ -69,7 +69,7 @@ run.save_table(unsure.head(12), "07_pairs", f"Pairs beyond the list, then the le
 
 # %% tags=["nbval-ignore-output"]
 review = leakage.review_table(cv, pairs)
-run.save_table(review, "07_groups", f"All images with relatives, to review · {cv.table.source}").hide(review.index[6:])
+run.save_table(review, "07_groups", f"All images with relatives, to review · {cv.table.source}", rows=6)
 
 # %% [markdown]
 # Related images with different labels cannot both be right. They are kept, together.

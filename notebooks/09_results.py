@@ -57,14 +57,13 @@ Markdown(results.abstract(entries, endpoints, run.profile.note))
 # %% tags=["nbval-ignore-output"]
 shown = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
 of_a = entries["place"].str.startswith("A")
-left = {"text-align": "left"}
-run.save_table(entries.loc[of_a, shown], "09_ledger_a", "Claims of paper A").set_properties(**left)
+run.save_table(entries.loc[of_a, shown], "09_ledger_a", "Claims of paper A")
 
 # %% [markdown]
 # ### Paper B: search for architectures with squeeze-and-excitation blocks
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(entries.loc[~of_a, shown], "09_ledger_b", "Claims of paper B").set_properties(**left)
+run.save_table(entries.loc[~of_a, shown], "09_ledger_b", "Claims of paper B")
 
 # %% [markdown]
 # ### How many claims have which verdict?
@@ -80,7 +79,7 @@ print(f"{len(entries)} claims: {of_a.sum()} of paper A, {(~of_a).sum()} of paper
 
 # %% tags=["nbval-ignore-output"]
 untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]]
-run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why").set_properties(**left)
+run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why")
 
 # %% [markdown]
 # ## Primary endpoints

@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from lib.core import config, jobs, paths, runtime, store
+from lib.core import config, jobs, paths, runtime, store, tables
 
 FIGURES = "PAPER_FIGURES"  # environment variable: where a headless run collects figures, by notebook
 _log = logging.getLogger(__name__)
@@ -75,12 +76,13 @@ class Run:
         self._write_sidecar(name, {"table": None if table is None else f"{name}.csv"})
         return figure
 
-    def save_table(self, table: pd.DataFrame, name: str, caption: str, precision: int = 3):
-        """Write ``table`` as CSV, rounded as shown, with a sidecar; return it styled with its one-line caption."""
+    def save_table(
+        self, table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows: int | None = None
+    ) -> HTML:
+        """Write ``table`` as CSV, rounded as shown, with a sidecar; return its first ``rows``, see :mod:`tables`."""
         self._write_csv(table, name, precision)
         self._write_sidecar(name, {"caption": caption})
-        # A fixed identifier: otherwise the HTML differs from run to run.
-        return table.style.set_caption(caption).format(precision=precision, na_rep="–").set_uuid(name)
+        return HTML(tables.draw(table, name, caption, precision, rows))
 
     def read_table(self, name: str, index_col=0, notebook: str = "") -> pd.DataFrame:
         """A table that this or an earlier notebook of the same profile wrote with :meth:`save_table`."""

@@ -67,7 +67,7 @@ def _chapter(notebook: nbformat.NotebookNode, known: dict[str, str], figures: Pa
             cell.metadata.update(section=section, tags=["hide-input"], mystnb=_mystnb(cell.source, section, figures))
             for output in cell.outputs:
                 if page := output.get("data", {}).get("text/html"):
-                    output["data"]["text/html"] = _TABLE.sub(r'<a href="\1.html#\2">\1/\2</a>', page)
+                    output["data"]["text/html"] = _TABLE.sub(r'<a href="\1.html#table-\2">\1/\2</a>', page)
         else:
             silent.append(cell.source)
             continue

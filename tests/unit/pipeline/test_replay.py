@@ -15,7 +15,7 @@ from lib.pipeline import driver, publication
 
 # The lines that name machine, versions and commit may differ, and nothing else.
 _MACHINE = re.compile(r"Python [\d.]+ · Keras [^·]+ · [^·]+ · \d+ cores")
-_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*(?:e[-+]\d+)?")
+_NUMBER = re.compile(r"[-−]?\d+(?:[.,]\d+)*(?:e[-+]\d+)?")
 
 
 @pytest.fixture(scope="module")

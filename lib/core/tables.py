@@ -1,0 +1,96 @@
+"""The look of all tables: titles, row groups, spanners and the right number of decimals, through Great Tables."""
+
+from itertools import groupby
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from great_tables import GT, loc, style
+from pandas.api.types import is_integer_dtype
+
+_LONG = 30  # letters: a column with such a text is made wide
+_RATE = "learning_rate"
+_COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seeds", "trainings"}
+_INTERVAL = "95 % interval"
+_NUMBER = r"[−–<\d].{0,19}"  # or an interval, or a number with its spread
+_STUB, _GROUP = "row name", "row group"
+
+
+def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows: int | None = None) -> str:
+    """The first ``rows`` of ``table`` as HTML that never outgrows the page and is legible without its styles.
+
+    Index levels become row groups and row names, columns ``X low`` and ``X high`` one interval, and columns that
+    share their first word stand under it.  What follows the first ``·`` of the caption is the subtitle.
+    """
+    title, _, subtitle = caption.partition(" · ")
+    if table.empty:
+        return f"<p><b>{title}</b>: no result yet.</p>"
+    shown = _with_intervals(table.head(rows).apply(_texts, precision=precision))
+    left = [column for column in shown if not shown[column].str.fullmatch(_NUMBER).all()]
+    wide = [column for column in shown if shown[column].str.len().max() > _LONG]
+    columns, stub, group = list(shown), None, None
+    if table.index.nlevels > 1 or table.index.name or not is_integer_dtype(table.index):
+        stub, group = _STUB, _GROUP if table.index.nlevels > 1 else None
+        levels = shown.index.to_frame().astype(str)
+        shown[_STUB] = levels.pop(levels.columns[-1])
+        shown[_GROUP] = levels.agg(" · ".join, axis=1) if group else ""
+    drawn = (
+        GT(shown[[*shown.columns.intersection([stub, group]), *columns]], stub, group, id=f"table-{name}")
+        .tab_header(title, subtitle or None)
+        .tab_stubhead(str(table.index.names[-1] or ""))
+        .cols_align("right")
+        .cols_align("left", [*left, *([stub] if stub else [])])
+        .tab_style(style.css("min-width: 16em; white-space: normal"), loc.body(wide))
+        .tab_options(heading_align="left", table_font_size="90%", data_row_padding="3px", row_group_padding="3px")
+        .opt_css(
+            f"#table-{name} .gt_row {{ white-space: nowrap; }} #table-{name} .gt_group_heading {{ font-weight: bold; }}"
+        )
+    )
+    if len(shown) < len(table):
+        drawn = drawn.tab_source_note(f"The first {len(shown)} of {len(table)} rows; {name}.csv holds all.")
+    return _with_spanners(drawn, columns).as_raw_html()
+
+
+def _texts(column: pd.Series, precision: int) -> pd.Series:
+    """The values of a column as text: counts whole, small p values as bounds, learning rates as powers of ten."""
+    numbers = pd.to_numeric(column, errors="coerce").dropna()
+    is_count = (numbers % 1 == 0).all() and (column.name in _COUNTS or numbers.abs().max() > 1)
+
+    def text(label, value) -> str:
+        if isinstance(value, bool | np.bool_):
+            return "yes" if value else "no"
+        if not isinstance(value, Real):
+            return "–" if value is None else str(value)
+        if np.isnan(value):
+            return "–"
+        if _RATE in (label, column.name):
+            return f"{value:.0e}".replace("e-0", "e-")
+        if _RATE in column.index:  # a table of settings
+            return f"{value:g}"
+        if str(column.name).split(" ")[0] == "p":
+            return "< 0.001" if value < 0.001 else f"{value:.3f}"
+        return f"{value:,.{0 if is_count or abs(value) >= 1000 else precision}f}".replace("-", "−")
+
+    return pd.Series([text(*one) for one in column.items()], column.index)
+
+
+def _with_intervals(shown: pd.DataFrame) -> pd.DataFrame:
+    """Join the columns of lower and upper ends; a missing interval stays missing."""
+    shown = shown.rename(columns=str)
+    for low in [column for column in shown if column.split(" ")[-1] == "low"]:
+        high = low.removesuffix("low") + "high"
+        ends = shown[low] + " to " + shown.pop(high)
+        of = low.removesuffix("low").removesuffix("95 % ") or ("here " if "here" in shown else "")
+        shown[low] = ends.replace("– to –", "–")
+        shown = shown.rename(columns={low: f"{of}{_INTERVAL}"})
+    return shown
+
+
+def _with_spanners(drawn: GT, columns: list[str]) -> GT:
+    labels = {column: column.replace("_", " ") for column in columns}
+    for word, group in groupby(columns, key=lambda column: column.split(" ")[0]):
+        if len(together := list(group)) > 1:
+            drawn = drawn.tab_spanner(word, together)
+            own = "here" if f"{word} printed" in together else "value"
+            labels |= {column: column.removeprefix(word).strip() or own for column in together}
+    return drawn.cols_label({column: "paper" if label == "printed" else label for column, label in labels.items()})
