@@ -1,4 +1,9 @@
-"""Sphinx settings of the book; :mod:`lib.pipeline.book` puts notebooks and documents beside this file."""
+"""Sphinx settings of the book; :mod:`lib.pipeline.book` puts notebooks, documents and figures beside this file."""
+
+import json
+import re
+
+import nbformat
 
 project = "Two breast-imaging papers, rebuilt in notebooks"
 author = "The maintainers of breast-imaging-papers"
@@ -32,3 +37,69 @@ html_theme_options = {
     "home_page_in_toc": True,
     "navbar_persistent": [],
 }
+
+
+def setup(app):
+    app.connect("source-read", _prepare)
+
+
+def _prepare(app, name, content):
+    """Give each page its last touch when Sphinx reads it: ``content`` is a list of one text."""
+    if name == "index" and "09_results" in app.env.found_docs:
+        content[0] = content[0].replace("% results", _results(app.srcdir))
+    if name[0].isdigit():
+        notebook = nbformat.reads(content[0], 4)
+        notebook.cells = [*_chapter(notebook.cells, app.srcdir / "figures" / name, app.env.found_docs)]
+        content[0] = nbformat.writes(notebook)
+
+
+def _chapter(cells, figures, pages):
+    """The cells with their code folded, other chapters linked, and a caption below each figure."""
+    section, silent = "", []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            if silent:
+                yield nbformat.v4.new_code_cell("\n\n".join(silent), metadata={"tags": ["hide-input"]})
+                silent = []
+            section = cell.source.splitlines()[0].lstrip("# ")
+            cell.source = re.sub(
+                r"`(?:report/)?(\w+)(?:\.md)?`",
+                lambda name: f"{{doc}}`{name[1]} <{name[1]}>`" if name[1] in pages else name[0],
+                cell.source,
+            )
+        elif not cell.outputs:
+            # Code that shows nothing is folded together with what follows it.
+            silent.append(cell.source)
+            continue
+        else:
+            cell.source = "\n\n".join([*silent, cell.source])
+            silent = []
+            cell.metadata = {"tags": ["hide-input"], "mystnb": _captioned(cell.source, section, figures)}
+            for output in cell.outputs:
+                if page := output.get("data", {}).get("text/html"):
+                    # As the ledger of claims names its sources.
+                    link = r'<a href="\1.html#table-\2">\1/\2</a>'
+                    output["data"]["text/html"] = re.sub(r"\b(\d\d_[a-z]\w*)/(\d\d_\w+)", link, page)
+        yield cell
+
+
+def _captioned(code, section, figures):
+    """Caption and alternative text of the figure that a cell saves: of its sidecar, or the heading above it."""
+    if not (saved := re.search(r'save_figure\(.*?"(\d\d_\w+)"', code, re.DOTALL)):
+        return {}
+    sidecar = figures / f"{saved[1]}.json"
+    about = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.exists() else {}
+    caption = about.get("caption") or section
+    return {"figure": {"caption": caption, "name": saved[1]}, "image": {"alt": caption}}
+
+
+def _results(folder):
+    """The abstract and the figures of the notebook of results, for the first page."""
+    cells = nbformat.read(folder / "09_results.ipynb", 4).cells
+    heading = next((at for at, cell in enumerate(cells) if cell.source.startswith("## Abstract")), len(cells))
+    outputs = [output for cell in cells[heading + 1 : heading + 2] for output in cell.outputs]
+    found = [output["data"].get("text/markdown", "") for output in outputs if "data" in output]
+    found += [
+        f"![{one.stem}](figures/09_results/{one.name})" for one in sorted((folder / "figures/09_results").glob("*.png"))
+    ]
+    return "\n\n".join(found)

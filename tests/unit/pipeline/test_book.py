@@ -10,13 +10,6 @@ from lib.pipeline import book, publication
 PAGES = sorted(path.stem for path in publication.REPORT.glob("0*.ipynb"))
 
 
-@pytest.fixture(scope="module")
-def html(tmp_path_factory):
-    target = tmp_path_factory.mktemp("book") / "html"
-    book.build(sorted(publication.REPORT.glob("0*.ipynb")), publication.FIGURES, target)
-    return target
-
-
 def test_every_chapter_and_document_has_its_page_and_sphinx_warns_of_nothing(html):
     documents = [path.stem for path in publication.REPORT.glob("*.md") if path.stem != "README"]
     assert {*PAGES, *documents, "index", "references", "search"} <= {path.stem for path in html.glob("*.html")}
