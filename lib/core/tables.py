@@ -57,12 +57,12 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
     is_count = (numbers % 1 == 0).all() and (column.name in _COUNTS or numbers.abs().max() > 1)
 
     def text(label, value) -> str:
+        if pd.isna(value):
+            return "–"
         if isinstance(value, bool | np.bool_):
             return "yes" if value else "no"
         if not isinstance(value, Real):
-            return "–" if value is None else str(value)
-        if np.isnan(value):
-            return "–"
+            return str(value)
         if _RATE in (label, column.name):
             return f"{value:.0e}".replace("e-0", "e-")
         if _RATE in column.index:  # a table of settings

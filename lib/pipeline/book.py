@@ -25,7 +25,7 @@ def build(executed: Sequence[Path], figures: Path, target: Path) -> Path:
         source, pages = Path(name) / "source", Path(name) / "html"
         shutil.copytree(DOCUMENTS / "book", source)
         shutil.copytree(figures, source / "figures", ignore=shutil.ignore_patterns("*.pdf", "*.csv", ".*"))
-        for page in [*executed, *DOCUMENTS.glob("[!R]*.md")]:  # all but the folder's own README
+        for page in [*executed, *DOCUMENTS.glob("*.md"), *DOCUMENTS.glob("*.svg")]:
             shutil.copy(page, source)
         command = [sys.executable, "-m", "sphinx", "-q", "-w", f"{name}/warnings.txt", "-d", f"{name}/trees"]
         done = subprocess.run([*command, str(source), str(pages)], capture_output=True, text=True)

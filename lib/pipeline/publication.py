@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import pandas as pd
+from pandas.api.typing import SeriesGroupBy
 
 from lib.core import paths, store
 
@@ -102,7 +104,7 @@ def publish(notebooks: Sequence[Notebook], profile: str) -> str:
 def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
     """The report's own page: what ran, where, and what it took."""
     lines = [
-        f"# Report, profile `{profile}`",
+        f"# What ran and what it took, profile `{profile}`",
         "",
         "Executed notebooks, copied here by `./run_all.sh`; not edited. They are computed from `results/`,",
         "which `./run_all.sh evidence --hours H` adds to as `protocol.md` plans them; the seconds are those of the",
@@ -114,9 +116,22 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
             f"| [{name}]({name}.ipynb) | {row['title']} | {row['commit']} | {row['seconds']} | {row['machine']} |"
             for name, row in rows.items()
         ),
+        "",
+        "## What the published results took",
+        "",
+        "| machine | kind of job | results | hours |",
+        "|---|---|---|---|",
+        *(f"| {machine} | {step} | {len(hours)} | {hours.sum():.2f} |" for (machine, step), hours in _hours()),
     ]
     with store.atomic(REPORT / "README.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _hours() -> SeriesGroupBy:
+    """The hours of all published results, by machine and step."""
+    about = [store.read_about(file) for file in sorted(store.PUBLISHED.glob("*/*.npz"))]
+    made = [(one["made"]["machine"], one["step"], one["made"]["seconds"] / 3600) for one in about]
+    return pd.DataFrame(made, columns=["machine", "step", "hours"]).groupby(["machine", "step"])["hours"]
 
 
 def bless(notebooks: Sequence[Notebook]) -> None:

@@ -61,7 +61,8 @@ def _chapter(cells, figures, pages):
             if silent:
                 yield nbformat.v4.new_code_cell("\n\n".join(silent), metadata={"tags": ["hide-input"]})
                 silent = []
-            section = cell.source.splitlines()[0].lstrip("# ")
+            if cell.source.startswith("#"):
+                section = cell.source.splitlines()[0].lstrip("# ")
             cell.source = re.sub(
                 r"`(?:report/)?(\w+)(?:\.md)?`",
                 lambda name: f"{{doc}}`{name[1]} <{name[1]}>`" if name[1] in pages else name[0],

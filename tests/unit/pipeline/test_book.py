@@ -11,7 +11,7 @@ PAGES = sorted(path.stem for path in publication.REPORT.glob("0*.ipynb"))
 
 
 def test_every_chapter_and_document_has_its_page_and_sphinx_warns_of_nothing(html):
-    documents = [path.stem for path in publication.REPORT.glob("*.md") if path.stem != "README"]
+    documents = [path.stem for path in publication.REPORT.glob("*.md")]
     assert {*PAGES, *documents, "index", "references", "search"} <= {path.stem for path in html.glob("*.html")}
     assert (html / "warnings.txt").read_text() == ""
 

@@ -8,7 +8,7 @@ import pytest
 from lib.pipeline import publication
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright")
-SOURCES = [*publication.REPORT.glob("*.ipynb"), *publication.REPORT.glob("[!R]*.md")]
+SOURCES = [*publication.REPORT.glob("*.ipynb"), *publication.REPORT.glob("*.md")]
 PAGES = ["index", "references", *sorted(one.stem for one in SOURCES)]
 BROKEN = "[...document.images].filter(one => !one.naturalWidth).map(one => one.src)"
 TOO_WIDE = """document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]

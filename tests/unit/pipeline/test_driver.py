@@ -218,12 +218,14 @@ def test_stamps_know_raw_data_weights_results_and_backend(project, monkeypatch):
 
 def test_results_that_a_run_publishes_itself_make_no_notebook_run_again(project, capsys):
     file = store.PUBLISHED / "step" / "a.npz"
-    publish = f"import pathlib\nfile = pathlib.Path({str(file)!r})\nfile.parent.mkdir(parents=True, exist_ok=True)"
-    _notebook(project / "sources" / "02_second.ipynb", f"{publish}\nfile.write_text('')")
+    made = {"step": "training", "made": {"machine": "a machine", "seconds": 5400}}
+    publish = f"import pathlib\nfrom lib.core import store\nstore.write(pathlib.Path({str(file)!r}), {{}}, {made})"
+    _notebook(project / "sources" / "02_second.ipynb", publish)
     assert driver.main(["lite"]) == 0
     assert driver.main(["lite"]) == 0
     assert len(_runs(project)) == 1
-    (file.parent / "b.npz").write_text("")
+    assert "| a machine | training | 1 | 1.50 |" in (publication.REPORT / "README.md").read_text()
+    store.write(file.with_stem("b"), {}, made)
     assert driver.main(["lite"]) == 0
     assert len(_runs(project)) == 2, "results of another run do"
 

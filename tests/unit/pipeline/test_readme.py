@@ -18,10 +18,3 @@ def test_readme_names_commands_and_options_that_there_are():
     named = re.findall(r"(?:run_all|`)[^`\n]*?(--[a-z]+)", README)
     assert len(named) >= 5
     assert [option for option in named if option not in (*known, "--sync")] == []
-
-
-def test_links_of_the_readme_lead_somewhere():
-    """What 09 publishes is there as soon as it has run on real data."""
-    links = [link for link in re.findall(r"\]\(([^)#:]+)\)", README) if "09_results" not in link]
-    assert len(links) >= 3
-    assert [link for link in links if not (paths.ROOT / link).exists()] == []
