@@ -124,6 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except _USER_ERRORS as error:
             print("error: " + "\n".join(str(error).splitlines()[:5]), file=sys.stderr)
             return 2
+        except OSError as error:
+            print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+            return 2
         finally:
             processes.end_children()
 

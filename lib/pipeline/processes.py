@@ -22,21 +22,23 @@ class Stop(BaseException):
 def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: int) -> int:
     """Make the calls, some at a time, until one returns another status than 0; return that.
 
-    In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.
+    In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.  Every
+    second thread begins at the end: neighbours share jobs, and would wait for one another.
     """
     waiting, answers = deque(calls), queue.SimpleQueue()
 
-    def work() -> None:
+    def work(take: Callable[[], tuple]) -> None:
         with suppress(IndexError):
             while True:
-                words = waiting.popleft()
+                words = take()
                 try:
                     answers.put(function(*words))
                 except BaseException as error:  # handed to the caller's thread
                     answers.put(error)
 
-    for _ in range(at_once):
-        threading.Thread(target=work, daemon=True).start()
+    for number in range(at_once):
+        take = waiting.pop if number % 2 else waiting.popleft
+        threading.Thread(target=work, args=(take,), daemon=True).start()
     for _ in calls:
         while True:
             with suppress(queue.Empty):
