@@ -26,7 +26,7 @@ LONGEST = 25  # seconds after which a run is killed, at most: time to start a ke
 def killed_run(command: list[str], environment: dict[str, str], chance: random.Random, log) -> str:
     """Start a run and kill one of its processes; what was killed, or "" if the run had ended before."""
     run = psutil.Popen(command, cwd=paths.ROOT, env=environment, stdout=log, stderr=log)
-    with suppress(subprocess.TimeoutExpired):
+    with suppress(psutil.TimeoutExpired):
         run.wait(chance.uniform(1, LONGEST))
         return ""
     with suppress(psutil.NoSuchProcess):

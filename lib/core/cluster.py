@@ -6,17 +6,25 @@ a job's description is all that is sent to them.
 """
 
 import itertools
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from lib.core.config import SettingsError
+
 # loky renews a worker that has grown and gives its jobs to the new one: nothing is lost.
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
 
+# Environment variable: the address of a dask scheduler (tcp://host:8786), or its scheduler file.
+DASK = "PAPER_DASK"
 Task = Callable[[Any, Any, bool], tuple[float, str]]  # job, store, whether alone: seconds and error
 DIED = "its process died, most likely for want of memory"
 
@@ -27,8 +35,8 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
     Parameters
     ----------
     jobs : taken one by one as workers get free, so the iterable can stop when time is up.
-    workers : 0 runs all in this process, else that many processes, or all workers of a dask cluster if
-        one is this process' default client.
+    workers : 0 runs all in this process, else that many processes; with a dask cluster (``PAPER_DASK``, or the
+        default client of this process) all of its workers.
 
     A worker process that dies makes its job a failed one.
     """
@@ -70,7 +78,7 @@ def _on_cluster(client: Any, task: Task, jobs: Iterator, store: Any) -> Iterator
 
     threads = client.nthreads().values()
     if max(threads, default=1) > 1:
-        raise ValueError("cluster workers need one thread each (threads_per_worker=1): seeds are global")
+        raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
     finished, running, suspects = as_completed(), {}, []
 
     def start(number: int) -> None:
@@ -101,15 +109,28 @@ def _answer(task: Task, job: Any, store: Any) -> tuple[str, float, str]:
 
 
 def _dask_client() -> Any:
-    """This process' default dask client, if it made one; dask is not imported to find out."""
-    if "distributed" not in sys.modules:
+    """The client of the cluster that ``PAPER_DASK`` names, else this process' default one if it made one."""
+    if address := os.environ.get(DASK):
+        return _connected(address)
+    if "distributed" not in sys.modules:  # dask is not imported to find out
         return None
     from dask.distributed import default_client
 
-    try:
+    with suppress(ValueError):
         return default_client()
-    except ValueError:
-        return None
+
+
+@cache
+def _connected(address: str) -> Any:
+    try:
+        from dask.distributed import Client
+
+        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+        return Client(**where, timeout=30)
+    except (ImportError, OSError, ValueError) as error:
+        raise SettingsError(
+            f"{DASK}={address}: no scheduler answers there ({error or type(error).__name__})"
+        ) from error
 
 
 def _parallel(workers: int) -> joblib.Parallel:

@@ -1,7 +1,11 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 
 from lib.core import cluster, jobs
+from lib.core.config import SettingsError
 from lib.core.store import Store
 from tests.unit.core.steps import diverging, killed, numbers, total
 
@@ -31,10 +35,38 @@ def test_a_worker_process_that_dies_spoils_its_job_only(store, alone):
     _check(jobs.run(WANTED, store, workers=2), alone)
 
 
-def test_the_same_on_a_dask_cluster(store, alone):
+@pytest.fixture
+def machines(monkeypatch):
+    """A cluster of two worker processes, named by its address as a user names it."""
     distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as machines,
-        distributed.Client(machines),
-    ):
-        _check(jobs.run(WANTED, store), alone)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as machines:
+        monkeypatch.setenv(cluster.DASK, machines.scheduler_address)
+        yield machines
+        cluster._dask_client().close()
+
+
+def test_the_same_on_a_dask_cluster(store, alone, machines):
+    _check(jobs.run(WANTED, store), alone)
+
+
+def test_five_workers_that_die_cost_no_job(tmp_path, machines):
+    wanted = [numbers(seed=seed, n=5) for seed in range(200)]
+    finished = []
+
+    def kill_now_and_then(line):
+        finished.append(line)
+        if len(finished) in (20, 50, 80, 110, 140):
+            worker = next(one for one in machines.workers.values() if one.process and one.process.process.pid)
+            os.kill(worker.process.process.pid, signal.SIGKILL)
+
+    results = jobs.run(wanted, Store(tmp_path / "cluster"), report=kill_now_and_then)
+    assert not any(result.error for result in results)
+    expected = [job.step.function(**job.arguments) for job in wanted]
+    assert all(np.array_equal(one["values"], two["values"]) for one, two in zip(results, expected, strict=True))
+
+
+def test_a_scheduler_that_is_not_there_is_named(store, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setenv(cluster.DASK, "tcp:/nowhere")
+    with pytest.raises(SettingsError, match="PAPER_DASK=tcp:/nowhere: no scheduler answers there"):
+        jobs.run(WANTED, store)
