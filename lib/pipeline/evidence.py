@@ -14,9 +14,9 @@ from statistics import median
 from typing import Any
 
 from lib import experiments
-from lib.core import config, jobs, paths, raw, runtime
+from lib.core import config, jobs, raw, runtime
 from lib.core.jobs import Job
-from lib.core.store import Store, StoreError, read_about
+from lib.core.store import Store, read_about
 from lib.data import busi
 
 # In the order of the protocol's section 8; other modules of the experiments that have a plan follow.
@@ -155,13 +155,14 @@ def main(arguments: Sequence[str]) -> int:
     profile = config.get("lite")
     store = config.store_of(profile)
     until = time.time() + 3600 * options.hours
-    try:
-        busi.record()
-        raw.record(*RAW)
-        failed = work(plan(profile, options.seed), store, until, options.jobs, _say)
-    except (StoreError, paths.MissingDataError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    busi.record()
+    raw.record(*RAW)
+    planned = plan(profile, options.seed)
+    names = {name.removeprefix("lib.").removeprefix("experiments."): name for name in planned}
+    if options.only:
+        chosen = [config.check_choice("part of the plan", name, tuple(names)) for name in options.only]
+        planned = {names[name]: planned[names[name]] for name in chosen}
+    failed = work(planned, store, until, options.jobs, _say)
     for job, why in failed.items():
         print(f"failed: {label(job)}: {why}", file=sys.stderr)
     return 1 if failed else 0
@@ -176,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="run_all.sh evidence", description="Work through report/protocol.md; call it again to go on."
     )
     parser.add_argument("--hours", type=float, required=True, help="no job is started that would end later")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="parts of the plan, for example external")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes of one thread each (0: this one)")
     parser.add_argument("--seed", type=int, default=0, help="the protocol's is 0")
     return parser
