@@ -1,13 +1,10 @@
-"""What tables say of pixels, as a quick job, so that they can be shown where the images are absent."""
+"""What tables show of pixels, as a quick job, so that they can be shown where the images are absent."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from lib.core import jobs
-from lib.core.jobs import Result
 from lib.data.record import ImageSet
 
 
@@ -25,17 +22,3 @@ def image_statistics(data: ImageSet) -> dict[str, Any]:
         "soft": float(((data.masks > 0) & (data.masks < 1)).mean()),
         "contrast": float(data.images.std(axis=(1, 2), dtype=np.float64).mean()),
     }
-
-
-def areas(result: Result, data: ImageSet) -> pd.DataFrame:
-    """``class`` and ``area`` of each image of ``data``, which needs no pixels; empty while the job is not done."""
-    if not result:
-        return pd.DataFrame({"class": [], "area": []})
-    return pd.DataFrame({"class": np.array(data.classes)[data.labels], "area": result["area"]}, data.names)
-
-
-def of_versions(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Softness of masks and contrast of images, one row per version of the data; NaN while a job is not done."""
-    columns = {"soft": "share of soft mask pixels", "contrast": "contrast (SD of an image)"}
-    rows = {name: [result[key] if result else np.nan for key in columns] for name, result in results.items()}
-    return pd.DataFrame.from_dict(rows, "index", columns=list(columns.values()))

@@ -8,9 +8,7 @@ which all look like two frames of one lesion, 1 at 0.7.  Phantoms, unrelated by 
 among 160 of 64 × 64 pixels (five sets), and at 128 × 128 0.61 in one of five sets.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,10 +17,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lib.core import jobs, paths, raw
-from lib.core.run import Run
 from lib.data import group_files, registration
-from lib.data.record import DataError, ImageSet
-from lib.data.sources import Source
+from lib.data.group_files import number, pairs_within
+from lib.data.record import DataError, ImageSet, Source
 
 PROPOSAL = 0.55  # similarity of codes from which a pair is looked at
 SCORE = 0.6  # correlation · √overlap of the registered details, from which a pair is related
@@ -56,9 +53,12 @@ def find_pairs(images: np.ndarray, min_score: float = SCORE) -> pd.DataFrame:
     DataError
         If the images are of another shape, smaller, or hold values outside [0, 1] or NaN.
     """
-    _check(images)
-    pixels = images[..., 0]
-    found = pd.concat([_identical(pixels), *_registered(pixels)])
+    if images.ndim != 4 or images.shape[3] != 1 or min(images.shape[1:3]) < _MIN_SIDE:
+        raise DataError(f"images {images.shape} are not (n, height, width, 1) with {_MIN_SIDE} pixels a side or more")
+    # Written so that NaN fails too.
+    if images.size and not (images.min() >= 0 and images.max() <= 1):
+        raise DataError("images hold values outside [0, 1], or NaN")
+    found = pd.concat(_scored(images[..., 0]))
     found = found[found["score"] >= min_score]
     # Identical pixels first, then of two orientations the better one.
     found = found.sort_values(["identical", "score"], ascending=False, kind="stable")
@@ -74,7 +74,7 @@ def find_groups(images: np.ndarray) -> np.ndarray:
 def connected(n: int, pairs: np.ndarray) -> np.ndarray:
     """Connected components of ``n`` images, int64 (n,), numbered from 0 by their first image; pairs (m, 2)."""
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return group_files.number(connected_components(graph, directed=False)[1])
+    return number(connected_components(graph, directed=False)[1])
 
 
 @jobs.step("related_pairs", version=1, quick=True)
@@ -110,18 +110,13 @@ def image_groups(data: ImageSet, pairs: Mapping[str, Any]) -> dict[str, Any]:
     groups = group_files.apply_overrides(found, data.names, overrides, frame) if overrides else found
     listed = group_files.read_published(published, data.names) if published else np.arange(len(data))
     if data.groups is not None:
-        groups = listed = group_files.number(data.groups)
+        groups = listed = number(data.groups)
     return {"groups": groups, "found": found, "listed": listed}
 
 
 def groups_job(source: Source) -> jobs.Job:
     """The job that groups the images of ``source``."""
     return image_groups(data=source, pairs=related_pairs(data=source))
-
-
-def related_groups(run: Run, source: Source) -> np.ndarray:
-    """Groups of related images of ``source``, int64 (n,); see :func:`image_groups`."""
-    return run.result(groups_job(source))["groups"]
 
 
 def compare_groups(found: np.ndarray, listed: np.ndarray) -> dict[str, Any]:
@@ -133,19 +128,13 @@ def compare_groups(found: np.ndarray, listed: np.ndarray) -> dict[str, Any]:
 
     Returns
     -------
-    ``listed``, ``found``, ``recalled``: numbers of pairs; ``recall``: recalled / listed, NaN
-    without listed pairs; ``missed``, ``extra``: int64 (m, 2), pairs only listed or only found.
+    ``listed``, ``recalled``: numbers of pairs; ``recall``: recalled / listed, NaN without listed pairs;
+    ``extra``: int64 (m, 2), pairs only found.
     """
-    ours, theirs = (set(map(tuple, group_files.pairs_within(groups).tolist())) for groups in (found, listed))
-    both = len(ours & theirs)
-    return {
-        "listed": len(theirs),
-        "found": len(ours),
-        "recalled": both,
-        "recall": both / len(theirs) if theirs else np.nan,
-        "missed": np.array(sorted(theirs - ours), np.int64).reshape(-1, 2),
-        "extra": np.array(sorted(ours - theirs), np.int64).reshape(-1, 2),
-    }
+    ours, theirs = (np.triu(groups[:, None] == groups, 1) for groups in (found, listed))
+    pairs, both = int(theirs.sum()), int((ours & theirs).sum())
+    recall = both / pairs if pairs else np.nan
+    return {"listed": pairs, "recalled": both, "recall": recall, "extra": np.argwhere(ours & ~theirs)}
 
 
 def conflicts(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -154,8 +143,10 @@ def conflicts(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return different.to_numpy() > 1
 
 
-def _registered(pixels: np.ndarray) -> Iterator[pd.DataFrame]:
-    """Proposed pairs with their registration, not mirrored and mirrored."""
+def _scored(pixels: np.ndarray) -> Iterator[pd.DataFrame]:
+    """Pairs of the same pixels, which need no registration; proposed pairs with theirs, as they are and mirrored."""
+    same = pairs_within(number(image.tobytes() for image in pixels))
+    yield _frame(same, np.ones(len(same)), np.ones(len(same)), mirrored=False, identical=True)
     details = registration.detail(pixels)
     for mirrored, (pairs, start) in enumerate(registration.propose(details, PROPOSAL)):
         first, second = details[pairs[:, 0]], details[pairs[:, 1]]
@@ -164,33 +155,7 @@ def _registered(pixels: np.ndarray) -> Iterator[pd.DataFrame]:
         yield _frame(pairs, correlation, overlap, mirrored=bool(mirrored), identical=False)
 
 
-def _identical(pixels: np.ndarray) -> pd.DataFrame:
-    """Pairs of the same pixels: certain without a registration, and flat images have none."""
-    copies = defaultdict(list)
-    for index, image in enumerate(pixels):
-        copies[image.tobytes()].append(index)
-    pairs = np.array([pair for same in copies.values() for pair in combinations(same, 2)], int).reshape(-1, 2)
-    return _frame(pairs, np.ones(len(pairs)), np.ones(len(pairs)), mirrored=False, identical=True)
-
-
-def _frame(
-    pairs: np.ndarray, correlation: np.ndarray, overlap: np.ndarray, mirrored: bool, identical: bool
-) -> pd.DataFrame:
-    columns = {
-        "first": pairs[:, 0],
-        "second": pairs[:, 1],
-        "correlation": np.minimum(correlation, 1).astype(float),
-        "overlap": overlap.astype(float),
-        "score": (correlation * np.sqrt(overlap)).astype(float),
-        "mirrored": np.full(len(pairs), mirrored),
-        "identical": np.full(len(pairs), identical),
-    }
-    return pd.DataFrame(columns)
-
-
-def _check(images: np.ndarray) -> None:
-    if images.ndim != 4 or images.shape[3] != 1 or min(images.shape[1:3]) < _MIN_SIDE:
-        raise DataError(f"images {images.shape} are not (n, height, width, 1) with {_MIN_SIDE} pixels a side or more")
-    # Written so that NaN fails too.
-    if len(images) and not (images.min() >= 0 and images.max() <= 1):
-        raise DataError("images hold values outside [0, 1], or NaN")
+def _frame(pairs: np.ndarray, correlation: np.ndarray, overlap: np.ndarray, **kind: bool) -> pd.DataFrame:
+    scores = {"correlation": np.minimum(correlation, 1), "overlap": overlap, "score": correlation * np.sqrt(overlap)}
+    frame = pd.DataFrame({"first": pairs[:, 0], "second": pairs[:, 1], **scores}).astype(dict.fromkeys(scores, float))
+    return frame.assign(**kind).astype(dict.fromkeys(kind, bool))  # empty ones would be objects

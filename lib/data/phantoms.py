@@ -17,21 +17,25 @@ import numpy as np
 from scipy import ndimage, signal
 
 from lib.data.busi import CLASSES
-from lib.data.record import DataError, ImageSet
+from lib.data.record import DataError, ImageSet, Source
 
-# BUSI's 133, 437 and 210 of 780.
-PROPORTIONS = (133 / 780, 437 / 780, 210 / 780)
-
+PROPORTIONS = np.array([133, 437, 210]) / 780  # of BUSI's classes
 RELATIVES = ("brightness", "mirror", "shift", "crop", "mark")
-
+_MOVED = ("mirror", "shift", "crop")  # relatives whose masks move along
 _DYNAMIC_RANGE = 45.0  # decibels shown between black and white
 
 
 @dataclass(frozen=True)
-class _Lesion:
-    mask: np.ndarray  # bool (size, size)
-    echo: np.ndarray  # float (size, size): amplitude of the scatterers relative to the tissue around
-    attenuation: np.ndarray  # float (size, size): decibels lost (gained, if negative) a pixel of depth
+class Phantoms(Source):
+    """Synthetic images, with ``relatives`` planted among them."""
+
+    n: int = 160
+    size: int = 64
+    seed: int = 0
+    relatives: int = 0
+
+    def read(self) -> ImageSet:
+        return with_relatives(make(self.n, self.size, self.seed), self.relatives)
 
 
 def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
@@ -72,44 +76,31 @@ def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
     )
 
 
-def with_relatives(data: ImageSet, n: int, seed: int = 0) -> ImageSet:
-    """``data`` with ``n`` related versions of its images appended, as BUSI has them unmarked (FACTS, section 3).
+def with_relatives(data: ImageSet, n: int) -> ImageSet:
+    """``data`` with ``n`` related versions of its images appended, as BUSI has them unmarked.
 
     Each is made of an image of its own, in turn: gain and gamma changed, mirrored left to right, shifted
     by up to 6 % of each side (black comes in), a part of 80–95 % of each side stretched to the whole,
-    or crossed by a measuring line between two burnt-in marks.  Masks move along.
-
-    Parameters
-    ----------
-    data : images with at least as many as ``n``.
-    n : number of relatives, ≥ 0.
-    seed : same data and seed, same relatives.
+    or crossed by a measuring line between two burned-in marks.  Masks move along.
 
     Returns
     -------
     ImageSet of ``len(data) + n`` images: those of ``data`` first and unchanged, then relatives of the
     class of their original, named "benign (12) relative".  ``groups`` holds the truth: a relative
-    has the group of its original; others keep theirs, or are alone if ``data`` has no groups.
-
-    Raises
-    ------
-    DataError
-        If ``n`` is negative or there are fewer images than that.
+    has the group of its original, other images are alone.
     """
-    if not 0 <= n <= len(data):
-        raise DataError(f"{n} relatives cannot be made of {len(data)} images: one an image at most")
-    data = replace(data, groups=np.arange(len(data)) if data.groups is None else data.groups)
-    copies = data.select(np.random.default_rng([seed, len(data)]).choice(len(data), n, replace=False))
-    images, masks = copies.images.copy(), None if copies.masks is None else copies.masks.copy()
+    data = replace(data, groups=np.arange(len(data)))
+    copies = data.select(np.random.default_rng([0, len(data)]).choice(len(data), n, replace=False))
     for k in range(n):
-        kind, draw = RELATIVES[k % len(RELATIVES)], np.random.default_rng([seed, k])
-        images[k, ..., 0] = np.round(_relative(images[k, ..., 0], kind, draw) * 255) / 255
-        if masks is not None and kind in ("mirror", "shift", "crop"):
+        kind = RELATIVES[k % len(RELATIVES)]
+        image, mask = copies.images[k, ..., 0], copies.masks[k, ..., 0]
+        image[:] = np.round(_relative(image, kind, np.random.default_rng([0, k])) * 255) / 255
+        if kind in _MOVED:
             # The same generator state, so that the mask goes where its image went.
-            masks[k, ..., 0] = _relative(masks[k, ..., 0], kind, np.random.default_rng([seed, k])) >= 0.5
-    added = {"images": images, "masks": masks, "names": np.array([f"{name} relative" for name in copies.names], str)}
-    added |= {name: getattr(copies, name) for name in ("labels", "groups", "sizes", "n_masks")}
-    joined = {name: np.concatenate([getattr(data, name), new]) for name, new in added.items() if new is not None}
+            mask[:] = _relative(mask, kind, np.random.default_rng([0, k])) >= 0.5
+    copies = replace(copies, names=np.array([f"{name} relative" for name in copies.names], str))
+    arrays = ("images", "labels", "names", "masks", "sizes", "n_masks", "groups")
+    joined = {name: np.concatenate([getattr(data, name), getattr(copies, name)]) for name in arrays}
     return replace(data, **joined, source=f"{data.source} and {n} relatives")
 
 
@@ -150,10 +141,8 @@ def _phantom(label: int, size: int, generator: np.random.Generator) -> tuple[np.
     echo, attenuation = _tissue(size, generator)
     mask = np.zeros((size, size), bool)
     if label:
-        lesion = _lesion(CLASSES[label], size, generator)
-        mask = lesion.mask
-        echo = echo * lesion.echo
-        attenuation = attenuation + lesion.attenuation
+        mask, contrast, loss = _lesion(CLASSES[label] == "malignant", size, generator)
+        echo, attenuation = echo * contrast, attenuation + loss
     decibels = 20 * np.log10(_speckle(echo, generator) + 1e-6)
     loss = np.cumsum(attenuation, axis=0)
     # The machine's time-gain curve undoes what average tissue takes away, up to an operator's error.
@@ -188,8 +177,8 @@ def _tissue(size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.n
     return echo, attenuation
 
 
-def _lesion(kind: str, size: int, generator: np.random.Generator) -> _Lesion:
-    malignant = kind == "malignant"
+def _lesion(malignant: bool, size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mask, echo amplitude relative to the tissue around, decibels lost (if negative, gained) per pixel of depth."""
     row, column = np.mgrid[0:size, 0:size] / size
     centre = generator.uniform([0.35, 0.25], [0.62, 0.75])
     radius = np.clip(np.exp(generator.normal(np.log(0.17 if malignant else 0.14), 0.35)), 0.05, 0.3)
@@ -215,7 +204,7 @@ def _lesion(kind: str, size: int, generator: np.random.Generator) -> _Lesion:
     # Decibels over the depth of a whole lesion: shadow behind most malignant, enhancement behind
     # most benign ones, little of either behind some of both.
     through = generator.normal(11, 6) if malignant else generator.normal(-6, 4.5)
-    return _Lesion(mask, echo, inside * through / (2 * radius * size))
+    return mask, echo, inside * through / (2 * radius * size)
 
 
 def _outline(angle: np.ndarray, malignant: bool, generator: np.random.Generator) -> np.ndarray:

@@ -1,9 +1,15 @@
-"""The one record that every data set is read into."""
+"""The one record that every data set is read into, and the description by which jobs name a data set."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from lib.core import paths, raw
+
+_ARRAYS = ("images", "labels", "names", "masks", "sizes", "n_masks", "groups")
 
 
 class DataError(ValueError):
@@ -17,15 +23,15 @@ class ImageSet:
     Attributes
     ----------
     images : float32 (n, height, width, 1), values in [0, 1]; None where the files are absent and only the
-        published listing of them is known (:meth:`lib.data.sources.Source.table`).
+        published listing of them is known (:meth:`Source.table`).
     labels : int64 (n,), indices into ``classes``.
     names : str (n,), unique.
     classes : class names in label order.
-    source : one line that says which data these are; printed under every table.
+    source : one line that names the data; printed under every table.
     masks : float32 (n, height, width, 1) in [0, 1], or None.  1 inside lesions; soft at the border
         where the resizing was bilinear or area-averaged.
     sizes : int64 (n, 2), height and width of the files in pixels, or None.
-    n_masks : int64 (n,), mask files an image, or None.
+    n_masks : int64 (n,), mask files per image, or None.
     groups : int64 (n,), images that must stay on one side of a split (patient, case), or None.
     """
 
@@ -39,24 +45,47 @@ class ImageSet:
     n_masks: np.ndarray | None = None
     groups: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
-        for field in ("images", "names", "masks", "sizes", "n_masks", "groups"):
-            value = getattr(self, field)
-            if value is not None and len(value) != len(self.labels):
-                raise DataError(f"{len(value)} {field} for {len(self.labels)} labels")
-        if len(set(self.names)) != len(self.names):
-            raise DataError("image names repeat: they must be unique")
-
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, indices: np.ndarray) -> "ImageSet":
         """The images at ``indices``, in that order."""
-        arrays = ("images", "labels", "names", "masks", "sizes", "n_masks", "groups")
-        taken = {name: getattr(self, name) for name in arrays}
-        return replace(self, **{name: value[indices] for name, value in taken.items() if value is not None})
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        return replace(self, **{name: value[indices] for name, value in arrays.items() if value is not None})
 
     def counts(self) -> pd.Series:
-        """Images a class, in class order."""
+        """Images per class, in class order."""
         counts = np.bincount(self.labels, minlength=len(self.classes))
         return pd.Series(counts, index=pd.Index(self.classes, name="class"), name="images")
+
+
+class Source:
+    """A data set by description: read where a job runs, and known by the content of its files.
+
+    Subclasses are frozen dataclasses with a method ``read`` that returns an :class:`ImageSet`.
+    """
+
+    folder = ""  # of the raw files, below the data folders; empty for data that are made
+
+    def describe(self) -> dict[str, Any]:
+        """What stands for the images in keys: the files' content and the settings that differ from the default."""
+        changed = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
+        files = {"files": raw.identity(self.folder)} if self.folder else {}
+        return {"source": type(self).__name__.lower(), **files, **changed}
+
+    def load(self) -> ImageSet:
+        """The images, read once per process; where their files are absent, a download or an error with the cure."""
+        return _load(self, str(self.describe()))
+
+    def table(self) -> ImageSet:
+        """Labels, names, sizes, numbers of masks and groups without images, which need not be at hand."""
+        return replace(self.load(), images=None, masks=None)
+
+    def open(self) -> ImageSet:
+        """The images where they are at hand, else their table: its ``images`` are None, and pictures are left out."""
+        return self.load() if not self.folder or paths.find_data(self.folder) else self.table()
+
+
+@lru_cache(maxsize=4)
+def _load(source: Source, identity: str) -> ImageSet:
+    return source.read()

@@ -1,6 +1,6 @@
 """Whether two ultrasound images show the same tissue: a perceptual code proposes, a registration confirms.
 
-What relates the published pairs of BUSI (FACTS, section 3), seen in the pictures: the same frame saved
+What relates the published pairs of BUSI, seen in the pictures: the same frame saved
 with other borders and then stretched to a square, another frame of the same lesion, marks or text burned
 in, other gain.  So both steps look at the detail of the picture alone, its brightness and contrast
 taken out, and allow for a cut, a stretch along each axis, a shift and a mirror.
@@ -31,14 +31,14 @@ _STEPS = (0.04, 0.02, 0.01, 0.005)  # shares of the side by which a registration
 _BATCH = 128  # pairs at a time, so that they stay in the processor's cache
 
 
-def detail(images: np.ndarray, grid: int = GRID) -> np.ndarray:
-    """Local structure without brightness and contrast, float32 (n, grid, grid) in [-3, 3].
+def detail(images: np.ndarray) -> np.ndarray:
+    """Local structure without brightness and contrast, float32 (n, GRID, GRID) in [-3, 3].
 
     The images, (n, height, width) in [0, 1], are averaged onto the grid; the local mean is taken away,
     the rest divided by the local standard deviation and cut at three of them.
     """
-    onto = [_average(0, 1, side, grid) for side in images.shape[1:]]
-    fine = _blur(onto[0] @ images.astype(np.float32) @ onto[1].T, _FINE)
+    rows, columns = (_average(0, 1, side, GRID) for side in images.shape[1:])
+    fine = _blur(rows @ images.astype(np.float32) @ columns.T, _FINE)
     band = fine - _blur(fine, _COARSE)
     # 0.02 of the gray scale: flat regions are not blown up to look like structure.
     return np.clip(band / (np.sqrt(_blur(band**2, _COARSE)) + 0.02), -_LIMIT, _LIMIT)
@@ -49,7 +49,7 @@ def propose(details: np.ndarray, threshold: float) -> list[tuple[np.ndarray, np.
 
     Parameters
     ----------
-    details : float32 (n, grid, grid), of :func:`detail`.
+    details : float32 (n, GRID, GRID), of :func:`detail`.
     threshold : cosine similarity of the codes from which a pair is proposed.
 
     Returns
@@ -57,15 +57,16 @@ def propose(details: np.ndarray, threshold: float) -> list[tuple[np.ndarray, np.
     Twice, as they are and with the second image mirrored: pairs (m, 2) of indices, first < second, and
     where their registration starts (m, 2, 2), see :func:`register`.
     """
-    n, grid = details.shape[:2]
-    whole = _code(details)
+    n = len(details)
+    half = _average(0, 1, GRID, GRID // 2)
+    whole = _code(half @ details @ half.T)
+    # A mirrored picture has the same cosine transform but for the sign of odd frequencies across.
+    signs = np.tile((-1.0) ** np.arange(CODE), CODE).astype(np.float32)
     similarity = np.full((2, n, n), -1, np.float32)  # part of the row's image to the whole of the column's
     part = np.zeros((2, n, n), np.uint8)
     for k, (top, bottom, left, right) in enumerate(_PARTS):
-        crop = _average(top, bottom, grid, grid // 2) @ details @ _average(left, right, grid, grid // 2).T
-        code = _code(crop)
-        # A mirrored picture has the same cosine transform but for the sign of odd frequencies across.
-        signs = np.tile((-1.0) ** np.arange(CODE), CODE).astype(np.float32)
+        rows, columns = _average(top, bottom, GRID, GRID // 2), _average(left, right, GRID, GRID // 2)
+        code = _code(rows @ details @ columns.T)
         for mirrored, parts in enumerate((code, code * signs)):
             new = parts @ whole.T
             better = new > similarity[mirrored]
@@ -81,7 +82,7 @@ def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[
 
     Parameters
     ----------
-    first, second : float32 (m, grid, grid), of :func:`detail`; the second mirrored where that is asked.
+    first, second : float32 (m, GRID, GRID), of :func:`detail`; the second mirrored where that is asked.
     start : float (m, 2, 2), for rows and columns (scale, offset): what lies at u in the first image
         lies at scale · u + offset in the second, in shares of the side from the top left corner.
 
@@ -92,8 +93,7 @@ def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[
     """
     batches = [slice(k, k + _BATCH) for k in range(0, max(len(first), 1), _BATCH)]
     results = [_refine(first[batch], second[batch], start[batch]) for batch in batches]
-    places, correlation, overlap = (np.concatenate(arrays) for arrays in zip(*results, strict=True))
-    return places, correlation, overlap
+    return tuple(np.concatenate(arrays) for arrays in zip(*results, strict=True))
 
 
 def _collect(
@@ -154,12 +154,9 @@ def _correlate(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> tup
     return covariance / np.sqrt(np.maximum(variances, 1e-8)), overlap
 
 
-def _code(details: np.ndarray) -> np.ndarray:
-    """Unit vectors, float32 (n, CODE²), of the lowest frequencies; zero for a flat image."""
-    grid = details.shape[1]
-    if grid != GRID // 2:
-        details = _average(0, 1, grid, GRID // 2) @ details @ _average(0, 1, grid, GRID // 2).T
-    lowest = fft.dctn(details, axes=(1, 2), norm="ortho")[:, :CODE, :CODE].reshape(len(details), CODE**2)
+def _code(halves: np.ndarray) -> np.ndarray:
+    """Unit vectors, float32 (n, CODE²), of the lowest frequencies of details at half the grid; zero if flat."""
+    lowest = fft.dctn(halves, axes=(1, 2), norm="ortho")[:, :CODE, :CODE].reshape(len(halves), CODE**2)
     lowest[:, 0] = 0
     return lowest / np.maximum(np.linalg.norm(lowest, axis=1, keepdims=True), 1e-6)
 

@@ -1,7 +1,7 @@
 """Stratified and grouped splits and folds: which images train, validate and test."""
 
+import warnings
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,8 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
 
-    def __post_init__(self) -> None:
-        everything = np.concatenate([self.train, self.validation, self.test])
-        if len(np.unique(everything)) != len(everything):
-            raise DataError("an image is in two parts of the split")
-
     def parts(self) -> dict[str, np.ndarray]:
-        return {part: getattr(self, part) for part in PARTS}
-
-    def frame(self, names: np.ndarray) -> pd.DataFrame:
-        """One row an image: ``name`` and ``part``, in the order of the names."""
-        rows = [(names[index], part) for part, indices in self.parts().items() for index in indices]
-        return pd.DataFrame(rows, columns=["name", "part"]).sort_values("name", ignore_index=True)
+        return dict(vars(self))
 
 
 def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: float = 0.1) -> Split:
@@ -59,34 +49,15 @@ def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: fl
     return Split(*(np.sort(np.concatenate(parts[part])) for part in PARTS))
 
 
-def sample(labels: np.ndarray, sizes: tuple[int, ...], seed: int) -> list[np.ndarray]:
-    """Disjoint random subsets that keep the classes' proportions, for runs on part of the data.
-
-    Parameters
-    ----------
-    labels : int (n,).
-    sizes : images in each subset, together at most n.
-
-    Returns
-    -------
-    One ascending int64 array of indices a subset.
-
-    Raises
-    ------
-    lib.data.record.DataError
-        If there are too few images.
-    """
-    if min(sizes) < 0 or sum(sizes) > len(labels):
-        raise DataError(f"{len(labels)} images cannot give subsets of {sizes}")
+def sample(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Indices, ascending, of ``size`` random images that keep the classes' proportions."""
     generator = np.random.default_rng(seed)
     # Interleaving the shuffled classes by their relative rank makes every stretch of the order stratified.
     rank = np.empty(len(labels))
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
         rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    order = np.argsort(rank, kind="stable")
-    cuts = np.cumsum((0, *sizes))
-    return [np.sort(order[start:end]) for start, end in pairwise(cuts)]
+    return np.sort(np.argsort(rank, kind="stable")[:size])
 
 
 def k_fold(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
@@ -100,22 +71,16 @@ def k_fold(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | Non
     Raises
     ------
     DataError
-        If there are fewer images or groups of a class than folds: some fold would lack the class.
+        If some fold would lack a class, for want of images or groups of it.
     """
-    if n_folds < 2:
-        raise DataError(f"cross-validation needs at least 2 folds, not {n_folds}")
-    units = np.arange(len(labels)) if groups is None else groups
-    for label in np.unique(labels):
-        n_units = len(np.unique(units[labels == label]))
-        if n_units < n_folds:
-            what = "images" if groups is None else "groups"
-            raise DataError(f"class {label} has {n_units} {what}: too few for {n_folds} folds")
     make = StratifiedKFold if groups is None else StratifiedGroupKFold
     folds = np.empty(len(labels), np.int64)
-    parts = make(n_folds, shuffle=True, random_state=seed).split(labels[:, None], labels, groups)
-    for fold, (_, test) in enumerate(parts):
-        folds[test] = fold
-    for fold in range(n_folds):
-        if missing := set(np.unique(labels)) - set(labels[folds == fold]):
-            raise DataError(f"fold {fold} lacks class {min(missing)}: its groups are too large for {n_folds} folds")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of what is refused below
+        parts = make(n_folds, shuffle=True, random_state=seed).split(labels[:, None], labels, groups)
+        for fold, (_, test) in enumerate(parts):
+            folds[test] = fold
+    images = pd.crosstab(labels, folds).min(axis=1)
+    if (images == 0).any():
+        raise DataError(f"class {images.idxmin()}: too few images, or too large groups of them, for {n_folds} folds")
     return folds

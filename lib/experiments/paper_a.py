@@ -178,7 +178,7 @@ class Plan:
         one, profile = self.rounds[0], self.profile
         train = one.split.train
         if profile.tune_images:
-            train = train[splits.sample(self.labels[train], (profile.tune_images,), one.seed)[0]]
+            train = train[splits.sample(self.labels[train], profile.tune_images, one.seed)]
         settings = replace(self.unet_settings, epochs=profile.tune_epochs, **changes)
         return segmentation.segmenter(
             data=sources.ultrasound(profile, size=profile.tune_size),

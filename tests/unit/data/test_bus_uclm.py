@@ -4,7 +4,6 @@ from PIL import Image
 
 from lib.core import paths
 from lib.data import bus_uclm
-from lib.data.record import DataError
 from lib.data.sources import Busi, BusUclm, CuratedBusi
 
 COLOURS = {"Normal": (0, 0, 0), "Benign": (0, 255, 0), "Malignant": (255, 0, 0)}
@@ -39,15 +38,6 @@ def test_images_masks_patients_and_flags(folder):
     assert data.masks[1].mean() == pytest.approx(20 * 20 / (60 * 40), abs=0.03)
     assert bus_uclm.flags(data.names)["Doppler"].tolist() == [False, True, False] * 2
     assert not bus_uclm.flags(np.array(["benign (1)"])).to_numpy().any()
-
-
-def test_a_missing_mask_or_folder_is_named(folder, monkeypatch, tmp_path):
-    (folder / "masks" / "ALWI_001.png").unlink()
-    with pytest.raises(DataError, match="ALWI_001"):
-        bus_uclm.load(32)
-    monkeypatch.setenv("PAPER_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(paths.MissingDataError, match="bus-uclm"):
-        bus_uclm.load(32)
 
 
 def test_curated_busi_is_the_listed_part(real_busi):

@@ -12,7 +12,6 @@ from PIL import Image
 from lib.core import paths, store
 from lib.core.config import SettingsError
 from lib.data import busi
-from lib.data.record import DataError
 from lib.data.sources import Busi
 
 
@@ -108,45 +107,6 @@ def test_clutter_of_file_managers_is_passed_over(busi_folder):
     assert len(busi.load(busi_folder, size=8)) == 10
 
 
-def _remove(name):
-    return lambda root: (root / name).unlink()
-
-
-def _truncate(root):
-    file = root / "benign" / "benign (1).png"
-    file.write_bytes(file.read_bytes()[:-400])
-
-
-def _shrink_mask(root):
-    Image.new("L", (59, 40)).save(root / "benign" / "benign (1)_mask.png")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (_remove("benign/benign (1)_mask.png"), r"benign \(1\)\.png: image without a mask"),
-        (_remove("benign/benign (1).png"), r"benign \(1\)_mask\.png: mask without an image"),
-        (_shrink_mask, r"benign \(1\)_mask\.png: 59×40 pixels, but benign \(1\)\.png has 60×40"),
-        (lambda root: (root / "benign" / "benign (1).png").write_text("no picture"), r"benign \(1\)\.png: no image"),
-        (_truncate, r"benign \(1\)\.png: damaged or cut off"),
-        (lambda root: shutil.rmtree(root / "malignant"), "class folder missing: malignant"),
-        (lambda root: [file.unlink() for file in (root / "normal").iterdir()], "normal: no images"),
-        (lambda root: (root / "benign" / "notes.txt").write_text("x"), r"notes\.txt: not a name of BUSI"),
-    ],
-)
-def test_bad_input_names_the_file(busi_folder, damage, message):
-    damage(busi_folder)
-    with pytest.raises(DataError, match=message):
-        busi.load(busi_folder)
-
-
-def test_missing_and_empty_folders(tmp_path):
-    with pytest.raises(paths.MissingDataError, match="is no folder"):
-        busi.load(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="class folder missing: normal, benign, malignant"):
-        busi.load(tmp_path)
-
-
 @pytest.mark.parametrize("choice", [{"masks": "frist"}, {"resize": "nearest"}])
 def test_unknown_choices(busi_folder, choice):
     with pytest.raises(SettingsError, match="unknown"):
@@ -168,22 +128,29 @@ def archive_url(busi_folder, tmp_path):
         server.shutdown()
 
 
-def test_download_unpacks_the_archive(archive_url, tmp_path, busi_folder):
-    folder = busi.download(tmp_path / "data", *archive_url)
+def _offer(monkeypatch, url, sha256, folder):
+    monkeypatch.setattr(busi, "URL", url)
+    monkeypatch.setattr(busi, "SHA256", sha256)
+    monkeypatch.setenv("PAPER_DATA", str(folder))
+    monkeypatch.setattr(store, "PUBLISHED", folder / "results")
+
+
+def test_download_unpacks_the_archive(archive_url, tmp_path, busi_folder, monkeypatch):
+    _offer(monkeypatch, *archive_url, tmp_path / "data")
+    data = busi.load(size=16)
     assert [file.name for file in (tmp_path / "data").iterdir()] == ["busi"]
-    assert np.array_equal(busi.load(folder, size=16).images, busi.load(busi_folder, size=16).images)
+    assert np.array_equal(data.images, busi.load(busi_folder, size=16).images)
 
 
-def test_a_wrong_checksum_leaves_nothing(archive_url, tmp_path):
+def test_a_wrong_checksum_leaves_nothing(archive_url, tmp_path, monkeypatch):
+    _offer(monkeypatch, archive_url[0], "0" * 64, tmp_path / "data")
     with pytest.raises(paths.MissingDataError, match="could not be downloaded"):
-        busi.download(tmp_path / "data", archive_url[0], "0" * 64)
+        busi.load()
     assert not list((tmp_path / "data").glob("*busi*"))
 
 
 def test_without_data_and_network_the_error_says_what_to_put_where(tmp_path, monkeypatch):
-    monkeypatch.setenv("PAPER_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(store, "PUBLISHED", tmp_path / "results")
-    monkeypatch.setattr(busi.download, "__defaults__", ("http://127.0.0.1:9/nothing.zip", busi.SHA256))
+    _offer(monkeypatch, "http://127.0.0.1:9/nothing.zip", busi.SHA256, tmp_path / "data")
     with pytest.raises(paths.MissingDataError, match="Put its folders normal, benign, malignant into"):
         busi.load()
     with pytest.raises(paths.MissingDataError, match="Put its folders"):

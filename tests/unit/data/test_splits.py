@@ -42,6 +42,12 @@ def test_too_few_images_of_a_class():
         splits.stratified(np.repeat([0, 1], [50, 4]), 0)
 
 
-def test_overlapping_parts_are_refused():
-    with pytest.raises(DataError, match="two parts"):
-        splits.Split(np.array([0, 1]), np.array([1]), np.array([2]))
+def test_folds_hold_every_class_and_whole_groups():
+    groups = np.repeat(np.arange(390), 2)
+    folds = splits.k_fold(BUSI, 5, 0, groups)
+    assert (folds[::2] == folds[1::2]).all()
+    assert np.bincount(folds).min() > 140
+    with pytest.raises(DataError, match="class 2: too few images, or too large groups of them, for 5 folds"):
+        splits.k_fold(BUSI, 5, 0, np.where(BUSI == 2, 1000, np.arange(780)))
+    with pytest.raises(DataError, match="class 1: too few"):
+        splits.k_fold(np.repeat([0, 1], [50, 4]), 5, 0)

@@ -1,0 +1,86 @@
+"""Files of data sets: found or downloaded, and read; what cannot be used is named with its cure."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pooch
+from PIL import Image, UnidentifiedImageError
+
+from lib.core import paths
+from lib.data.record import DataError
+
+SIDES = 8, 10_000  # pixels, of images that are read; larger ones are not decoded
+_TWELVE_BITS, _SIXTEEN_BITS = 4095, 65_535
+
+
+def find(name: str, page: str) -> Path:
+    """The file or folder ``name`` of the data folders; where it is absent, an error names the ``page`` that has it."""
+    if found := paths.find_data(name):
+        return found
+    places = " or ".join(paths.relative(folder / name) for folder in paths.data_folders())
+    raise paths.MissingDataError(f"{name} is not here. Put it at {places}; it is at {page}")
+
+
+def download(url: str, sha256: str, cure: str) -> Path:
+    """The file at ``url``, checked, in the first data folder; where that fails, an error with the ``cure``."""
+    found = _retrieved(url, sha256, paths.download_folder())
+    if isinstance(found, Exception):
+        reason = str(found).splitlines()[0]
+        raise paths.MissingDataError(f"{url} could not be downloaded: {reason}\n{cure}") from found
+    return found
+
+
+@cache
+def _retrieved(url: str, sha256: str, folder: Path) -> Path | Exception:
+    # Tried once per process: hundreds of jobs may ask.
+    try:
+        return Path(pooch.retrieve(url, known_hash=sha256, path=folder, fname=Path(url).name))
+    except Exception as error:  # no network, a refused connection, a wrong checksum: the cure is the same
+        return error
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """An image file for a ``with`` block; what goes wrong in it is a DataError that names the file."""
+    if not file.is_file():
+        raise DataError(f"{file}: no such file")
+    try:
+        with Image.open(file) as image:
+            if not SIDES[0] <= min(image.size) <= max(image.size) <= SIDES[1]:
+                raise DataError(
+                    f"{file}: {image.width}×{image.height} pixels; {SIDES[0]} to {SIDES[1]} a side are read"
+                )
+            yield image
+    except UnidentifiedImageError as error:
+        raise DataError(f"{file}: no image") from error
+    except DataError:
+        raise
+    # SyntaxError is Pillow's for a broken PNG chunk, ValueError for too much text in one.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file}: damaged or cut off ({error}). Put an undamaged copy there") from error
+
+
+def read_gray(file: Path) -> Image.Image:
+    """An image as float32 in [0, 1]; colour and 1 bit are converted, 12 and 16 bits scaled by their range."""
+    with opened(file) as image:
+        if image.mode.startswith("I"):
+            pixels = np.asarray(image, np.float32)
+            return Image.fromarray(pixels / (_TWELVE_BITS if pixels.max() <= _TWELVE_BITS else _SIXTEEN_BITS))
+        # Transparency is dropped, not blended: BUSI's alpha channels are opaque.
+        return Image.fromarray(np.asarray(image.convert("L"), np.float32) / 255)
+
+
+def read_table(file: Path, columns: Sequence[str], separator: str = ",") -> pd.DataFrame:
+    """Columns of a CSV file as text without blanks around it."""
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
+        frame = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: no CSV file in UTF-8 ({error})") from error
+    if missing := [column for column in columns if column not in frame]:
+        raise DataError(f"{file}: needs columns {', '.join(columns)}; lacks {', '.join(missing)}")
+    return frame[list(columns)].apply(lambda column: column.str.strip())
