@@ -11,7 +11,7 @@
 #
 # The paper classifies breast-ultrasound images as normal, benign or malignant (II-A, III-A). Before any
 # network: what do the files hold, what does resizing them to a small square do, and which images train,
-# choose and test?
+# validate and test?
 #
 # | | |
 # |---|---|
@@ -24,10 +24,11 @@ profile = "smoke"
 seed = 0
 
 # %% tags=["nbval-ignore-output"]
+import numpy as np
 import pandas as pd
 
 from lib.core.run import start
-from lib.data.image_statistics import areas, image_statistics, of_versions
+from lib.data.image_statistics import image_statistics
 from lib.experiments.paper_a import Plan
 from lib.plots import data as plots
 from lib.reported import two_stage as reported
@@ -55,7 +56,7 @@ run.save_table(counts, "01_counts", f"Images per class · {data.source}")
 
 # %%
 most = data.counts().idxmax()
-print(f"A model that always says {most} is right on {counts['share'][most]:.1%} of these {len(data)} images.")
+print(f"A model that always predicts {most} is right on {counts['share'][most]:.1%} of these {len(data)} images.")
 
 # %% [markdown]
 # ## What do they look like?
@@ -95,12 +96,14 @@ versions = plan.versions()
 run.save_figure(plots.several_masks(data, versions["first mask"].open()), "01_several_masks")
 
 # %%
-results = dict(zip(versions, run.results(image_statistics(data=one) for one in versions.values()), strict=True))
-union, first = (areas(results[name], data) for name in ("as used", "first mask"))
 several = pd.Series(data.n_masks > 1).groupby(data.labels).sum().set_axis(data.classes)
-print(f"Images with several mask files: {several.to_dict()}.")
-if len(union):
-    print(f"With the first mask alone {(union['area'] - first['area'] > 1e-6).sum()} images lose lesion area.")
+print("Images with several mask files:", ", ".join(f"{n} {name}" for name, n in several.items()))
+
+# %%
+found = dict(zip(versions, run.results(image_statistics(data=one) for one in versions.values()), strict=True))
+areas = pd.DataFrame({name: one["area"] for name, one in found.items() if one}, data.names, columns=list(versions))
+lost = (areas["as used"] - areas["first mask"]).dropna() > 1e-6
+print(f"With the first mask alone {lost.sum()} of {len(lost)} images lose lesion area.")
 
 # %% [markdown]
 # ## What does resizing do to image and mask?
@@ -114,11 +117,14 @@ largest = int((data.sizes.prod(axis=1) * (data.labels > 0)).argmax())
 run.save_figure(plots.resizing(data, versions["area"].open(), largest, ("bilinear", "area")), "01_resizing")
 
 # %%
-resized = of_versions({"bilinear": results["as used"], "area": results["area"]})
+columns = {"soft": "share of soft mask pixels", "contrast": "contrast (SD of an image)"}
+kinds = {"bilinear": found["as used"], "area": found["area"]}
+rows = {name: {title: one[key] for key, title in columns.items()} for name, one in kinds.items() if one}
+resized = pd.DataFrame(rows, index=list(columns.values())).T
 run.save_table(resized, "01_resizing_table", f"Two ways to resize · {data.source}", precision=4)
 
 # %%
-contrast = resized.dropna()["contrast (SD of an image)"]
+contrast = resized[columns["contrast"]]
 if len(contrast) == 2:
     print(f"Averaging takes {1 - contrast['area'] / contrast['bilinear']:.1%} of the contrast: aliased speckle.")
 
@@ -129,10 +135,11 @@ if len(contrast) == 2:
 # already says something about the class.
 
 # %%
-run.save_figure(plots.mask_areas(union), "01_mask_areas", union)
+lesions = pd.DataFrame({"class": np.array(data.classes)[data.labels], "area": areas["as used"]}).dropna()
+run.save_figure(plots.mask_areas(lesions), "01_mask_areas", lesions)
 
 # %%
-medians = union[union["area"] > 0].groupby("class")["area"].median()
+medians = lesions[lesions["area"] > 0].groupby("class")["area"].median()
 print("Median lesion, share of the image:", ", ".join(f"{name} {share:.1%}" for name, share in medians.items()))
 
 # %% [markdown]
@@ -148,7 +155,8 @@ parts = pd.DataFrame({part: data.select(indices).counts() for part, indices in s
 run.save_figure(plots.split_counts(parts), "01_split_counts", parts)
 
 # %%
-table = split.frame(data.names).set_index("name")
+part = pd.concat([pd.Series(part, data.names[indices]) for part, indices in split.parts().items()])
+table = part.rename("part").rename_axis("name").to_frame().sort_index()
 run.save_table(table, "01_split", f"Part of each image in round 0 · {data.source}", rows=5)
 
 # %% [markdown]

@@ -22,7 +22,6 @@ matplotlib.rcParams.update(
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.titlesize": 10,
-        "axes.labelsize": 9,
         "font.size": 9,
         "legend.fontsize": 8,
         "legend.frameon": False,
@@ -31,11 +30,9 @@ matplotlib.rcParams.update(
     }
 )
 # Offsets of a label from its point, in points, the nearest first.
-_PLACES = tuple(
-    place
-    for d in (0, 8, 16, 24)
-    for place in ((6, d + 4), (6, -d - 4), (-6, d + 4), (-6, -d - 4), (0, d + 9), (0, -d - 9))
-)
+_PLACES = [
+    (right, sign * (away + (4 if right else 9))) for away in (0, 8, 16, 24) for right in (6, -6, 0) for sign in (1, -1)
+]
 _FAR = 16  # from here on a line leads from the label to its point
 
 
@@ -50,18 +47,25 @@ def with_images(plot: Callable[..., Figure]) -> Callable[..., Figure | None]:
 
 
 def grid(rows: int, columns: int, width: float = 2.0, height: float = 2.0) -> tuple[Figure, np.ndarray]:
-    """A figure of ``rows`` × ``columns`` axes (always a 2-d array), sizes an axes in inches."""
+    """A figure of ``rows`` × ``columns`` axes (always a 2-d array), sizes per axes in inches."""
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def show_image(axes: Axes, image: np.ndarray, title: str = "") -> None:
-    """Draw a gray image (height, width, 1) in [0, 1] without ticks."""
+def single(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of one axes, in inches."""
+    figure, axes = grid(1, 1, width, height)
+    return figure, axes[0, 0]
+
+
+def show_image(axes: Axes, image: np.ndarray, title: str = "", truth: np.ndarray | None = None) -> None:
+    """Draw a gray image (height, width, 1) in [0, 1] without ticks, with the border of its ground-truth mask."""
     axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
     axes.set_xticks([])
     axes.set_yticks([])
-    if title:
-        axes.set_title(title, fontsize=8)
+    axes.set_title(title, fontsize=8)
+    if truth is not None:
+        draw_contour(axes, truth, TRUE)
 
 
 def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0.5) -> None:
@@ -72,29 +76,22 @@ def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0
 
 
 def label_points(
-    axes: Axes,
-    points: Sequence[tuple[str, float, float]],
-    bars: Sequence[tuple[float, float, float]] = (),
-    size: float = 7,
+    axes: Axes, points: Sequence[tuple[str, float, float]], bars: Sequence[tuple[float, float, float]] = ()
 ) -> None:
     """Write a text beside each point (text, x, y), where it hides no other text, point or bar (x, low, high).
 
     Call it last: places are found on the finished axes.  Where none is free the text stays at the upper right.
     """
-    figure = axes.figure
-    figure.draw_without_rendering()
-    pixel = figure.dpi / 72
-    at = axes.transData.transform([(x, y) for _, x, y in points])
-    taken = [Bbox.from_bounds(x - 3 * pixel, y - 3 * pixel, 6 * pixel, 6 * pixel) for x, y in at]
-    for x, low, high in bars:
-        ends = axes.transData.transform([(x, low), (x, high)])
-        taken.append(Bbox(ends + 3 * pixel * np.array([[-1, -1], [1, 1]])))
+    axes.figure.draw_without_rendering()
+    margin = 3 * axes.figure.dpi / 72  # three points
+    shapes = [[(x, y), (x, y)] for _, x, y in points] + [[(x, low), (x, high)] for x, low, high in bars]
+    taken = [Bbox(axes.transData.transform(shape)).padded(margin) for shape in shapes]
     for index, (text, x, y) in enumerate(points):
-        label = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", fontsize=size, color="0.3", va="center")
+        label = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", fontsize=7, color="0.3", va="center")
         others = taken[:index] + taken[index + 1 :]
         for place in (*_PLACES, _PLACES[0]):
             label.xyann = place
-            label.set_ha("left" if place[0] > 0 else "right" if place[0] < 0 else "center")
+            label.set_ha({-6: "right", 0: "center", 6: "left"}[place[0]])
             box = label.get_window_extent()
             inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
             if inside and not any(box.overlaps(other) for other in others):
