@@ -35,3 +35,7 @@ def build(executed: Sequence[Path], figures: Path, target: Path) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(pages, target)
     return target / "index.html"
+
+
+if __name__ == "__main__":  # the published notebooks, into the folder that the command names
+    print(build(sorted(DOCUMENTS.glob("*.ipynb")), paths.ROOT / "figures", Path(sys.argv[1])))
