@@ -43,17 +43,18 @@ def called_scores(labels: np.ndarray, called: np.ndarray, groups: np.ndarray, se
     among = np.column_stack([labels, ~labels, called, ~called])
     right = (labels == called)[:, None]
     bootstrap = statistics.mean_bootstrap(np.where(among, right, np.nan), groups, seed=seed)
-    values = {"value": bootstrap.estimate, "95 % low": bootstrap.low, "95 % high": bootstrap.high}
-    rows = ["sensitivity", "specificity", "PPV", "NPV"]
-    return pd.DataFrame({**values, "images": among.sum(axis=0)}, index=rows)
+    table = pd.DataFrame(bootstrap.row(), ["sensitivity", "specificity", "PPV", "NPV"])
+    return table.assign(images=among.sum(axis=0))
 
 
-def net_benefit(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> pd.DataFrame:
+def net_benefit(
+    labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> pd.DataFrame:
     """Decision curve (Vickers & Elkin 2006): true positives an image, less the false ones at their price.
 
     At a threshold probability t a false positive costs t / (1 - t) of what a true positive is worth, so
     net benefit = TP / n - FP / n · t / (1 - t).  Read it over the range of t that is plausible in the
-    clinic, and at the prevalence of these images only.
+    clinic, and at the prevalence of these images only.  Scores of 1 for all images are "treat all".
 
     Parameters
     ----------
@@ -62,15 +63,9 @@ def net_benefit(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) 
 
     Returns
     -------
-    ``threshold``, ``model``, ``treat all``, ``treat none`` (0): net benefit an image, at most the prevalence.
+    ``threshold``, ``net benefit`` an image, at most the prevalence, and its 95 % interval over groups.
     """
-    called = scores[None] >= thresholds[:, None]
-    price, prevalence = thresholds / (1 - thresholds), labels.mean()
-    return pd.DataFrame(
-        {
-            "threshold": thresholds,
-            "model": (called & labels).mean(axis=1) - (called & ~labels).mean(axis=1) * price,
-            "treat all": prevalence - (1 - prevalence) * price,
-            "treat none": 0.0,
-        }
-    )
+    called = scores[:, None] >= thresholds
+    benefit = np.where(labels[:, None], 1.0, -thresholds / (1 - thresholds)) * called
+    bootstrap = statistics.mean_bootstrap(benefit, groups, seed=seed)
+    return pd.DataFrame({"threshold": thresholds, **bootstrap.row("net benefit")})

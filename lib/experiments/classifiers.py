@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lib.core import jobs, runtime
@@ -18,7 +18,7 @@ from lib.core.jobs import Job
 from lib.data.record import ImageSet
 from lib.experiments import fine_tuning, lesion_features
 from lib.experiments.fine_tuning import FineTuningSettings
-from lib.experiments.grouped_cv import Classifier, GroupedCV
+from lib.experiments.grouped_cv import GroupedCV
 from lib.two_stage import classification
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
@@ -38,9 +38,11 @@ MEMBERS = (
     "fine-tuned stage-1 encoder",
 )
 MC_DROPOUT = "MC dropout"
+AS_PRINTED = "image + mask as printed"
 _PENALTIES = tuple(10.0**power for power in (-4, -3, -2, -1, 0))
 _COMPONENTS = 100
 _OWN = {"features": "pooled", "preprocessing": "own"}
+Classifier = tuple[Job, int]  # and which of its kinds of features
 
 
 @jobs.step("logistic_regression", version=1, needs={"x": ("features",)})
@@ -59,22 +61,20 @@ def logistic_regression(
     ``validation`` and ``test``: probabilities, float32 (1, n_images, n_classes); ``penalty``: C.
     """
     features, labels = x["features"], data.labels
+    n_components = min(_COMPONENTS, len(train) - 1)
+    reduction = [PCA(n_components, random_state=0)] if features.shape[1] > n_components else []
+
+    def loss(model: Pipeline) -> float:
+        return log_loss(labels[validation], model.predict_proba(features[validation]), labels=model.classes_)
+
     models = []
     for penalty in _PENALTIES:
-        reduced = min(_COMPONENTS, len(train) - 1)
-        steps = [StandardScaler(), *([PCA(reduced, random_state=0)] if features.shape[1] > reduced else [])]
-        model = make_pipeline(*steps, LogisticRegression(C=penalty, class_weight="balanced", max_iter=5000))
-        models.append(model.fit(features[train], labels[train]))
-    losses = [
-        log_loss(labels[validation], model.predict_proba(features[validation]), labels=model.classes_)
-        for model in models
-    ]
-    best = int(np.argmin(losses))
+        regression = LogisticRegression(C=penalty, class_weight="balanced", max_iter=5000)
+        models.append(make_pipeline(StandardScaler(), *reduction, regression).fit(features[train], labels[train]))
+    best = min(models, key=loss)
     parts = {"validation": validation, "test": test}
-    answers = {
-        name: models[best].predict_proba(features[part])[None].astype(np.float32) for name, part in parts.items()
-    }
-    return {**answers, "penalty": _PENALTIES[best]}
+    answers = {name: best.predict_proba(features[part])[None].astype(np.float32) for name, part in parts.items()}
+    return {**answers, "penalty": best[-1].C}
 
 
 @jobs.step("mc_dropout", version=1, needs={"x": ("features",)})
@@ -106,44 +106,9 @@ def mc_dropout(
     return {"validation": predict(validation), "test": predict(test)}
 
 
-def printed_heads(cv: GroupedCV, fold: int, backbone: str) -> Job:
-    """The paper's two inputs side by side: the image, and the image with masks as printed."""
-    with_masks = cv.features(backbone, "image+mask", cv.printed_masks(fold))
-    return cv.heads(fold, [cv.features(backbone), with_masks])
-
-
 def encoder_heads(cv: GroupedCV, fold: int, backbone: str) -> Job:
     """The paper's head on the image with masks of the ImageNet encoder, all of one kind."""
     return cv.heads(fold, [cv.features(backbone, "image+mask", cv.unseen_masks(fold))])
-
-
-def logistic(cv: GroupedCV, fold: int, x: Job) -> Job:
-    return logistic_regression(data=cv.source, x=x, **cv.parts(fold))
-
-
-def crops(cv: GroupedCV, fold: int, backbone: str) -> Job:
-    """Pooled features of lesion crops out of finer images."""
-    fine = replace(cv.source, size=cv.profile.crop_size) if cv.profile.crop_size else cv.source
-    settings = BackboneSettings(backbone, cv.profile.weights, **_OWN)
-    return lesion_features.crop_features(data=fine, masks=cv.unseen_masks(fold), settings=settings)
-
-
-def tuned(cv: GroupedCV, fold: int) -> Job:
-    """MobileNetV2 with the last quarter of its layers trained."""
-    settings = FineTuningSettings(weights=cv.profile.weights, epochs=cv.profile.fine_tuned_epochs)
-    return fine_tuning.fine_tuned(data=cv.source, **cv.parts(fold), settings=settings, seed=cv.seed)
-
-
-def tuned_stage_1(cv: GroupedCV, fold: int) -> Job:
-    """The fold's stage-1 network, taught to name the lesion as well."""
-    return fine_tuning.fine_tuned(
-        data=cv.source,
-        **cv.parts(fold),
-        settings=FineTuningSettings("stage 1", "", learning_rate=2e-4, epochs=cv.profile.fine_tuned_epochs),
-        seed=cv.seed,
-        network=cv.stage_1(fold),
-        segmenter=SegmenterSettings.pretrained(cv.profile),
-    )
 
 
 def single_backbone(profile: Profile) -> str:
@@ -151,44 +116,49 @@ def single_backbone(profile: Profile) -> str:
     return "VGG16" if "VGG16" in profile.backbones else profile.backbones[0]
 
 
-def classifiers(profile: Profile) -> dict[str, Classifier]:
-    """Every classifier by name, in the order of their value: the paper's inputs first."""
-    one = single_backbone(profile)
-    head = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
+def classifiers(cv: GroupedCV, fold: int) -> dict[str, Classifier]:
+    """Every classifier that is tested on ``fold``, by name, in the order of their value: the paper's inputs first."""
+    profile, parts, unseen = cv.profile, cv.split(fold).parts(), cv.unseen_masks(fold)
+    segmenter = SegmenterSettings.pretrained(profile)
+    fine = replace(cv.source, size=profile.crop_size) if profile.crop_size else cv.source
+    one = cv.features(single_backbone(profile))
     found: dict[str, Classifier] = {}
     for name in profile.backbones:
-        found[f"image, {name}"] = (lambda cv, k, b=name: printed_heads(cv, k, b), 0)
-        found[f"image + mask as printed, {name}"] = (lambda cv, k, b=name: printed_heads(cv, k, b), 1)
+        with_masks = cv.features(name, "image+mask", [(cv.paper_unet(fold), None)])
+        heads = cv.heads(fold, [cv.features(name), with_masks])
+        found |= {f"image, {name}": (heads, 0), f"{AS_PRINTED}, {name}": (heads, 1)}
     for name in profile.backbones:
-        found[f"image + mask, {name}"] = (lambda cv, k, b=name: encoder_heads(cv, k, b), 0)
+        found[f"image + mask, {name}"] = (encoder_heads(cv, fold, name), 0)
+
+    features = {}
     for name in profile.backbones:
-        found[f"pooled features, {name}"] = (lambda cv, k, b=name: logistic(cv, k, cv.features(b, **_OWN)), 0)
-        found[f"lesion crops, {name}"] = (lambda cv, k, b=name: logistic(cv, k, crops(cv, k, b)), 0)
-    segmenter = SegmenterSettings.pretrained(profile)
+        settings = BackboneSettings(name, profile.weights, **_OWN)
+        features[f"pooled features, {name}"] = cv.features(name, **_OWN)
+        features[f"lesion crops, {name}"] = lesion_features.crop_features(data=fine, masks=unseen, settings=settings)
+    features["stage-1 maps"] = lesion_features.stage_1_maps(
+        data=cv.source, network=cv.stage_1(fold), settings=segmenter
+    )
+    features["mask descriptors"] = lesion_features.mask_descriptors(data=cv.source, masks=unseen)
+    for name, x in features.items():
+        found[name] = (logistic_regression(data=cv.source, x=x, **parts), 0)
 
-    def maps(cv: GroupedCV, k: int) -> Job:
-        return lesion_features.stage_1_maps(data=cv.source, network=cv.stage_1(k), settings=segmenter)
-
-    def shapes(cv: GroupedCV, k: int) -> Job:
-        return lesion_features.mask_descriptors(data=cv.source, masks=cv.unseen_masks(k))
-
-    def passes(cv: GroupedCV, k: int) -> Job:
-        return mc_dropout(data=cv.source, x=cv.features(one), **cv.parts(k), settings=head, seed=cv.seed)
-
-    return found | {
-        "stage-1 maps": (lambda cv, k: logistic(cv, k, maps(cv, k)), 0),
-        "mask descriptors": (lambda cv, k: logistic(cv, k, shapes(cv, k)), 0),
-        "image and mirror image": (
-            lambda cv, k: cv.heads(k, [cv.features(one)], [cv.features(one, mirrored=True)]),
-            0,
+    mirrored = cv.features(single_backbone(profile), mirrored=True)
+    tuned = FineTuningSettings(weights=profile.weights, epochs=profile.fine_tuned_epochs)
+    stage_1 = replace(tuned, backbone="stage 1", weights="", learning_rate=2e-4)
+    shared = {"data": cv.source, **parts, "seed": cv.seed}
+    dropout = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
+    others = {
+        "image and mirror image": cv.heads(fold, [one], [mirrored]),
+        "fine-tuned MobileNetV2": fine_tuning.fine_tuned(**shared, settings=tuned),
+        "fine-tuned stage-1 encoder": fine_tuning.fine_tuned(
+            **shared, settings=stage_1, network=cv.stage_1(fold), segmenter=segmenter
         ),
-        "fine-tuned MobileNetV2": (tuned, 0),
-        "fine-tuned stage-1 encoder": (tuned_stage_1, 0),
-        "class-weighted head": (lambda cv, k: cv.heads(k, [cv.features(one)], balance="weights"), 0),
-        MC_DROPOUT: (passes, 0),
+        "class-weighted head": cv.heads(fold, [one], balance="weights"),
+        MC_DROPOUT: mc_dropout(**shared, x=one, settings=dropout),
     }
+    return found | {name: (job, 0) for name, job in others.items()}
 
 
 def members(profile: Profile) -> list[str]:
     """Members of the ensemble: all of P3 whose backbone the profile has."""
-    return [name for name in MEMBERS if name in classifiers(profile)]
+    return [name for name in MEMBERS if name.rpartition(", ")[2] in (name, *profile.backbones)]

@@ -1,32 +1,49 @@
 """What the probabilities of one model are good for: calibration, uncertainty, calling malignant, decision curve."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import brier_score_loss, log_loss
 
-from lib.evaluation import calibration, decision_curve, statistics
-from lib.experiments import model_comparison
-from lib.experiments.classifiers import MC_DROPOUT, single_backbone
-from lib.experiments.grouped_cv import GroupedCV, Pooled
+from lib.data.splits import Split
+from lib.evaluation import calibration, decision_curve
+from lib.evaluation.decision_curve import net_benefit
+from lib.experiments.classifiers import AS_PRINTED, MC_DROPOUT, single_backbone
+from lib.experiments.grouped_cv import GroupedCV
+from lib.experiments.model_comparison import ENSEMBLE, Answers
 
-SENSITIVITY = 0.95  # asked for on validation data
+SENSITIVITY = 0.95  # intended for malignant
 THRESHOLDS = np.arange(0.02, 0.8, 0.02)
+AS_IS, SCALED = "as it is", "temperature scaled"
 
 
-def calibrated(cv: GroupedCV, one: Pooled) -> np.ndarray:
-    """Probabilities of the seeds' mean, (n, n_classes), each fold at the temperature of its own validation fold."""
-    probabilities, validation = (part.mean(axis=0) for part in (one.test, one.validation))
-    scaled = np.full_like(probabilities, np.nan)
-    for fold in _folds_done(cv, one):
-        chosen, tested = cv.members(cv.validates(fold)), cv.members(fold)
-        temperature = calibration.fit_temperature(cv.labels[chosen], validation[chosen])
-        scaled[tested] = calibration.apply_temperature(probabilities[tested], temperature)
-    return scaled
+def _done(cv: GroupedCV, test: np.ndarray) -> list[Split]:
+    """The splits whose test images have an answer."""
+    splits = [cv.split(fold) for fold in range(cv.n_folds)]
+    return [split for split in splits if not np.isnan(test[split.test]).any()]
 
 
-def calibration_table(cv: GroupedCV, one: Pooled | None) -> pd.DataFrame:
+def probabilities(cv: GroupedCV, one: np.ndarray | None) -> dict[str, pd.DataFrame]:
+    """Probabilities of the seeds' mean of the tested images, as they are and after temperature scaling.
+
+    Parameters
+    ----------
+    one : of :data:`lib.experiments.model_comparison.Answers`; without it there are none.
+
+    Returns
+    -------
+    By kind, one row per image, one column per class.  Each fold is at the temperature of its own validation fold.
+    """
+    if one is None:
+        return {}
+    test, validation = one.mean(axis=1)
+    scaled = np.full_like(test, np.nan)
+    for split in _done(cv, test):
+        temperature = calibration.fit_temperature(cv.labels[split.validation], validation[split.validation])
+        scaled[split.test] = calibration.apply_temperature(test[split.test], temperature)
+    return {name: pd.DataFrame(p).dropna() for name, p in ((AS_IS, test), (SCALED, scaled))}
+
+
+def calibration_table(cv: GroupedCV, one: np.ndarray | None) -> pd.DataFrame:
     """Calibration as it is and after temperature scaling, out of fold.
 
     Returns
@@ -34,112 +51,73 @@ def calibration_table(cv: GroupedCV, one: Pooled | None) -> pd.DataFrame:
     ``ECE`` with its 95 % interval over groups, ``Brier score`` in [0, 2], ``cross-entropy`` (nats), and of malignant
     against the rest ``slope`` (1 is right) and ``intercept`` (0 is right).  Empty without answers.
     """
-    if one is None:
-        return pd.DataFrame()
-    done = one.done
-    labels, malignant = cv.labels[done], cv.labels[done] == cv.positive
     rows = {}
-    for name, p in {"as it is": one.test.mean(axis=0), "temperature scaled": calibrated(cv, one)}.items():
-        p = np.asarray(p[done], np.float64)
+    for name, frame in probabilities(cv, one).items():
+        labels, p = cv.labels[frame.index], frame.to_numpy(np.float64)
         p = p / p.sum(axis=1, keepdims=True)
-        ece, low, high = calibration.ece_interval(labels, p, cv.groups[done], cv.seed)
-        slope, intercept = calibration.slope_and_intercept(malignant, p[:, cv.positive])
-        rows[name] = {
-            "ECE": ece,
-            "95 % low": low,
-            "95 % high": high,
-            "Brier score": brier_score_loss(labels, p, scale_by_half=False),
-            "cross-entropy": log_loss(labels, p),
-            "slope": slope,
-            "intercept": intercept,
-            "images": int(done.sum()),
-        }
+        ece = calibration.ece_interval(labels, p, cv.groups[frame.index], cv.seed)
+        slope, intercept = calibration.slope_and_intercept(labels == cv.positive, p[:, cv.positive])
+        brier = brier_score_loss(labels, p, scale_by_half=False)
+        row = {"Brier score": brier, "cross-entropy": log_loss(labels, p), "slope": slope, "intercept": intercept}
+        rows[name] = {**dict(zip(("ECE", "95 % low", "95 % high"), ece, strict=True)), **row, "images": len(p)}
     return pd.DataFrame(rows).T
 
 
-def reliabilities(cv: GroupedCV, one: Pooled | None) -> dict[str, pd.DataFrame]:
+def reliabilities(cv: GroupedCV, one: np.ndarray | None) -> dict[str, pd.DataFrame]:
     """Reliability bins before and after temperature scaling; empty without answers."""
-    if one is None:
-        return {}
-    kinds = {"as it is": one.test.mean(axis=0), "temperature scaled": calibrated(cv, one)}
-    return {name: calibration.reliability(cv.labels[one.done], p[one.done]) for name, p in kinds.items()}
+    kinds = probabilities(cv, one).items()
+    return {name: calibration.reliability(cv.labels[p.index], p.to_numpy()) for name, p in kinds}
 
 
-def risk_curves(cv: GroupedCV, answers: Mapping[str, Pooled], model: str) -> dict[str, pd.DataFrame]:
+def risk_curves(cv: GroupedCV, answers: Answers) -> dict[str, pd.DataFrame]:
     """Error rate against coverage for three uncertainties: entropy, disagreement of seeds and of dropout passes."""
     found = {}
-    if model in answers:
-        p = calibrated(cv, answers[model])
-        found[f"{model}, entropy"] = (p, calibration.predictive_entropy(p), answers[model].done)
+    if ENSEMBLE in answers:
+        p = probabilities(cv, answers[ENSEMBLE])[SCALED]
+        found[f"{ENSEMBLE}, entropy"] = p, calibration.predictive_entropy(p)
     for name in (f"image, {single_backbone(cv.profile)}", MC_DROPOUT):
         if name in answers:
-            one = answers[name]
-            information = calibration.mutual_information(one.test)
-            found[f"{name}, mutual information"] = (one.test.mean(axis=0), information, one.done)
+            p = probabilities(cv, answers[name])[AS_IS]
+            information = calibration.mutual_information(answers[name][0][:, p.index])
+            found[f"{name}, mutual information"] = p, information
     return {
-        name: calibration.risk_coverage(cv.labels[done], p[done], uncertainty[done])
-        for name, (p, uncertainty, done) in found.items()
+        name: calibration.risk_coverage(cv.labels[p.index], p.to_numpy(), uncertainty)
+        for name, (p, uncertainty) in found.items()
     }
 
 
-def malignant_calls(cv: GroupedCV, one: Pooled | None) -> pd.DataFrame:
-    """Malignant against the rest on test folds, at thresholds that validation data chose for :data:`SENSITIVITY`."""
+def malignant_calls(cv: GroupedCV, one: np.ndarray | None) -> pd.DataFrame:
+    """Malignant against the rest on test folds, at thresholds that find :data:`SENSITIVITY` of each validation fold.
+
+    The second time with a margin: of n malignant validation images n + 1 times that share are found, so that a new
+    one is found at least as often (split conformal prediction).  ``threshold`` and ``score`` name the rows.
+    """
     if one is None:
         return pd.DataFrame()
-    scores, validation = (part.mean(axis=0)[:, cv.positive] for part in (one.test, one.validation))
-    malignant, called = cv.labels == cv.positive, np.zeros(len(scores), bool)
-    for fold in _folds_done(cv, one):
-        chosen, tested = cv.members(cv.validates(fold)), cv.members(fold)
-        called[tested] = scores[tested] >= decision_curve.operating_point(
-            malignant[chosen], validation[chosen], SENSITIVITY
-        )
-    done = one.done
-    return decision_curve.called_scores(malignant[done], called[done], cv.groups[done], seed=cv.seed)
+    test, validation = one.mean(axis=1)[..., cv.positive]
+    malignant, tables = cv.labels == cv.positive, {}
+    for name, more in (("as chosen", 0), ("with margin", 1)):
+        threshold = np.full(len(test), np.nan)
+        for split in _done(cv, test):
+            chosen = malignant[split.validation]
+            asked = min(SENSITIVITY * (chosen.sum() + more) / chosen.sum(), 1)
+            threshold[split.test] = decision_curve.operating_point(chosen, validation[split.validation], asked)
+        done = ~np.isnan(threshold)
+        called = test[done] >= threshold[done]
+        tables[name] = decision_curve.called_scores(malignant[done], called, cv.groups[done], seed=cv.seed)
+    return pd.concat(tables, names=["threshold", "score"])
 
 
-def calls_in_words(table: pd.DataFrame) -> str:
-    """Whether the sensitivity that was asked for on validation data is kept on test folds."""
-    if table.empty:
-        return model_comparison.NOT_YET
-    row = table.loc["sensitivity"]
-    low, high = row["95 % low"], row["95 % high"]
-    verdict = statistics.verdict_bound(row.value, low, high, SENSITIVITY)
-    return (
-        f"Asked for on validation data: {SENSITIVITY}. On test folds: {row.value:.3f} (95 % interval {low:.3f} to "
-        f"{high:.3f}, {row.images:.0f} malignant images): {verdict}."
-    )
+def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
+    """Net benefit of calibrated models for malignant against the rest, and of treating all; see :func:`net_benefit`.
 
-
-def decision_curves(cv: GroupedCV, answers: Mapping[str, Pooled], models: Mapping[str, str]) -> pd.DataFrame:
-    """Net benefit of calibrated models by title, for malignant against the rest; see :func:`net_benefit`."""
-    table = pd.DataFrame()
-    for title, name in models.items():
-        if name in answers:
-            one = answers[name]
-            p = calibrated(cv, one)[one.done][:, cv.positive]
-            curve = decision_curve.net_benefit(cv.labels[one.done] == cv.positive, p, THRESHOLDS)
-            table = curve.rename(columns={"model": title}) if table.empty else table.assign(**{title: curve.model})
-    return table
-
-
-def _folds_done(cv: GroupedCV, one: Pooled) -> list[int]:
-    return [fold for fold in range(cv.n_folds) if one.done[cv.members(fold)].all()]
-
-
-def calibration_in_words(table: pd.DataFrame) -> str:
-    """How far confidence and accuracy lie apart, before and after temperature scaling."""
-    if table.empty:
-        return model_comparison.NOT_YET
-    parts = [
-        f"{row.ECE:.3f} {name} (95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f})"
-        for name, row in table.iterrows()
-    ]
-    slope = table.slope.iloc[-1]
-    return f"Expected calibration error: {', '.join(parts)}; slope for malignant after scaling: {slope:.2f}."
-
-
-def compared(cv: GroupedCV) -> dict[str, str]:
-    """Models of the decision curve by title: the ensemble, and both inputs of the paper in the single backbone."""
-    name = single_backbone(cv.profile)
-    titles = {"ensemble": model_comparison.ENSEMBLE}
-    return titles | {title: f"{title}, {name}" for title in ("image + mask as printed", "image")}
+    The models are the ensemble, and both inputs of the paper in the single backbone: ``model`` names them.
+    """
+    name, curves = single_backbone(cv.profile), {}
+    for model in (ENSEMBLE, f"{AS_PRINTED}, {name}", f"image, {name}"):
+        if model in answers:
+            p = probabilities(cv, answers[model])[SCALED][cv.positive]
+            truth, groups = cv.labels[p.index] == cv.positive, cv.groups[p.index]
+            curves.setdefault("treat all", net_benefit(truth, np.ones(len(p)), THRESHOLDS, groups, cv.seed))
+            curves[model] = net_benefit(truth, p.to_numpy(), THRESHOLDS, groups, cv.seed)
+    return pd.concat(curves, names=["model"]).reset_index(0) if curves else pd.DataFrame()

@@ -13,19 +13,19 @@ from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.core.store import pack_masks
-from lib.data import bus_uclm, curated_busi, sources
+from lib.data import bus_uclm, curated_busi, sources, splits
 from lib.data.record import ImageSet
 from lib.data.sources import Source
-from lib.evaluation import calibration, metrics, statistics
-from lib.experiments import classifiers, model_comparison
-from lib.experiments.grouped_cv import GroupedCV, Pooled
+from lib.evaluation import calibration
+from lib.experiments import classifiers, lesion_masks, model_comparison
+from lib.experiments.grouped_cv import GroupedCV
 from lib.models.head import build_heads
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 INPUTS = ("image", "image + mask")
-_CURATED_FOLDS = 4
+CURATED = ("pooled features, ", "fine-tuned MobileNetV2")  # classifiers that are trained on Curated BUSI
 
 
 @jobs.step("external_masks", version=1, needs={"network": ("weights",)})
@@ -40,9 +40,7 @@ def external_masks(data: ImageSet, network: Mapping[str, Any], settings: Segment
     """
     model = segmentation.restore(data.images.shape[1], settings, network["weights"])
     masks = pack_masks(segmentation.predict(model, data.images, mirrored=settings.mirrored))
-    everyone = np.arange(len(data))
-    scores = segmentation.mask_scores.function(data, [({"masks": masks}, None)], everyone)
-    flags = bus_uclm.flags(data.names)
+    everyone, flags = np.arange(len(data)), bus_uclm.flags(data.names)
     return {
         "masks": masks,
         "labels": np.asarray(data.labels, np.int64),
@@ -50,7 +48,7 @@ def external_masks(data: ImageSet, network: Mapping[str, Any], settings: Segment
         "patients": np.asarray(everyone if data.groups is None else data.groups, np.int64),
         "doppler": flags["Doppler"].to_numpy(bool),
         "marks": flags["Marks"].to_numpy(bool),
-        **scores,
+        **segmentation.mask_scores.function(data, [({"masks": masks}, None)], everyone),
     }
 
 
@@ -94,24 +92,24 @@ def classes_job(cv: GroupedCV) -> Job:
     Masks that the heads are trained on come from networks that have not seen the image, as those of the external
     images do.
     """
-    name, settings = classifiers.single_backbone(cv.profile), HeadSettings(epochs=cv.profile.head_epochs)
-    unseen = [(cv.stage_1(fold), cv.members(fold)) for fold in range(cv.n_folds)]
-    validation = cv.members(0)
-    head = classification.heads(
-        data=cv.source,
-        x=[cv.features(name), cv.features(name, "image+mask", unseen)],
-        train=cv.members(*range(1, cv.n_folds)),
-        validation=validation,
-        test=validation,
-        settings=settings,
-        seeds=cv.head_seeds,
-    )
-    backbone, external = BackboneSettings(name, cv.profile.weights), external_source(cv.profile)
-    x = [
-        classification.features(data=external, inputs="image", settings=backbone),
-        classification.features(data=external, inputs="image+mask", settings=backbone, masks=[(masks_job(cv), None)]),
-    ]
-    return external_classes(head=head, x=x, n_seeds=len(cv.head_seeds), n_classes=len(cv.classes), settings=settings)
+    name, external = classifiers.single_backbone(cv.profile), external_source(cv.profile)
+    backbone, settings = BackboneSettings(name, cv.profile.weights), HeadSettings(epochs=cv.profile.head_epochs)
+    masks = {
+        cv.source: [(cv.stage_1(fold), cv.members(fold)) for fold in range(cv.n_folds)],
+        external: [(masks_job(cv), None)],
+    }
+    x = {
+        source: [
+            classification.features(data=source, inputs="image", settings=backbone),
+            classification.features(data=source, inputs="image+mask", settings=backbone, masks=parts),
+        ]
+        for source, parts in masks.items()
+    }
+    train, validation = cv.members(*cv.others(0)), cv.members(0)
+    parts = {"train": train, "validation": validation, "test": validation}
+    head = classification.heads(data=cv.source, x=x[cv.source], **parts, settings=settings, seeds=cv.head_seeds)
+    sizes = {"n_seeds": len(cv.head_seeds), "n_classes": len(cv.classes)}
+    return external_classes(head=head, x=x[external], **sizes, settings=settings)
 
 
 def planned(profile: Profile, seed: int) -> list[Job]:
@@ -119,9 +117,9 @@ def planned(profile: Profile, seed: int) -> list[Job]:
     cv = GroupedCV.of(profile, seed)
     found = [masks_job(cv), classes_job(cv)]
     if curated := curated_cv(profile, seed):
-        known = classifiers.classifiers(profile)
-        found += [job for job, _ in _curated_scores(curated)]
-        found += [known[name][0](curated, fold) for name in _curated_names(profile) for fold in range(_CURATED_FOLDS)]
+        by_name = model_comparison.by_name(curated)
+        found += curated_scores(curated)
+        found += [job for name in by_name if name.startswith(CURATED) for job in by_name[name]]
     return found
 
 
@@ -133,86 +131,65 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
     masks, classes = run.results([masks_job(cv), classes_job(cv)])
     if not masks:
         return pd.DataFrame(), pd.DataFrame()
+    labels, patients = masks["labels"], masks["patients"]
     clean = ~(masks["doppler"] | masks["marks"])
-    subsets = {"all images": np.ones(len(clean), bool), "without Doppler and marks": clean}
-    return _mask_table(cv, masks, subsets), _class_table(cv, masks, classes, subsets) if classes else pd.DataFrame()
-
-
-def _mask_table(cv: GroupedCV, masks: Mapping[str, Any], subsets: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    lesion = np.asarray(masks["kind"]) == metrics.LESION
-    kinds = {"lesions, Dice": lesion, "without lesion, left empty": ~lesion}
-    rows = {}
-    for title, chosen in subsets.items():
-        for name, part in kinds.items():
-            part = part & chosen
-            if not part.any():
-                continue
-            bounds = statistics.mean_bootstrap(np.asarray(masks["dice"])[part], masks["patients"][part], seed=cv.seed)
-            row = {"value": bounds.estimate, "95 % low": bounds.low, "95 % high": bounds.high, "images": part.sum()}
-            rows[title, name] = {**row, "patients": len(np.unique(masks["patients"][part]))}
-    return pd.DataFrame(rows).T.rename_axis(["images", "score"]).astype({"images": int, "patients": int})
+    subsets = {"all images": np.full(len(labels), True), "without Doppler and marks": clean}
+    scores = pd.DataFrame({name: masks[name] for name in ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")})
+    scores = scores.assign(label=np.array(cv.classes)[labels], group=patients, trainings="1 of 1")
+    every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
+    table = lesion_masks.mask_table(every, cv.seed).rename_axis(["images", "score"])
+    return table, _class_table(cv, masks, classes["probabilities"], subsets) if classes else pd.DataFrame()
 
 
 def _class_table(
-    cv: GroupedCV, masks: Mapping[str, Any], classes: Mapping[str, Any], subsets: Mapping[str, np.ndarray]
+    cv: GroupedCV, masks: Mapping[str, Any], probabilities: np.ndarray, subsets: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    labels, patients = masks["labels"], masks["patients"]
-    table = ImageSet(None, labels, masks["names"], cv.classes, "external images")
-    whole = replace(cv, folds=np.zeros(len(labels), int), table=table, groups=patients)
+    labels = masks["labels"]
+    images = ImageSet(None, labels, masks["names"], cv.classes, "external images")
+    whole = replace(cv, table=images, groups=masks["patients"])
     rows = {}
     for title, chosen in subsets.items():
-        for kind, inputs in enumerate(INPUTS):
-            test = np.where(chosen[:, None], classes["probabilities"][kind], np.nan)
-            one = Pooled(test, test, 1)
-            row = model_comparison.scores(whole, one)
-            mean = test.mean(axis=0)[chosen]
-            row["ECE"] = calibration.ece(labels[chosen], mean)
-            row["majority class"] = np.bincount(labels[chosen]).max() / chosen.sum()
-            rows[title, inputs] = row
-    return pd.DataFrame(rows).T.infer_objects().rename_axis(["images", "inputs"]).drop(columns="trainings")
+        for inputs, test in zip(INPUTS, probabilities, strict=True):
+            row = model_comparison.scores(whole, np.where(chosen[:, None], test, np.nan))
+            ece = calibration.ece(labels[chosen], test.mean(axis=0)[chosen])
+            rows[title, inputs] = {
+                **row,
+                "ECE": ece,
+                "majority class": np.bincount(labels[chosen]).max() / chosen.sum(),
+            }
+    return pd.DataFrame(rows).T.infer_objects().rename_axis(["images", "inputs"])
 
 
 def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
     """Four stratified folds of Curated BUSI, a part of BUSI; None for phantoms and where its list is not at hand."""
     if profile.data == "phantoms" or paths.find_data(curated_busi.FOLDER) is None:
         return None
-    source = sources.CuratedBusi(profile.image_size)
-    whole = GroupedCV.of(profile, seed)
-    place = {name: index for index, name in enumerate(whole.table.names)}
-    groups = whole.groups[[place[name] for name in source.table().names]]
-    return GroupedCV.on(source, profile, _CURATED_FOLDS, seed, grouped=False, groups=groups)
+    source, whole = sources.CuratedBusi(profile.image_size), GroupedCV.of(profile, seed)
+    table = source.table()
+    groups = pd.Series(whole.groups, whole.table.names)[table.names].to_numpy()
+    return replace(whole, source=source, folds=splits.k_fold(table.labels, 4, 0), table=table, groups=groups)
 
 
-def _curated_names(profile: Profile) -> list[str]:
-    return [f"pooled features, {name}" for name in profile.backbones] + ["fine-tuned MobileNetV2"]
-
-
-def _curated_scores(cv: GroupedCV) -> list[tuple[Job, np.ndarray]]:
-    scored = []
-    for fold in range(cv.n_folds):
-        tested = cv.members(fold)
-        job = segmentation.mask_scores(data=cv.source, masks=[(cv.without(fold), tested)], scored=tested)
-        scored.append((job, tested))
-    return scored
+def curated_scores(cv: GroupedCV) -> list[Job]:
+    """Jobs that score masks of Curated BUSI, one network per fold, which is not trained on the fold."""
+    tested = {fold: cv.members(fold) for fold in range(cv.n_folds)}
+    masks = {fold: [(cv.without(fold), images)] for fold, images in tested.items()}
+    return [segmentation.mask_scores(data=cv.source, masks=masks[fold], scored=tested[fold]) for fold in tested]
 
 
 def curated_table(run: Run) -> pd.DataFrame:
     """Curated BUSI: Dice by class and accuracy, mean over folds with its deviation, beside what is published."""
     cv = curated_cv(run.profile, run.seed)
-    published = reported.read("elsewhere_curated")
     if cv is None:
-        return pd.DataFrame() if run.profile.data == "phantoms" else published
-    rows = dict(published.iterrows())
-    jobs_of, tested = zip(*_curated_scores(cv), strict=True)
-    found = zip(run.results(jobs_of), tested, strict=True)
-    dice = [pd.Series(result["dice"]).groupby(cv.labels[part]).mean() for result, part in found if result]
-    if dice:
-        means, spread = pd.concat(dice, axis=1).mean(axis=1), pd.concat(dice, axis=1).std(axis=1)
-        row = {name: means[k] for k, name in enumerate(cv.classes)}
-        row |= {f"{name} sd": spread[k] for k, name in enumerate(cv.classes)}
-        rows["here: MobileNetV2 encoder"] = {**row, "trainings": f"{len(dice)} of {cv.n_folds}"}
-    for name, one in model_comparison.answers(run, cv, tuple(_curated_names(run.profile))).items():
-        right = pd.Series(one.right(cv.labels)).groupby(cv.folds).mean().dropna()
-        row = {"accuracy": right.mean(), "accuracy sd": right.std(), "trainings": f"{one.trainings} of {cv.n_folds}"}
-        rows[f"here: {name}"] = row
-    return pd.DataFrame(rows).T
+        return reported.read("elsewhere_curated")
+    label = np.array(cv.classes)[cv.labels]
+    done = [result for result in run.results(curated_scores(cv)) if result]
+    dice = [pd.Series(one["dice"]).groupby(label[one.job.arguments["scored"]]).mean() for one in done]
+    by_fold = {"MobileNetV2 encoder": pd.DataFrame(dice)} if dice else {}
+    right = model_comparison.rights(cv, model_comparison.answers(run, cv, CURATED))
+    by_fold |= {name: one.groupby(cv.folds).mean().to_frame("accuracy").dropna() for name, one in right.items()}
+    rows = {}
+    for name, one in by_fold.items():
+        trainings = f"{len(one)} of {cv.n_folds}"
+        rows[f"here: {name}"] = {**one.mean(), **one.std().add_suffix(" sd"), "trainings": trainings}
+    return pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])

@@ -31,10 +31,8 @@ class FineTuningSettings:
 
 
 def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
-    settings = arguments["settings"]
-    if settings.backbone == "stage 1":
-        return {}
-    return {"weights": backbones.identity(settings.backbone, settings.weights)}
+    name, weights = arguments["settings"].backbone, arguments["settings"].weights
+    return {} if name == "stage 1" else {"weights": backbones.identity(name, weights)}
 
 
 @jobs.step("fine_tuned", version=1, raw=_raw, needs={"network": ("weights",)})
@@ -66,19 +64,11 @@ def fine_tuned(
     key = ("fine-tuned", size, n_classes, settings, segmenter, n_steps)
     model = training.network(key, lambda: _build(size, n_classes, settings, segmenter, n_steps), seed)
     if network is not None:
-        lesion_features.assign(model, list(model.stage_1_places), network["weights"])
-    history = training.fit(
-        model,
-        segmentation.as_input(data.images[train]),
-        np.eye(n_classes, dtype=np.float32)[data.labels[train]],
-        None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=seed,
-        keep="last",
-        augment=augmentation.ultrasound,
-        state=state,
-    )
+        for place, value in zip(model.stage_1_places, network["weights"], strict=True):
+            model.weights[place].assign(value)
+    x, one_hot = segmentation.as_input(data.images[train]), np.eye(n_classes, dtype=np.float32)[data.labels[train]]
+    how = {"epochs": settings.epochs, "batch_size": settings.batch_size, "augment": augmentation.ultrasound}
+    history = training.fit(model, x, one_hot, None, **how, seed=seed, keep="last", state=state)
 
     def predict(part: np.ndarray) -> np.ndarray:
         views = [data.images[part], data.images[part][:, :, ::-1]]
@@ -90,8 +80,7 @@ def fine_tuned(
 def _build(
     size: int, n_classes: int, settings: FineTuningSettings, segmenter: SegmenterSettings | None, n_steps: int
 ) -> keras.Model:
-    inputs = keras.Input((size, size, 3))
-    unet = None
+    inputs, stage_1 = keras.Input((size, size, 3)), []
     if segmenter is None:
         backbone = backbones.build(settings.backbone, size, settings.weights)
         for layer in backbone.layers[-len(backbone.layers) // 4 :]:
@@ -99,12 +88,14 @@ def _build(
         x = layers.GlobalAveragePooling2D()(backbone(layers.Rescaling(2.0, -1.0)(inputs)))
     else:
         unet = segmentation.restore(size, segmenter)
+        stage_1 = unet.weights
         # Features of different layers differ in scale a hundredfold: the answer would come from one of them.
         x = layers.BatchNormalization(momentum=0.9)(lesion_features.reader(unet)(inputs))
     x = layers.Dropout(settings.dropout)(x)
     model = keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
-    if unet is not None:
-        model.stage_1_places = lesion_features.places_of(unet, model)
+    # Where the weights of stage 1 are among those of the network that shares its layers.
+    places = {id(weight): place for place, weight in enumerate(model.weights)}
+    model.stage_1_places = [places[id(weight)] for weight in stage_1]
     rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, n_steps)
     model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -3,21 +3,20 @@
 Fold k is tested, fold k + 1 validates, the others train (``report/protocol.md``, sections 3 and 4).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from lib.core import config, jobs
 from lib.core.config import Profile
-from lib.core.jobs import Job, Result
-from lib.core.run import Run
+from lib.core.jobs import Job
 from lib.data import near_duplicates, sources, splits
 from lib.data.record import DataError, ImageSet
 from lib.data.sources import Source
 from lib.data.splits import Split
+from lib.evaluation import statistics
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
@@ -28,7 +27,7 @@ Parts = list[tuple[Job, np.ndarray | None]]  # of lib.two_stage.segmentation.ass
 
 @dataclass(frozen=True, eq=False)
 class GroupedCV:
-    """One partition into folds, and the jobs of every network that is trained under it.
+    """One partition into folds, and the jobs of the networks that are trained under it.
 
     Attributes
     ----------
@@ -57,29 +56,14 @@ class GroupedCV:
         # Phantoms have planted relatives, one for each tenth image; BUSI has its own.
         relatives = {"relatives": profile.n_phantoms // 10} if profile.data == "phantoms" else {}
         source = sources.ultrasound(profile, **relatives)
-        return cls.on(source, profile, profile.n_folds, seed, partition, grouped)
-
-    @classmethod
-    def on(
-        cls,
-        source: Source,
-        profile: Profile,
-        n_folds: int,
-        seed: int = 0,
-        partition: int = 0,
-        grouped: bool = True,
-        groups: np.ndarray | None = None,
-    ) -> "GroupedCV":
-        """Folds of any data set; its groups are those found in it, unless they are given."""
         table = source.table()
-        if groups is None:
-            groups = jobs.run([near_duplicates.groups_job(source)], config.store_of(profile), train=False)[0]["groups"]
+        groups = jobs.run([near_duplicates.groups_job(source)], config.store_of(profile), train=False)[0]["groups"]
         kept = np.flatnonzero(_kept(profile, table, groups))
         folds = np.full(len(table), -1)
-        folds[kept] = splits.k_fold(table.labels[kept], n_folds, partition, groups[kept] if grouped else None)
+        folds[kept] = splits.k_fold(table.labels[kept], profile.n_folds, partition, groups[kept] if grouped else None)
         return cls(source, profile, seed, folds, table, groups)
 
-    @cached_property
+    @property
     def n_folds(self) -> int:
         return int(self.folds.max()) + 1
 
@@ -91,10 +75,10 @@ class GroupedCV:
     def classes(self) -> tuple[str, ...]:
         return self.table.classes
 
-    @cached_property
+    @property
     def positive(self) -> int:
-        """The class that matters most: malignant."""
-        return self.classes.index("malignant") if "malignant" in self.classes else len(self.classes) - 1
+        """The class that matters most."""
+        return self.classes.index("malignant")
 
     def validates(self, fold: int) -> int:
         """The fold that validates the models that are tested on ``fold``."""
@@ -104,15 +88,14 @@ class GroupedCV:
         """Indices of the images of these folds."""
         return np.flatnonzero(np.isin(self.folds, folds))
 
+    def others(self, *folds: int) -> list[int]:
+        """All other folds."""
+        return [one for one in range(self.n_folds) if one not in folds]
+
     def split(self, fold: int) -> Split:
         """The split in which ``fold`` is tested."""
         other = self.validates(fold)
-        train = [one for one in range(self.n_folds) if one not in (fold, other)]
-        return Split(self.members(*train), self.members(other), self.members(fold))
-
-    def parts(self, fold: int) -> dict[str, np.ndarray]:
-        """:meth:`split` by argument name."""
-        return self.split(fold).parts()
+        return Split(self.members(*self.others(fold, other)), self.members(other), self.members(fold))
 
     # Stage 1
 
@@ -128,130 +111,70 @@ class GroupedCV:
 
         Without folds it is trained on all images and predicts one of them: it is meant for other data.
         """
-        rest = [one for one in range(self.n_folds) if one not in left_out]
         return segmentation.segmenter(
             data=self.source,
-            train=self.members(*rest),
+            train=self.members(*self.others(*left_out)),
             validation=_NONE,
             settings=SegmenterSettings.pretrained(self.profile),
             seed=self.seed,
             predicted=self.members(*left_out) if left_out else self.members(0)[:1],
         )
 
-    def without_pair(self, first: int, second: int) -> Job:
-        """:meth:`without` two folds in any order."""
-        return self.without(*sorted((first, second)))
-
     def stage_1(self, fold: int) -> Job:
         """The network that has seen neither the tested ``fold`` nor the one that validates."""
-        return self.without_pair(fold, self.validates(fold))
-
-    def printed_masks(self, fold: int) -> Parts:
-        """Masks of all images for the classifier that is tested on ``fold``, as printed."""
-        return [(self.paper_unet(fold), None)]
+        return self.without(fold, self.validates(fold))
 
     def unseen_masks(self, fold: int) -> Parts:
-        """The same of one kind: no network has seen the image that it predicts, nor ``fold``."""
+        """Masks of all images by networks that have seen neither the image nor ``fold``: the same kind for all."""
         other = self.validates(fold)
-        train = [one for one in range(self.n_folds) if one not in (fold, other)]
-        held_out = (self.stage_1(fold), self.members(fold, other))
-        return [*((self.without_pair(one, fold), self.members(one)) for one in train), held_out]
-
-    def mask_scores(self, kind: str) -> list[tuple[Job, np.ndarray]]:
-        """Jobs that score test masks, with the indices of the images: ``paper``, ``single`` or ``ensemble``."""
-        scored = []
-        for fold in range(self.n_folds):
-            tested = self.members(fold)
-            others = [one for one in range(self.n_folds) if one != fold]
-            networks = {
-                "paper": [self.paper_unet(fold)],
-                "single": [self.stage_1(fold)],
-                "ensemble": [self.without_pair(fold, one) for one in others],
-            }[kind]
-            ensemble = {"ensemble": True} if kind == "ensemble" else {}
-            masks = [(network, tested) for network in networks]
-            scored.append((segmentation.mask_scores(data=self.source, masks=masks, scored=tested, **ensemble), tested))
-        return scored
+        trained_on = [(self.without(one, fold), self.members(one)) for one in self.others(fold, other)]
+        return [*trained_on, (self.stage_1(fold), self.members(fold, other))]
 
     # Stage 2
 
     def features(self, backbone: str, inputs: str = "image", masks: Sequence = (), **changes) -> Job:
         """Features of all images by a frozen backbone; ``changes`` replace fields of its settings."""
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
-        more = {"masks": masks} if masks else {}
-        return classification.features(data=self.source, inputs=inputs, settings=settings, **more)
+        return classification.features(data=self.source, inputs=inputs, settings=settings, masks=masks)
 
     def heads(self, fold: int, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
         return classification.heads(
             data=self.source,
-            x=list(x),
-            **self.parts(fold),
+            x=x,
+            **self.split(fold).parts(),
             settings=HeadSettings(epochs=self.profile.head_epochs, **changes),
             seeds=self.head_seeds,
-            **({"mirrored": list(mirrored)} if mirrored else {}),
+            mirrored=mirrored,
         )
 
     @property
     def head_seeds(self) -> list[int]:
         return list(range(self.seed, self.seed + self.profile.n_heads))
 
+    # Tables
 
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """Class probabilities by models that were not trained on the fold of the image.
+    def trainings(self, values: pd.Series) -> str:
+        """How many folds are done, such as "4 of 5", from values (n,) that are NaN where an image is not tested."""
+        return f"{len(set(self.folds[values.notna()]))} of {self.n_folds}"
 
-    Attributes
-    ----------
-    test : float32 (n_seeds, n, n_classes), of the models that are tested on the image; NaN where the training
-        is not done or the image is in no fold.
-    validation : the same of the models that the image validated; they are those tested on the fold before.
-    trainings : how many of the folds' trainings are done.
-    """
+    def against_bound(self, name: str, values: pd.Series, bound: float) -> pd.Series:
+        """A mean over images against the bound of an endpoint: interval over groups, p and the protocol's verdict.
 
-    test: np.ndarray
-    validation: np.ndarray
-    trainings: int
+        Parameters
+        ----------
+        name : of the column of the mean.
+        values : float (n,), for example whether each image is right; NaN is left out.
+        """
+        mean = statistics.mean_bootstrap(values, self.groups, seed=self.seed)
+        verdict = statistics.verdict_bound(mean.estimate, mean.low, mean.high, bound)
+        row = {name: mean.estimate, "95 % low": mean.low, "95 % high": mean.high, "bound": bound}
+        row |= {"p": mean.p_value(bound), "images": values.count(), "trainings": self.trainings(values)}
+        return pd.Series({**row, "verdict": self.interim(values) + verdict})
 
-    @cached_property
-    def done(self) -> np.ndarray:
-        """Whether each image is tested, bool (n,)."""
-        return ~np.isnan(self.test).any(axis=(0, 2))
-
-    def right(self, labels: np.ndarray) -> np.ndarray:
-        """Share of the seeds that are right about each image, float (n,), NaN where it is not tested."""
-        return np.where(self.done, (self.test.argmax(axis=2) == labels).mean(axis=0), np.nan)
-
-    def averaged(self) -> "Pooled":
-        """The ensemble of the seeds: their probabilities averaged."""
-        return Pooled(self.test.mean(axis=0)[None], self.validation.mean(axis=0)[None], self.trainings)
-
-
-Classifier = tuple[Callable[[GroupedCV, int], Job], int]  # the job of a test fold, and which of its kinds of features
-
-
-def pooled(run: Run, cv: GroupedCV, classifier: Classifier) -> Pooled | None:
-    """One classifier's answers over all folds; None if no training is done."""
-    job_of, kind = classifier
-    return pool(cv, run.results(job_of(cv, fold) for fold in range(cv.n_folds)), kind)
-
-
-def pool(cv: GroupedCV, results: Iterable[Result], kind: int = 0) -> Pooled | None:
-    """The answers of one result per fold, put together; see :func:`pooled`."""
-    test = validation = None
-    done = 0
-    for fold, result in enumerate(results):
-        if not result:
-            continue
-        parts = [result[name] for name in ("test", "validation")]
-        parts = [part[kind] if part.ndim == 4 else part for part in parts]
-        if test is None:
-            shape = (len(parts[0]), len(cv.labels), parts[0].shape[-1])
-            test, validation = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-        test[:, cv.members(fold)] = parts[0]
-        validation[:, cv.members(cv.validates(fold))] = parts[1]
-        done += 1
-    return None if test is None else Pooled(test, validation, done)
+    def interim(self, values: pd.Series) -> str:
+        """What goes before a verdict while trainings are missing."""
+        return "" if len(set(self.folds[values.notna()])) == self.n_folds else "interim: "
 
 
 def _kept(profile: Profile, table: ImageSet, groups: np.ndarray) -> np.ndarray:
@@ -260,9 +183,8 @@ def _kept(profile: Profile, table: ImageSet, groups: np.ndarray) -> np.ndarray:
     if config.check_choice("policy for conflicts", profile.conflicts, ("keep", "drop")) == "drop":
         kept &= ~near_duplicates.conflicts(groups, table.labels)
     if profile.excluded:
-        frame = pd.read_csv(profile.excluded, dtype=str)
-        unknown = sorted(set(frame["name"]) - set(table.names)) if "name" in frame else []
-        if "name" not in frame or unknown:
-            raise DataError(f"{profile.excluded}: needs a column name, of images; unknown {unknown[:3]}")
-        kept &= ~np.isin(table.names, frame["name"])
+        names = pd.read_csv(profile.excluded, dtype=str)["name"]
+        if unknown := sorted(set(names) - set(table.names)):
+            raise DataError(f"{profile.excluded}: unknown images {unknown[:3]}")
+        kept &= ~np.isin(table.names, names)
     return kept

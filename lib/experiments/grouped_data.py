@@ -1,6 +1,5 @@
 """What related images do to an evaluation: pairs found, conflicting labels, leak shares, both kinds of folds."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +8,8 @@ import pandas as pd
 from lib.core.jobs import Result
 from lib.core.run import Run
 from lib.data import group_files, near_duplicates, splits
-from lib.experiments import model_comparison
-from lib.experiments.grouped_cv import GroupedCV, Pooled
+from lib.experiments.grouped_cv import GroupedCV
+from lib.experiments.model_comparison import Answers, differences, mask_gain, score_table
 
 N_REPLAYS = 500  # of the paper's split
 
@@ -19,7 +18,7 @@ def related_images(run: Run, cv: GroupedCV) -> tuple[Result, pd.DataFrame]:
     """The groups of the images (:func:`lib.data.near_duplicates.image_groups`) and all pairs found, surest first."""
     job = near_duplicates.groups_job(cv.source)
     pairs = pd.DataFrame(run.result(job.arguments["pairs"])["pairs"])
-    return run.result(job), pairs
+    return run.result(job), pairs.astype({"first": int, "second": int})
 
 
 def recall_table(cv: GroupedCV, found: Result) -> pd.DataFrame:
@@ -42,32 +41,25 @@ def recall_table(cv: GroupedCV, found: Result) -> pd.DataFrame:
 
 def pair_table(cv: GroupedCV, found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
     """Pairs beyond the list, then the least sure of the others, one row each, with ``first`` and ``second`` indices."""
-    listed = found["listed"]
-    sure = pairs[pairs["score"] >= near_duplicates.SCORE].astype({"first": int, "second": int})
-    table = sure.assign(listed=listed[sure["first"]] == listed[sure["second"]])
-    names, labels = cv.table.names, np.array(cv.classes)[cv.labels]
+    table = pairs[pairs["score"] >= near_duplicates.SCORE].drop(columns="overlap")
+    table["listed"] = found["listed"][table["first"]] == found["listed"][table["second"]]
     for side in ("first", "second"):
-        table[f"{side} image"], table[f"{side} label"] = names[table[side]], labels[table[side]]
-    return table.sort_values(["listed", "score"], ignore_index=True).drop(columns=["overlap"])
+        table[f"{side} image"] = cv.table.names[table[side]]
+        table[f"{side} label"] = np.array(cv.classes)[cv.labels[table[side]]]
+    return table.sort_values(["listed", "score"], ignore_index=True)
 
 
 def review_table(cv: GroupedCV, pairs: pd.DataFrame) -> pd.DataFrame:
     """All images with relatives, for a person to look through (:func:`lib.data.group_files.review_table`)."""
-    integers = pairs.astype({"first": int, "second": int})
-    return group_files.review_table(cv.table.names, cv.labels, list(cv.classes), cv.groups, integers)
+    return group_files.review_table(cv.table.names, cv.labels, list(cv.classes), cv.groups, pairs)
 
 
 def conflict_table(cv: GroupedCV) -> pd.DataFrame:
     """Groups whose images have different labels, one row each: ``images``, ``labels`` and ``names``."""
-    chosen = np.flatnonzero(near_duplicates.conflicts(cv.groups, cv.labels))
-    labels = np.array(cv.classes)[cv.labels[chosen]]
-    frame = pd.DataFrame({"group": cv.groups[chosen], "label": labels, "name": cv.table.names[chosen]})
-    rows = frame.groupby("group").agg(images=("name", "size"), labels=("label", _listed), names=("name", _listed))
-    return rows.astype({"images": int})
-
-
-def _listed(values: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(values))
+    images = pd.DataFrame({"group": cv.groups, "label": np.array(cv.classes)[cv.labels], "name": cv.table.names})
+    chosen = images[near_duplicates.conflicts(cv.groups, cv.labels)].groupby("group")
+    labels, names = (chosen[column].agg(lambda values: ", ".join(values.unique())) for column in ("label", "name"))
+    return pd.DataFrame({"images": chosen.size(), "labels": labels, "names": names})
 
 
 def leak_shares(grouped: GroupedCV, random: GroupedCV) -> pd.DataFrame:
@@ -89,26 +81,6 @@ def _leak(groups: np.ndarray, split: splits.Split) -> float:
     return float(np.isin(groups[split.test], groups[split.train]).mean())
 
 
-def leak_in_words(table: pd.DataFrame) -> str:
-    """What the leak shares show."""
-    printed, grouped = table.iloc[0], table.iloc[-1]
-    return (
-        f"Under the printed rule {printed.share:.1%} of the test images have a relative in training "
-        f"({printed.low:.1%} to {printed.high:.1%} over {printed.splits:.0f} draws), "
-        f"under grouped folds {grouped.share:.1%}."
-    )
-
-
-def recall_in_words(table: pd.DataFrame) -> str:
-    """What the search for related images found."""
-    value = table["value"]
-    return (
-        f"{value['of them found']:.0f} of {value['listed pairs']:.0f} listed pairs end in one group, and "
-        f"{value['pairs beyond the list']:.0f} others; {value['images with relatives']:.0f} of {value['images']:.0f} "
-        f"images have a relative, {value['groups with different labels']:.0f} groups have different labels."
-    )
-
-
 def fold_table(cv: GroupedCV) -> pd.DataFrame:
     """Images of each class and groups in each fold."""
     used = cv.folds >= 0
@@ -117,35 +89,33 @@ def fold_table(cv: GroupedCV) -> pd.DataFrame:
     return table[list(cv.classes)].assign(groups=pd.Series(cv.groups[used]).groupby(folds).nunique())
 
 
-def protocol_table(
-    grouped: GroupedCV, answers: Mapping[str, Pooled], random: GroupedCV, leaky: Mapping[str, Pooled]
-) -> pd.DataFrame:
-    """The papers' own inputs under both kinds of folds: rows of :func:`lib.experiments.model_comparison.scores`."""
-    tables = {
-        "random folds": model_comparison.score_table(random, leaky),
-        "grouped folds": model_comparison.score_table(grouped, answers),
-    }
-    tables = {name: table for name, table in tables.items() if len(table)}
-    return pd.concat(tables, names=["folds", "model"]) if tables else pd.DataFrame()
+def protocol_table(grouped: GroupedCV, answers: Answers, random: GroupedCV, leaky: Answers) -> pd.DataFrame:
+    """The paper's own inputs under both kinds of folds: rows of :func:`lib.experiments.model_comparison.scores`."""
+    tables = {"random folds": score_table(random, leaky), "grouped folds": score_table(grouped, answers)}
+    return pd.concat(tables, names=["folds", "model"])
 
 
-def leak_effect(cv: GroupedCV, answers: Mapping[str, Pooled], leaky: Mapping[str, Pooled]) -> pd.DataFrame:
-    """Random minus grouped folds on the same images, model by model, with 95 % intervals over groups."""
-    shared = [name for name in answers if name in leaky]
-    return model_comparison.differences(cv, {name: (leaky[name], answers[name]) for name in shared})
+def leak_effect(cv: GroupedCV, right: pd.DataFrame, leaky: pd.DataFrame) -> pd.DataFrame:
+    """Random minus grouped folds on the same images, model by model, with 95 % intervals over groups.
+
+    Parameters
+    ----------
+    right, leaky : of :func:`lib.experiments.model_comparison.rights`.
+    """
+    return differences(cv, {name: (leaky[name], right[name]) for name in right if name in leaky})
 
 
-def sensitivity_table(cv: GroupedCV, answers: Mapping[str, Pooled], found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
+def sensitivity_table(cv: GroupedCV, right: pd.DataFrame, found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
     """P2 with other groups in its bootstrap, or without images whose relatives have another label."""
-    integers = pairs[["first", "second"]].to_numpy(int)
+    uncertain = near_duplicates.connected(len(cv.labels), pairs[["first", "second"]].to_numpy())
     others = {
-        "as planned": cv.groups,
-        "groups of the published list": found["listed"],
-        "uncertain pairs kept together": near_duplicates.connected(len(cv.labels), integers),
+        "as planned": (cv, right),
+        "groups of the published list": (replace(cv, groups=found["listed"]), right),
+        "uncertain pairs kept together": (replace(cv, groups=uncertain), right),
+        "conflicting labels dropped": (
+            cv,
+            right[~near_duplicates.conflicts(cv.groups, cv.labels)].reindex(right.index),
+        ),
     }
-    rows = {name: model_comparison.mask_gain(replace(cv, groups=groups), answers) for name, groups in others.items()}
-    kept = ~near_duplicates.conflicts(cv.groups, cv.labels)[:, None]
-    fewer = {name: replace(one, test=np.where(kept, one.test, np.nan)) for name, one in answers.items()}
-    rows["conflicting labels dropped"] = model_comparison.mask_gain(cv, fewer)
-    table = pd.DataFrame({name: rows[name].iloc[-1] for name in rows if len(rows[name])}).T
-    return table.infer_objects()
+    tables = {name: mask_gain(*arguments) for name, arguments in others.items()}
+    return pd.DataFrame({name: table.iloc[-1] for name, table in tables.items() if len(table)}).T.infer_objects()

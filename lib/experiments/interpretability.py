@@ -14,15 +14,17 @@ import numpy as np
 import pandas as pd
 
 from lib.core import jobs
-from lib.core.jobs import Job
-from lib.core.run import Run
+from lib.core.config import Profile
+from lib.core.jobs import Job, Result
 from lib.data.record import ImageSet
 from lib.evaluation import statistics
 from lib.experiments import burned_in, classifiers
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models import backbones
 from lib.two_stage import classification, segmentation
+from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
+from lib.two_stage.segmentation import SegmenterSettings
 
 _BATCH = 16
 _N_WRONG = 3
@@ -54,28 +56,26 @@ def explanation(
     -------
     ``shown``: indices of one right image of each class and the surest wrong ones; their ``predicted`` labels, and
     ``stage_1`` and ``stage_2``: activation maps, uint8 (m, height, width).  ``test``; ``emptied`` and ``occluded``:
-    columns of :func:`emptied_channels` and :func:`lib.experiments.burned_in.occlude`, one value per test image.
+    :func:`emptied_channels` and columns of :func:`lib.experiments.burned_in.occlude`, one value per test image.
     """
     size = data.images.shape[1]
     backbone = classification.frozen_backbone(size, settings.backbone)
     weights = [part[:1, :1] for part in head["weights"]]
     model = TwoStageModel.of_weights(size, data.classes, settings, network["weights"], weights, backbone)
-    images = data.images[test]
+    images, true = data.images[test], data.labels[test]
     prediction = model.predict(images)
-    true = data.labels[test]
     right = [np.flatnonzero((prediction.labels == true) & (true == k))[:1] for k in range(len(data.classes))]
     wrong = np.flatnonzero(prediction.labels != true)
     wrong = wrong[np.argsort(-prediction.probabilities.max(axis=1)[wrong], kind="stable")][:_N_WRONG]
     chosen = np.concatenate([*right, wrong])
-    occluded = burned_in.occlude(lambda x: model.predict(x).probabilities, images, seed)
     return {
         "shown": test[chosen],
         "predicted": prediction.labels[chosen],
         "stage_1": np.rint(mask_map(model, images[chosen]) * 255).astype(np.uint8),
         "stage_2": np.rint(class_map(model, images[chosen]) * 255).astype(np.uint8),
         "test": test,
-        "emptied": emptied_channels(model, images).to_dict("list"),
-        "occluded": occluded.to_dict("list"),
+        "emptied": emptied_channels(model, images),
+        "occluded": burned_in.occlude(lambda x: model.predict(x).probabilities, images, seed).to_dict("list"),
     }
 
 
@@ -83,42 +83,39 @@ def explained(cv: GroupedCV, fold: int = 0) -> Job:
     """:func:`explanation` of image + mask of the ImageNet encoder in the single backbone, one test fold."""
     name = classifiers.single_backbone(cv.profile)
     settings = TwoStageSettings(
-        segmentation.SegmenterSettings.pretrained(cv.profile),
-        classification.BackboneSettings(name, cv.profile.weights),
-        classification.HeadSettings(epochs=cv.profile.head_epochs),
+        SegmenterSettings.pretrained(cv.profile),
+        BackboneSettings(name, cv.profile.weights),
+        HeadSettings(epochs=cv.profile.head_epochs),
     )
-    head = classifiers.encoder_heads(cv, fold, name)
-    tested = cv.members(fold)
-    return explanation(
-        data=cv.source, network=cv.stage_1(fold), head=head, test=tested, settings=settings, seed=cv.seed
-    )
+    networks = {"network": cv.stage_1(fold), "head": classifiers.encoder_heads(cv, fold, name)}
+    return explanation(data=cv.source, **networks, test=cv.members(fold), settings=settings, seed=cv.seed)
 
 
-def dependence_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
-    """What the answers of the first test fold depend on, with 95 % intervals over groups; empty while not done."""
-    result = run.result(explained(cv))
+def planned(profile: Profile, seed: int) -> list[Job]:
+    """The one explained fold."""
+    return [explained(GroupedCV.of(profile, seed))]
+
+
+def dependence_table(cv: GroupedCV, result: Result) -> pd.DataFrame:
+    """What the answers of :func:`explained` depend on, with 95 % intervals over groups; empty while not done."""
     if not result:
         return pd.DataFrame()
     emptied, occluded = pd.DataFrame(result["emptied"]), pd.DataFrame(result["occluded"])
-    groups, labels = cv.groups[result["test"]], cv.labels[result["test"]]
-    marked = occluded.area > 0
-    right = (emptied.label == labels).astype(float)
+    right = emptied.eq(cv.labels[result["test"]], axis=0).astype(float)
+    marked = occluded[occluded.area > 0].astype(float)
     values = {
-        "accuracy": right,
-        "change of accuracy, mask emptied": (emptied.label_without_mask == labels) - right,
-        "change of accuracy, image emptied": (emptied.label_without_image == labels) - right,
-        "images with burned-in annotations (heuristic)": marked.astype(float),
-        "change of probability, annotations removed": (occluded.without_marks - occluded.before).where(marked),
-        "change of probability, as much removed elsewhere": (occluded.control - occluded.before).where(marked),
-        "answers changed, annotations removed": occluded.flipped.astype(float).where(marked),
-        "answers changed, as much removed elsewhere": occluded.control_flipped.where(marked),
+        "accuracy": right.label,
+        "change of accuracy, mask emptied": right.label_without_mask - right.label,
+        "change of accuracy, image emptied": right.label_without_image - right.label,
+        "images with burned-in annotations (heuristic)": (occluded.area > 0).astype(float),
+        "change of probability, annotations removed": marked.without_marks - marked.before,
+        "change of probability, as much removed elsewhere": marked.control - marked.before,
+        "answers changed, annotations removed": marked.flipped,
+        "answers changed, as much removed elsewhere": marked.control_flipped,
     }
-    rows = {}
-    for name, column in values.items():
-        bounds = statistics.mean_bootstrap(column.to_numpy(float), groups, seed=cv.seed)
-        images = int(column.notna().sum())
-        rows[name] = {"value": bounds.estimate, "95 % low": bounds.low, "95 % high": bounds.high, "images": images}
-    return pd.DataFrame(rows).T.astype({"images": int})
+    columns = pd.DataFrame(values)
+    mean = statistics.mean_bootstrap(columns, cv.groups[result["test"]], seed=cv.seed)
+    return pd.DataFrame(mean.row(), columns.columns).assign(images=columns.count())
 
 
 def class_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
@@ -128,25 +125,19 @@ def class_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
     to the backbone's last map, which is 4 × 4 for most networks at 128 pixels.  Each map is scaled to a
     maximum of 1, so two do not compare in strength; one without positive evidence is all zeros.
     """
-    prediction = model.predict(images)
-    backbone = model.settings.backbone
+    prediction, backbone = model.predict(images), model.settings.backbone
     head = _copy(model.head)
     score = keras.Model(head.inputs, _without_activation(head))
     inputs = classification.stack_inputs(images, prediction.masks, model.settings.inputs)
     prepared = backbones.preprocess(backbone.name, inputs, backbone.preprocessing)
+    one_hot = np.eye(len(model.classes), dtype=np.float32)[prediction.labels]
 
-    def cam(batch: slice) -> np.ndarray:
-        maps = model.backbone.predict(prepared[batch], verbose=0)
-        one_hot = np.eye(len(model.classes), dtype=np.float32)[prediction.labels[batch]]
+    def target(x, batch: slice):
+        pooled = backbone.features == "pooled"
+        features = keras.ops.mean(x, axis=(1, 2)) if pooled else keras.ops.reshape(x, (len(x), -1))
+        return keras.ops.sum(score(features[:, None], training=False)[:, 0, 0] * one_hot[batch])
 
-        def target(x):
-            pooled = backbone.features == "pooled"
-            features = keras.ops.mean(x, axis=(1, 2)) if pooled else keras.ops.reshape(x, (len(maps), -1))
-            return keras.ops.sum(score(features[:, None], training=False)[:, 0, 0] * one_hot)
-
-        return _activation_map(maps, _gradient(target, maps))
-
-    return _in_batches(cam, images.shape)
+    return _activation_maps(images, lambda batch: model.backbone.predict(prepared[batch], verbose=0), target)
 
 
 def mask_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
@@ -157,40 +148,38 @@ def mask_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
     (seg-Grad-CAM, Vinogradova et al. 2020, arXiv 2002.11434).  Without a predicted lesion the map is all zeros.
     """
     lesions = (model.predict(images).masks >= 0.5).astype(np.float32)
-    inputs = segmentation.as_input(np.asarray(images, np.float32))
+    inputs = segmentation.as_input(images)
     unet = _copy(model.unet)
     deepest = unet.get_layer("bottleneck").output
     encoder = keras.Model(unet.inputs, deepest)
     decoder = keras.Model([*unet.inputs, deepest], _without_activation(unet))
 
-    def cam(batch: slice) -> np.ndarray:
-        shown = keras.ops.convert_to_tensor(inputs[batch])
-        maps = keras.ops.convert_to_numpy(encoder(shown, training=False))
+    def target(x, batch: slice):
+        logits = decoder([keras.ops.convert_to_tensor(inputs[batch]), x], training=False)
+        return keras.ops.sum(keras.ops.multiply(logits, lesions[batch]))
 
-        def target(x):
-            return keras.ops.sum(keras.ops.multiply(decoder([shown, x], training=False), lesions[batch]))
+    def maps_of(batch: slice):
+        return keras.ops.convert_to_numpy(encoder(keras.ops.convert_to_tensor(inputs[batch]), training=False))
 
-        return _activation_map(maps, _gradient(target, maps))
-
-    return _in_batches(cam, images.shape)
+    return _activation_maps(images, maps_of, target)
 
 
-def emptied_channels(model: TwoStageModel, images: np.ndarray) -> pd.DataFrame:
+def emptied_channels(model: TwoStageModel, images: np.ndarray) -> dict[str, list[int]]:
     """What stage 2 predicts when its mask channels, or its image channel, are emptied (set to 0).
 
     The model knows empty masks from normal images; a black image it has never seen.
 
     Returns
     -------
-    One row per image: ``label`` predicted with both, ``label_without_mask`` and ``label_without_image``.
+    ``label`` predicted with both, ``label_without_mask`` and ``label_without_image``, one value per image.
     """
-    prediction = model.predict(images)
-    black = {
-        "label_without_mask": (images, np.zeros_like(prediction.masks)),
-        "label_without_image": (np.zeros_like(images), prediction.masks),
+    masks = model.predict(images).masks
+    channels = {
+        "label": (images, masks),
+        "label_without_mask": (images, np.zeros_like(masks)),
+        "label_without_image": (np.zeros_like(images), masks),
     }
-    emptied = {name: model.classify(*channels).argmax(axis=1) for name, channels in black.items()}
-    return pd.DataFrame({"label": prediction.labels, **emptied})
+    return {name: model.classify(*both).argmax(axis=1).tolist() for name, both in channels.items()}
 
 
 def _copy(model: keras.Model) -> keras.Model:
@@ -232,18 +221,23 @@ def _gradient(function: Callable, x: np.ndarray) -> np.ndarray:
             x = x.detach().requires_grad_()
             with torch.enable_grad():
                 gradient = torch.autograd.grad(function(x), x)[0]
-        case other:
-            raise NotImplementedError(f"gradients on the backend {other}")
     return keras.ops.convert_to_numpy(gradient)
 
 
-def _activation_map(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    return np.maximum((gradients * maps).sum(axis=-1), 0)
+def _activation_maps(images: np.ndarray, maps_of: Callable[[slice], np.ndarray], target: Callable) -> np.ndarray:
+    """HiResCAM of all images in their size, each scaled to a maximum of 1 unless it is all zeros.
 
-
-def _in_batches(cam: Callable[[slice], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """The maps of all images in their size, each scaled to a maximum of 1 unless it is all zeros."""
-    coarse = np.concatenate([cam(slice(start, start + _BATCH)) for start in range(0, shape[0], _BATCH)])
-    maps = keras.ops.convert_to_numpy(keras.ops.image.resize(coarse[..., None], shape[1:3]))[..., 0]
-    top = maps.max(axis=(1, 2), keepdims=True)
-    return np.divide(maps, top, out=np.zeros_like(maps, np.float32), where=top > 0)
+    Parameters
+    ----------
+    maps_of : the maps of a batch of images.
+    target : the score, to be differentiated, from maps and their batch.
+    """
+    coarse = []
+    for start in range(0, len(images), _BATCH):
+        batch = slice(start, start + _BATCH)
+        maps = maps_of(batch)
+        gradient = _gradient(lambda x, batch=batch: target(x, batch), maps)
+        coarse.append(np.maximum((gradient * maps).sum(axis=-1, keepdims=True), 0))
+    fine = keras.ops.convert_to_numpy(keras.ops.image.resize(np.concatenate(coarse), images.shape[1:3]))[..., 0]
+    top = fine.max(axis=(1, 2), keepdims=True)
+    return np.divide(fine, top, out=np.zeros_like(fine, np.float32), where=top > 0)

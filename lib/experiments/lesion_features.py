@@ -11,18 +11,12 @@ from scipy import ndimage
 from lib.core import jobs
 from lib.data.record import ImageSet
 from lib.experiments import descriptors
-from lib.models import backbones, training
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 
-def _crop_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
-    settings = arguments["settings"]
-    return {"weights": backbones.identity(settings.name, settings.weights)}
-
-
-@jobs.step("lesion_crops", version=1, working_only=("features",), raw=_crop_weights)
+@jobs.step("lesion_crops", version=1, working_only=("features",), raw=classification.features.raw)
 def crop_features(
     data: ImageSet, masks: segmentation.MaskParts, settings: BackboneSettings, seed: int = 0
 ) -> dict[str, Any]:
@@ -55,30 +49,10 @@ def stage_1_maps(data: ImageSet, network: Mapping[str, Any], settings: Segmenter
     ----------
     network : result of :func:`lib.two_stage.segmentation.segmenter`, with the ``settings`` that made it.
     """
-    size = data.images.shape[1]
-    pooler, places = training.keep(("stage-1 maps", size, settings), lambda: _reader(size, settings))
-    assign(pooler, places, network["weights"])
+    pooler = reader(segmentation.restore(data.images.shape[1], settings, network["weights"]))
     views = [data.images, data.images[:, :, ::-1]]
     both = [pooler.predict(segmentation.as_input(x), batch_size=32, verbose=0) for x in views]
     return {"features": np.mean(both, axis=0)}
-
-
-def _reader(size: int, settings: SegmenterSettings) -> tuple[keras.Model, list[int]]:
-    unet = segmentation.restore(size, settings)
-    pooler = reader(unet)
-    return pooler, places_of(unet, pooler)
-
-
-def places_of(inner: keras.Model, outer: keras.Model) -> list[int]:
-    """Where the weights of a network are among those of one that shares its layers."""
-    numbers = {id(weight): number for number, weight in enumerate(outer.weights)}
-    return [numbers[id(weight)] for weight in inner.weights]
-
-
-def assign(outer: keras.Model, places: list[int], weights: list[np.ndarray]) -> None:
-    """Give the network of :func:`places_of` its trained weights."""
-    for place, value in zip(places, weights, strict=True):
-        outer.weights[place].assign(value)
 
 
 def reader(unet: keras.Model) -> keras.Model:

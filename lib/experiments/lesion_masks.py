@@ -1,82 +1,100 @@
 """Quality of predicted masks under grouped folds, and endpoint P4."""
 
-from collections.abc import Mapping
-
+import numpy as np
 import pandas as pd
 
+from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.evaluation import metrics, statistics
-from lib.experiments import model_comparison
 from lib.experiments.grouped_cv import GroupedCV
 from lib.reported import elsewhere
+from lib.two_stage import segmentation
 
-PAPER_UNET, SINGLE, ENSEMBLE = "paper's U-Net", "single network", "ensemble"
+PAPER_UNET, SINGLE, ENSEMBLE = NETWORKS = ("paper's U-Net", "single network", "ensemble")
+LESIONS, LEFT_EMPTY = "lesions", "without lesion, left empty"
 DICE_BOUND = 0.75  # of P4
 
 
-def mask_frames(run: Run, cv: GroupedCV) -> dict[str, pd.DataFrame]:
-    """Scores of the test masks of each network, one row per image (see :func:`lib.two_stage.segmentation.mask_scores`).
+def scoring_jobs(cv: GroupedCV, network: str) -> list[Job]:
+    """Jobs that score the test masks of each fold by one of :data:`NETWORKS`.
 
-    Keys: the paper's U-Net; with an ImageNet encoder one network, and the ensemble of all that have not seen the
-    image's fold.  Images whose training is not done are left out.
+    The paper's U-Net; with an ImageNet encoder one network, and the ensemble of all that have not seen the fold.
     """
-    titles = {"paper": PAPER_UNET, "single": SINGLE, "ensemble": ENSEMBLE}
-    frames = {}
-    for kind, title in titles.items():
-        jobs, tested = zip(*cv.mask_scores(kind), strict=True)
-        done = [
-            pd.DataFrame(result.values, index=part)
-            for result, part in zip(run.results(jobs), tested, strict=True)
-            if result
-        ]
-        if done:
-            frames[title] = pd.concat(done).sort_index().assign(folds=len(done))
-    return frames
+    scored = []
+    for fold in range(cv.n_folds):
+        networks = {
+            PAPER_UNET: [cv.paper_unet(fold)],
+            SINGLE: [cv.stage_1(fold)],
+            ENSEMBLE: [cv.without(fold, one) for one in cv.others(fold)],
+        }[network]
+        tested = cv.members(fold)
+        masks = [(one, tested) for one in networks]
+        job = segmentation.mask_scores(data=cv.source, masks=masks, scored=tested, ensemble=network == ENSEMBLE)
+        scored.append(job)
+    return scored
 
 
-def mask_table(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def mask_scores(run: Run, cv: GroupedCV) -> pd.DataFrame:
+    """Scores of the test masks, one row per network and image, of those whose training is done.
+
+    Columns of :func:`lib.two_stage.segmentation.mask_scores`, ``network``, ``image`` (index), ``label`` (class name),
+    ``group`` and ``trainings`` (such as "4 of 5").
+    """
+    frames = []
+    for network in NETWORKS:
+        done = [result for result in run.results(scoring_jobs(cv, network)) if result]
+        for result in done:
+            image = result.job.arguments["scored"]
+            origin = {"image": image, "label": np.array(cv.classes)[cv.labels[image]], "group": cv.groups[image]}
+            trainings = f"{len(done)} of {cv.n_folds}"
+            frames.append(pd.DataFrame(result.values).assign(network=network, **origin, trainings=trainings))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Dice with its 95 % interval over groups, IoU, HD95 and surface Dice, by network, lesions of each class apart.
 
     Both masks empty: Dice and surface Dice 1, HD95 0.  One empty: 0, 0, and the diagonal of the image; the mean of
     HD95 is over images with both masks.  In the rows without lesion Dice is the share left empty.
+
+    Parameters
+    ----------
+    scores : one row per mask, as :func:`mask_scores` makes them.
     """
+    if scores.empty:
+        return scores
     rows = {}
-    for title, frame in frames.items():
-        lesion = frame.kind == metrics.LESION
-        of_class = {name: cv.labels[frame.index] == k for k, name in enumerate(cv.classes) if name != "normal"}
-        subsets = {"lesions": lesion, **{name: lesion & part for name, part in of_class.items()}}
-        for name, chosen in {**subsets, "without lesion, left empty": ~lesion}.items():
-            part = frame[chosen]
-            bounds = statistics.mean_bootstrap(part.dice.to_numpy(), cv.groups[part.index], seed=cv.seed)
-            row = {"Dice": bounds.estimate, "95 % low": bounds.low, "95 % high": bounds.high}
-            if name != "without lesion, left empty":
-                both = part.predicted_area > 0
-                row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median(), "HD95 mean": part.hd95[both].mean()}
-                row |= {"surface Dice": part.nsd.mean(), "missed": (part.dice == 0).mean()}
-            rows[title, name] = {
-                **row,
-                "images": len(part),
-                "trainings": model_comparison.share(frame.folds.iloc[0], cv.n_folds),
-            }
-    table = pd.DataFrame(rows).T.infer_objects()
-    return table.rename_axis(["network", "images of"]) if len(table) else table
+    for network, one in scores.groupby("network", sort=False):
+        lesion = one[one.kind == metrics.LESION]
+        subsets = {LESIONS: lesion, **dict(iter(lesion.groupby("label"))), LEFT_EMPTY: one.drop(lesion.index)}
+        for name, part in subsets.items():
+            row = statistics.mean_bootstrap(part.dice, part.group, seed=seed).row("Dice")
+            if name != LEFT_EMPTY:
+                row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median()}
+                row |= {"HD95 mean": part.hd95[part.predicted_area > 0].mean(), "surface Dice": part.nsd.mean()}
+                row |= {"missed": (part.dice == 0).mean()}
+            counts = {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
+            rows[network, name] = {**row, **counts}
+    return pd.DataFrame(rows).T.infer_objects().rename_axis(["network", "images of"])
 
 
-def mask_endpoint(cv: GroupedCV, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def lesion_dice(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:
+    """Dice of each image (rows) by each network (columns); NaN without lesion, and where it is not tested."""
+    if scores.empty:
+        return scores
+    lesion = scores[scores.kind == metrics.LESION]
+    return lesion.pivot_table(index="image", columns="network", values="dice").reindex(range(len(cv.labels)))
+
+
+def mask_endpoint(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:
     """P4: lesion Dice of the single network and of the ensemble against the bound."""
-    rows = {}
-    for title in (SINGLE, ENSEMBLE):
-        if title in frames:
-            frame = frames[title]
-            dice = frame.dice.where(frame.kind == metrics.LESION).reindex(range(len(cv.labels)))
-            rows[title] = model_comparison.against_bound(
-                cv, "dice", dice.to_numpy(), DICE_BOUND, int(frame.folds.iloc[0])
-            )
+    dice = lesion_dice(cv, scores)
+    rows = {name: cv.against_bound("dice", dice[name], DICE_BOUND) for name in (SINGLE, ENSEMBLE) if name in dice}
     return pd.DataFrame(rows).T.infer_objects()
 
 
 def beside_published(masks: pd.DataFrame) -> pd.DataFrame:
     """Lesion masks here beside those that others print for other splits: a scale, no comparison."""
-    here = masks.xs("lesions", level=1) if len(masks) else pd.DataFrame(columns=["Dice", "IoU", "images"])
+    here = masks.xs(LESIONS, level=1) if len(masks) else pd.DataFrame(columns=["Dice", "IoU", "images"])
     here = here[["Dice", "IoU", "images"]].rename(columns={"Dice": "dice", "IoU": "iou"})
     return pd.concat([here.assign(protocol="here: grouped folds"), elsewhere.segmentation()])

@@ -24,7 +24,7 @@ def gain_against_dice(rounds: pd.DataFrame) -> Figure | None:
     sns.scatterplot(long, x="dice", y="gain", hue="backbone", palette="colorblind", s=40, ax=cell)
     cell.set(xlabel="mean Dice of the test part's lesions", ylabel="accuracy, image+mask less image")
     cell.margins(x=0.1, y=0.1)
-    cell.legend(fontsize=8, frameon=False)
+    cell.legend()
     tidy(cell)
     return figure
 

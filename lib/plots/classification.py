@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.core.jobs import Result
 from lib.data.record import ImageSet
-from lib.plots.style import PART_COLOURS, grid, show_image, tidy, with_images
+from lib.plots.style import PART_COLOURS, grid, show_image, with_images
 
 
 def head_curves(heads: Result, kind: int = 0) -> Figure | None:
@@ -24,7 +24,6 @@ def head_curves(heads: Result, kind: int = 0) -> Figure | None:
         cell.plot(kept + 1, values[kept, np.arange(len(kept))], "o", color="black", ms=5)
         cell.set(xlabel="epoch (dot: kept)", ylabel=label)
         cell.xaxis.set_major_locator(MaxNLocator(integer=True))
-        tidy(cell)
     return figure
 
 
@@ -78,20 +77,15 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
     """
     if scored.empty:
         return None
-    order = list(dict.fromkeys(scored["inputs"]))
-    names = list(dict.fromkeys(scored["backbone"]))
+    order, names = scored["inputs"].unique(), scored["backbone"].unique()
     figure, axes = grid(1, 1, 7.5, 0.8 + 0.7 * len(order))
     cell = axes[0, 0]
     shared = {"y": "inputs", "x": "accuracy", "hue": "backbone", "order": order, "hue_order": names, "ax": cell}
+    dodge = 0.8 - 0.8 / len(names)
     sns.stripplot(scored, **shared, dodge=len(names) > 1, palette="colorblind", size=4, alpha=0.7)
-    for row, name in enumerate(order):
-        means = scored[scored["inputs"] == name].groupby("backbone")["accuracy"].mean()
-        for place, backbone in enumerate(names):
-            shift = (place - (len(names) - 1) / 2) * 0.8 / len(names)
-            cell.plot(means.get(backbone, np.nan), row + shift, "k|", ms=11, mew=2)
-        if name in printed:
-            cell.plot(printed[name], row, "x", color="black", ms=8, mew=2, label="printed" if row == 0 else None)
+    bars = {"marker": "|", "ms": 11, "mew": 2, "linestyle": "none", "errorbar": None, "legend": False}
+    sns.pointplot(scored, **shared, dodge=dodge, palette=["black"] * len(names), **bars)
+    cell.plot(printed.reindex(order), np.arange(len(order)), "x", color="black", ms=8, mew=2, label="printed")
     cell.set(xlabel="test accuracy (bar: mean over rounds)", ylabel="")
-    cell.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    tidy(cell)
+    cell.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

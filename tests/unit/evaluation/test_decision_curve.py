@@ -55,23 +55,31 @@ def test_undefined_shares_are_nan():
     assert table.loc["PPV", ["value", "95 % low", "95 % high"]].isna().all()
 
 
+def _benefit(labels, scores, thresholds):
+    frame = decision.net_benefit(labels, scores, np.asarray(thresholds), np.arange(len(labels)))
+    assert (frame["95 % low"] <= frame["net benefit"]).all()
+    assert (frame["net benefit"] <= frame["95 % high"]).all()
+    return frame["net benefit"].to_numpy()
+
+
 def test_net_benefit_by_hand():
     labels, scores = np.array([1, 1, 0, 0, 0], bool), np.array([0.9, 0.3, 0.6, 0.2, 0.1])
-    frame = decision.net_benefit(labels, scores, np.array([0, 0.2, 0.5, 0.6, 0.95]))
+    thresholds = [0, 0.2, 0.5, 0.6, 0.95]
     # At 0.2: both found, two false at a price of 1/4; at 0.5: one found, one false at 1.
-    assert frame.model.tolist() == pytest.approx([2 / 5, 2 / 5 - 2 / 5 / 4, 0, 1 / 5 - 1 / 5 * 1.5, 0])
-    assert frame["treat all"].tolist() == pytest.approx([0.4, 0.4 - 0.6 / 4, -0.2, 0.4 - 0.6 * 1.5, 0.4 - 0.6 * 19])
-    assert (frame["treat none"] == 0).all()
+    model = _benefit(labels, scores, thresholds)
+    assert model == pytest.approx([2 / 5, 2 / 5 - 2 / 5 / 4, 0, 1 / 5 - 1 / 5 * 1.5, 0])
+    treat_all = _benefit(labels, np.ones(5), thresholds)
+    assert treat_all == pytest.approx([0.4, 0.4 - 0.6 / 4, -0.2, 0.4 - 0.6 * 1.5, 0.4 - 0.6 * 19])
 
 
 def test_net_benefit_of_a_perfect_and_of_no_model():
     labels, _ = _scores()
     thresholds = np.linspace(0.01, 0.99, 50)
-    perfect = decision.net_benefit(labels, labels.astype(float), thresholds)
-    np.testing.assert_allclose(perfect.model, labels.mean())
+    assert _benefit(labels, labels.astype(float), thresholds) == pytest.approx(labels.mean())
     # The prevalence as score treats all below it and none above: it is never worse than either.
-    constant = decision.net_benefit(labels, np.full(len(labels), labels.mean()), thresholds)
-    np.testing.assert_allclose(constant.model, np.maximum(constant["treat all"], 0), atol=1e-12)
+    treat_all = _benefit(labels, np.ones(len(labels)), thresholds)
+    constant = _benefit(labels, np.full(len(labels), labels.mean()), thresholds)
+    assert constant == pytest.approx(np.maximum(treat_all, 0), abs=1e-12)
 
 
 def test_no_threshold_without_positive_images_or_beyond_all():

@@ -12,7 +12,8 @@ from lib.core import config, paths
 from lib.core.jobs import Result
 from lib.data import splits
 from lib.data.record import DataError
-from lib.experiments import classifiers, grouped_cv, interpretability
+from lib.experiments import classifiers, interpretability, lesion_masks
+from lib.experiments import model_comparison as models
 from lib.experiments.grouped_cv import GroupedCV
 from tests.unit.experiments.folds import LITE, SMOKE, all_jobs, of_folds
 
@@ -56,17 +57,15 @@ def test_fold_k_is_tested_and_the_next_one_validates(cv):
         assert len(split.train) == 60
 
 
-@pytest.mark.parametrize("name", classifiers.classifiers(LITE))
-def test_no_job_behind_an_answer_has_trained_on_the_test_fold(cv, name):
-    job_of, _ = classifiers.classifiers(LITE)[name]
-    for fold in range(5):
-        split = cv.split(fold)
-        job = job_of(cv, fold)
+@pytest.mark.parametrize("fold", range(5))
+def test_no_job_behind_an_answer_has_trained_on_the_test_fold(cv, fold):
+    split = cv.split(fold)
+    for name, (job, _) in classifiers.classifiers(cv, fold).items():
         for part in ("train", "validation", "test"):
             assert np.array_equal(job.arguments[part], getattr(split, part))
         for one in all_jobs(job):
             used = [one.arguments[part] for part in ("train", "validation") if part in one.arguments]
-            assert not np.isin(split.test, np.concatenate([*used, []])).any(), one
+            assert not np.isin(split.test, np.concatenate([*used, []])).any(), name
 
 
 def test_masks_of_one_kind_come_from_networks_that_saw_neither_image_nor_test_fold(cv):
@@ -90,21 +89,20 @@ def test_masks_of_one_kind_come_from_networks_that_saw_neither_image_nor_test_fo
 
 def test_masks_as_printed_come_from_the_network_of_the_training_images(cv):
     for fold in range(5):
-        ((network, chosen),) = cv.printed_masks(fold)
-        assert chosen is None
+        network = cv.paper_unet(fold)
         assert np.array_equal(network.arguments["train"], cv.split(fold).train)
         assert np.array_equal(network.arguments["validation"], cv.split(fold).validation)
         assert network.arguments["settings"].keep == "best"
         assert network.arguments["settings"].architecture == "unet"
 
 
-@pytest.mark.parametrize(("kind", "networks"), [("paper", 1), ("single", 1), ("ensemble", 4)])
+@pytest.mark.parametrize(("kind", "networks"), list(zip(lesion_masks.NETWORKS, (1, 1, 4), strict=True)))
 def test_scored_masks_are_of_unseen_images(cv, kind, networks):
     tested = []
-    for job, chosen in cv.mask_scores(kind):
-        masks = job.arguments["masks"]
+    for job in lesion_masks.scoring_jobs(cv, kind):
+        masks, chosen = job.arguments["masks"], job.arguments["scored"]
         assert len(masks) == networks
-        assert job.arguments.get("ensemble", False) == (kind == "ensemble")
+        assert job.arguments["ensemble"] == (networks > 1)
         for network, _ in masks:
             assert not np.isin(chosen, network.arguments["train"]).any()
         tested.append(chosen)
@@ -123,7 +121,7 @@ def test_the_members_are_those_of_the_protocol(cv):
     assert "Eleven members, all with equal weight" in protocol
     assert classifiers.members(LITE) == list(classifiers.MEMBERS)
     assert len(classifiers.MEMBERS) == 11
-    known = {name: classifiers.classifiers(LITE)[name][0](cv, 0) for name in classifiers.MEMBERS}
+    known = {name: classifiers.classifiers(cv, 0)[name][0] for name in classifiers.MEMBERS}
     steps = [job.step.name for job in known.values()]
     assert [steps.count(step) for step in ("logistic_regression", "heads", "fine_tuned")] == [8, 1, 2]
     mirror = known["image and mirror image"].arguments
@@ -138,15 +136,14 @@ def test_answers_are_put_together_fold_by_fold(cv):
         values = {name: np.full((2, 3, len(part), 3), fold, np.float32) for name, part in parts.items()}
         return Result(None, values, "" if done else "not done yet")
 
-    one = grouped_cv.pool(cv, [result(fold) for fold in range(5)], kind=1)
-    assert np.array_equal(one.test[2, :, 0], cv.folds)
-    assert np.array_equal(one.validation[0, :, 1], (cv.folds - 1) % 5)
-    assert (one.trainings, one.done.all()) == (5, True)
-    part = grouped_cv.pool(cv, [result(fold, done=fold != 2) for fold in range(5)])
-    assert part.trainings == 4
-    assert np.array_equal(part.done, cv.folds != 2)
-    assert np.isnan(part.right(cv.labels)[cv.folds == 2]).all()
-    assert grouped_cv.pool(cv, [result(0, done=False)] * 5) is None
+    test, validation = models.pool(cv, [result(fold) for fold in range(5)], kind=1)
+    assert np.array_equal(test[2, :, 0], cv.folds)
+    assert np.array_equal(validation[0, :, 1], (cv.folds - 1) % 5)
+    part = models.pool(cv, [result(fold, done=fold != 2) for fold in range(5)])
+    right = models.rights(cv, {"one": part})["one"]
+    assert cv.trainings(right) == "4 of 5"
+    assert np.array_equal(right.isna(), cv.folds == 2)
+    assert models.pool(cv, [result(0, done=False)] * 5) is None
 
 
 def test_policies_leave_images_out_of_every_fold(tmp_path, monkeypatch):
@@ -158,7 +155,7 @@ def test_policies_leave_images_out_of_every_fold(tmp_path, monkeypatch):
     pd.DataFrame({"name": whole.table.names[:2]}).to_csv(listed, index=False)
     fewer = GroupedCV.of(replace(SMOKE, excluded=str(listed)))
     assert np.flatnonzero(fewer.folds < 0).tolist() == [0, 1]
-    assert not any(0 in part for fold in range(3) for part in fewer.parts(fold).values())
+    assert not any(0 in part for fold in range(3) for part in fewer.split(fold).parts().values())
     listed.write_text("name\nbenign (9999)\n")
     with pytest.raises(DataError, match="unknown"):
         GroupedCV.of(replace(SMOKE, excluded=str(listed)))

@@ -31,18 +31,21 @@ def test_everything_is_trained_scored_and_explained(here):
     assert (table.trainings == "3 of 3").all()
     assert (table.images == 66).all()
     for name, part in answers.items():
-        assert part.done.all(), name
-        assert part.test.sum(axis=-1) == pytest.approx(1, abs=1e-4)
-    frames = lesion_masks.mask_frames(one, cv)
-    assert list(frames) == [lesion_masks.PAPER_UNET, lesion_masks.SINGLE, lesion_masks.ENSEMBLE]
-    assert all(frame.index.tolist() == list(range(66)) for frame in frames.values())
-    assert models.ensemble_endpoint(cv, answers).loc[models.ENSEMBLE, "images"] == 66
-    assert len(models.differences(cv, models.against_image(cv, answers))) == len(answers) - 1
-    assert clinical_use.decision_curves(cv, answers, clinical_use.compared(cv)).shape[1] == 6
-    depends = interpretability.dependence_table(one, cv)
+        assert part.sum(axis=-1) == pytest.approx(1, abs=1e-4), name
+    scores = lesion_masks.mask_scores(one, cv)
+    assert scores.network.value_counts().to_dict() == dict.fromkeys(lesion_masks.NETWORKS, 66)
+    right = models.rights(cv, answers)
+    assert models.ensemble_endpoint(cv, right).loc[models.ENSEMBLE, "images"] == 66
+    assert len(models.against_image(cv, right)) == len(answers) - 1
+    partitions = models.partition_table(one)
+    assert partitions["partition 0"].tolist() == partitions["all"].tolist()
+    assert partitions["all"].iloc[-1] == lesion_masks.mask_endpoint(cv, scores).dice.iloc[0]
+    assert clinical_use.decision_curves(cv, answers).model.nunique() == 4
+    assert len(clinical_use.risk_curves(cv, answers)) == 3
+    depends = interpretability.dependence_table(cv, one.result(interpretability.explained(cv)))
     assert depends.loc["accuracy", "images"] == len(cv.members(0))
     masks, classes = external.external_tables(one, cv)
-    assert masks.loc["all images", "images"].sum() == 15
+    assert masks.loc["all images", "images"].drop(["benign", "malignant"]).sum() == 15
     assert np.isfinite(classes["accuracy"].astype(float)).all()
 
 

@@ -171,13 +171,13 @@ def test_every_stage_1_is_explained_and_stays_as_it_is(architecture):
 def test_emptied_channels_tell_a_model_that_reads_the_mask_from_one_that_reads_the_image():
     images = bright_quarter()
     reads_mask = linear_head([[0, 0, 0], [0, 9, 0], [0, 9, 0]])
-    frame = interpretability.emptied_channels(two_stage(cells(), reads_mask, "pooled", "image+mask"), images)
-    assert frame.label[0] == frame.label_without_image[0] == 1
-    assert frame.label_without_mask.tolist() == [0, 0]
+    found = interpretability.emptied_channels(two_stage(cells(), reads_mask, "pooled", "image+mask"), images)
+    assert found["label"][0] == found["label_without_image"][0] == 1
+    assert found["label_without_mask"] == [0, 0]
     reads_image = linear_head([[0, 0, 9], [0, 0, 0], [0, 0, 0]])
-    frame = interpretability.emptied_channels(two_stage(cells(), reads_image, "pooled", "image+mask"), images)
-    assert frame.label_without_mask.tolist() == frame.label.tolist() == [2, 2]
-    assert frame.label_without_image.tolist() == [0, 0]
+    found = interpretability.emptied_channels(two_stage(cells(), reads_image, "pooled", "image+mask"), images)
+    assert found["label_without_mask"] == found["label"] == [2, 2]
+    assert found["label_without_image"] == [0, 0]
 
 
 # Figure

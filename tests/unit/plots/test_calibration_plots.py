@@ -61,10 +61,13 @@ def test_risk_coverage_names_each_area(prediction):
 
 def test_decision_curve_keeps_what_matters_in_sight(prediction):
     labels, p = prediction
-    frame = decision_curve.net_benefit(labels == 2, p[:, 2], np.linspace(0.01, 0.9, 30)).assign(better=0.3)
-    (cell,) = _drawn(plots.decision_curve_plot(frame))
-    assert _labels(cell) == ["treat all", "treat none", "model", "better"]
+    curves = [
+        decision_curve.net_benefit(labels == 2, scores, np.linspace(0.01, 0.9, 30), np.arange(120)).assign(model=name)
+        for name, scores in (("treat all", np.ones(120)), ("model", p[:, 2]))
+    ]
+    (cell,) = _drawn(plots.decision_curve_plot(pd.concat(curves)))
+    assert _labels(cell) == ["treat none", "treat all", "model"]
     lines = {line.get_label(): line.get_ydata() for line in cell.lines}
-    np.testing.assert_allclose(lines["model"], frame.model)
+    np.testing.assert_allclose(lines["model"], curves[1]["net benefit"])
     low, high = cell.get_ylim()
-    assert frame["treat all"].min() < low < 0 < frame[["model", "better", "treat all"]].max(axis=None) < high
+    assert curves[0]["net benefit"].min() < low < 0 < pd.concat(curves)["95 % high"].max() < high
