@@ -1,11 +1,13 @@
-"""``smoke``, ``lite`` and ``full``: the same code with other numbers.
+"""``smoke``, ``lite`` and ``full``: the same code with other numbers, in ``profiles.toml``.
 
 Flat frozen settings; an unknown profile or a misspelt key raises and names the nearest known one.
 """
 
 import os
-from dataclasses import dataclass, fields, replace
+import tomllib
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from lib.core import paths, runtime, store
@@ -82,77 +84,7 @@ class Profile:
     mammogram_seeds: int = 3
 
 
-_PROFILES = {
-    "full": Profile(
-        name="full",
-        note="as in report/protocol.md, with all thirteen backbones and the paper's DenseNet-201",
-        trains=True,
-        backbone="DenseNet201",
-        backbones=(
-            "VGG16",
-            "ResNet152",
-            "ResNet152V2",
-            "InceptionV3",
-            "InceptionResNetV2",
-            "Xception",
-            "DenseNet201",
-            "MobileNet",
-            "MobileNetV2",
-            "NASNetLarge",
-            "EfficientNetB7",
-            "EfficientNetV2L",
-            "ConvNeXtXLarge",
-        ),
-        n_partitions=3,
-    ),
-    "lite": Profile(),
-    "smoke": Profile(
-        name="smoke",
-        note="phantoms of 64 pixels, 8 filters, a few epochs, random backbone weights: shows only that it runs",
-        trains=True,
-        data="phantoms",
-        n_phantoms=160,
-        image_size=64,
-        unet_filters=8,
-        unet_epochs=4,
-        unet_batch=8,
-        unet_bn_momentum=0.8,
-        encoder_epochs=2,
-        encoder_batch=16,
-        backbone="MobileNetV2",
-        backbones=("MobileNetV2",),
-        weights="random",
-        head_epochs=8,
-        n_heads=2,
-        n_rounds=2,
-        oof_folds=2,
-        variant_epochs=4,
-        tune_size=64,
-        tune_epochs=2,
-        tune_passes=1,
-        tune_images=32,
-        tune_components="batch_norm units",
-        n_folds=3,
-        crop_size=0,
-        fine_tuned_epochs=1,
-        nas_digits="small",
-        nas_train=400,
-        nas_validation=200,
-        nas_test=300,
-        nas_epochs=1,
-        search_train=400,
-        search_validation=200,
-        search_epochs=1,
-        search_iterations=1,
-        search_models=3,
-        search_seeds=1,
-        nas_printed=("M",),
-        nas_long_epochs=1,
-        nas_mammograms="phantoms",
-        mammogram_epochs=1,
-        mammogram_seeds=1,
-    ),
-}
+_PROFILES = tomllib.loads(Path(__file__).with_name("profiles.toml").read_text(encoding="utf-8"))
 
 
 # Environment variables; the first three are set by the options of the same names.
@@ -173,7 +105,7 @@ def store_of(profile: Profile) -> store.Store:
 
 def names() -> tuple[str, ...]:
     """Known profiles, cheapest first."""
-    return tuple(reversed(_PROFILES))
+    return tuple(_PROFILES)
 
 
 def get(name: str, **overrides: Any) -> Profile:
@@ -188,14 +120,15 @@ def get(name: str, **overrides: Any) -> Profile:
     """
     if name not in _PROFILES:
         raise SettingsError(f"unknown profile {name!r}; {_hint(name, names())}")
+    asked = {"trains": True} if os.environ.get(TRAIN) or os.environ.get(RETRAIN) else {}
+    asked |= {"workers": int(os.environ[JOBS])} if os.environ.get(JOBS) else {}
+    settings = {"name": name, **_PROFILES[name], **asked, **overrides}
     known = tuple(field.name for field in fields(Profile))
-    for key in overrides:
+    for key, value in settings.items():
         if key not in known:
             raise SettingsError(f"profile {name!r} has no setting {key!r}; {_hint(key, known)}")
-    profile = _PROFILES[name]
-    trains = profile.trains or any(os.environ.get(one) for one in (TRAIN, RETRAIN))
-    workers = int(os.environ.get(JOBS) or profile.workers)
-    return replace(profile, **{"trains": trains, "workers": workers, **overrides})
+        settings[key] = tuple(value) if isinstance(value, list) else value
+    return Profile(**settings)
 
 
 def check_seed(seed: int) -> None:

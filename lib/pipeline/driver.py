@@ -31,6 +31,7 @@ from lib.pipeline.publication import Notebook
 
 SOURCES = paths.ROOT / "notebooks"
 _RAW = ("busi", "busi_related_images.csv", "overrides.csv", *evidence.RAW)
+_CODE = (".py", ".toml", ".csv")
 _USER_ERRORS = (book.BookError, config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
 
 
@@ -54,7 +55,7 @@ def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None
 def _state(profile: config.Profile, seed: int) -> dict[str, Any]:
     names = () if profile.data == "phantoms" else _RAW
     return {
-        "lib": _hash_of(*sorted((paths.ROOT / "lib").rglob("*.py"))),
+        "lib": _hash_of(*sorted(file for file in (paths.ROOT / "lib").rglob("*.*") if file.suffix in _CODE)),
         "seed": seed,
         "profile": asdict(profile),
         "data": {name: raw.identity(name) for name in names},

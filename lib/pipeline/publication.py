@@ -162,7 +162,4 @@ def _replace_figures(notebook: Notebook) -> None:
     FIGURES.mkdir(exist_ok=True)
     for old in FIGURES.glob(f"{notebook.name[:3]}*"):
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    if notebook.name.startswith("01"):
-        for old in FIGURES.glob("split.*"):
-            old.unlink()
     shutil.copytree(notebook.figures, FIGURES / notebook.name, dirs_exist_ok=True)

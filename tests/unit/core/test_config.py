@@ -59,7 +59,7 @@ def test_saved_figures_know_their_source(tmp_path, monkeypatch):
     run = lib.core.run.start("09_test", "smoke", 5)
     table = pd.DataFrame({"x": [1.0, 2.0004]})
     assert isinstance(run.save_figure(Figure(), "figure", table), Figure)
-    assert "what it is" in run.save_table(table, "table", "what it is").to_html()
+    assert "what it is" in run.save_table(table, "table", "what it is").data
     assert run.figures == tmp_path / "smoke" / "figures" / "09_test"
     assert {f.suffix for f in run.figures.glob("figure.*")} == {".png", ".pdf", ".csv", ".json"}
     sidecar = json.loads((run.figures / "figure.json").read_text())
