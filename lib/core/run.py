@@ -58,12 +58,9 @@ class Run:
         """The result of one job."""
         return self.results([job], extras)[0]
 
-    def save_figure(
-        self, figure: Figure | None, name: str, table: pd.DataFrame | None = None, caption: str = ""
-    ) -> Figure | None:
+    def save_figure(self, figure: Figure | None, name: str, table: pd.DataFrame | None = None) -> Figure | None:
         """Write ``name`` as PNG and PDF with a sidecar, and the data behind it as CSV; return the figure.
 
-        The book shows ``caption`` below it, or the heading above it if there is none.
         None, where a figure needs images or results that are not at hand, is passed over.
         """
         if figure is None:
@@ -76,7 +73,7 @@ class Run:
                 figure.savefig(temporary, dpi=150, metadata=metadata)
         if table is not None:
             self._write_csv(table, name, 6)
-        self._write_sidecar(name, {"caption": caption, "table": None if table is None else f"{name}.csv"})
+        self._write_sidecar(name, {"table": None if table is None else f"{name}.csv"})
         return figure
 
     def save_table(

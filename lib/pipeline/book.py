@@ -24,7 +24,8 @@ def build(executed: Sequence[Path], figures: Path, target: Path) -> Path:
     with tempfile.TemporaryDirectory() as name:
         source, pages = Path(name) / "source", Path(name) / "html"
         shutil.copytree(DOCUMENTS / "book", source)
-        shutil.copytree(figures, source / "figures", ignore=shutil.ignore_patterns("*.pdf", "*.csv", ".*"))
+        if (figures / "09_results").exists():
+            shutil.copytree(figures / "09_results", source / "figures")  # for the first page
         for page in [*executed, *DOCUMENTS.glob("*.md"), *DOCUMENTS.glob("*.svg")]:
             shutil.copy(page, source)
         command = [sys.executable, "-m", "sphinx", "-q", "-w", f"{name}/warnings.txt", "-d", f"{name}/trees"]

@@ -1,9 +1,12 @@
 """Sphinx settings of the book; :mod:`lib.pipeline.book` puts notebooks, documents and figures beside this file."""
 
-import json
 import re
+import tomllib
+from pathlib import Path
 
 import nbformat
+
+CAPTIONS = tomllib.loads((Path(__file__).parent / "captions.toml").read_text(encoding="utf-8"))
 
 project = "Two breast-imaging papers, rebuilt in notebooks"
 author = "The maintainers of breast-imaging-papers"
@@ -49,11 +52,11 @@ def _prepare(app, name, content):
         content[0] = content[0].replace("% results", _results(app.srcdir))
     if name[0].isdigit():
         notebook = nbformat.reads(content[0], 4)
-        notebook.cells = [*_chapter(notebook.cells, app.srcdir / "figures" / name, app.env.found_docs)]
+        notebook.cells = [*_chapter(notebook.cells, app.env.found_docs)]
         content[0] = nbformat.writes(notebook)
 
 
-def _chapter(cells, figures, pages):
+def _chapter(cells, pages):
     """The cells with their code folded, other chapters linked, and a caption below each figure."""
     section, silent = "", []
     for cell in cells:
@@ -75,7 +78,7 @@ def _chapter(cells, figures, pages):
         else:
             cell.source = "\n\n".join([*silent, cell.source])
             silent = []
-            cell.metadata = {"tags": ["hide-input"], "mystnb": _captioned(cell.source, section, figures)}
+            cell.metadata = {"tags": ["hide-input"], "mystnb": _captioned(cell.source, section)}
             for output in cell.outputs:
                 if page := output.get("data", {}).get("text/html"):
                     # As the ledger of claims names its sources.
@@ -84,13 +87,11 @@ def _chapter(cells, figures, pages):
         yield cell
 
 
-def _captioned(code, section, figures):
-    """Caption and alternative text of the figure that a cell saves: of its sidecar, or the heading above it."""
+def _captioned(code, section):
+    """Caption and alternative text of the figure that a cell saves, or the heading above it."""
     if not (saved := re.search(r'save_figure\(.*?"(\d\d_\w+)"', code, re.DOTALL)):
         return {}
-    sidecar = figures / f"{saved[1]}.json"
-    about = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.exists() else {}
-    caption = about.get("caption") or section
+    caption = CAPTIONS.get(saved[1], section)
     return {"figure": {"caption": caption, "name": saved[1]}, "image": {"alt": caption}}
 
 
@@ -100,7 +101,5 @@ def _results(folder):
     heading = next((at for at, cell in enumerate(cells) if cell.source.startswith("## Abstract")), len(cells))
     outputs = [output for cell in cells[heading + 1 : heading + 2] for output in cell.outputs]
     found = [output["data"].get("text/markdown", "") for output in outputs if "data" in output]
-    found += [
-        f"![{one.stem}](figures/09_results/{one.name})" for one in sorted((folder / "figures/09_results").glob("*.png"))
-    ]
+    found += [f"![{CAPTIONS.get(one.stem)}](figures/{one.name})" for one in sorted((folder / "figures").glob("*.png"))]
     return "\n\n".join(found)

@@ -1,10 +1,12 @@
 """The book is made from the published notebooks: quick, whole, without warnings and without the network."""
 
 import re
+import tomllib
 
 import nbformat
 import pytest
 
+from lib.core import paths
 from lib.pipeline import book, publication
 
 PAGES = sorted(path.stem for path in publication.REPORT.glob("0*.ipynb"))
@@ -58,3 +60,10 @@ def test_a_book_that_cannot_be_made_is_one_line_and_keeps_the_one_before(tmp_pat
     with pytest.raises(book.BookError, match=r"^the book could not be made: .+$"):
         book.build([], tmp_path, tmp_path / "html")
     assert (tmp_path / "html").exists()
+
+
+def test_every_figure_of_the_notebooks_has_a_caption_and_the_other_way_round():
+    sources = "".join(file.read_text(encoding="utf-8") for file in (paths.ROOT / "notebooks").glob("*.py"))
+    saved = re.findall(r'save_figure\(.*?"(\d\d_\w+)"', sources, re.DOTALL)
+    captions = tomllib.loads((publication.REPORT / "book" / "captions.toml").read_text(encoding="utf-8"))
+    assert sorted(captions) == sorted(saved)
