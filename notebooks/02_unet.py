@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 02 · How well does a U-Net find the lesion?
 #
-# Stage 1 of the paper (II-B): a U-Net learns the lesion mask from the image. Stage 2 will get its masks
+# Stage 1 of the paper (II-B): a U-Net predicts the lesion mask from the image. Stage 2 will get its masks
 # instead of a radiologist's, so what it misses or invents here is what the classifier has to live with.
 #
 # | | |
@@ -26,7 +26,6 @@ seed = 0
 import pandas as pd
 
 from lib.core.run import start
-from lib.core.store import unpack_masks
 from lib.experiments import input_ablation, mask_quality, tuning_loop
 from lib.experiments.paper_a import Plan
 from lib.plots import ablation, segmentation
@@ -53,7 +52,8 @@ settings = plan.unet_settings
 pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting of stage 1")
 
 # %%
-print({name: f"{count:,} parameters" for name, count in plan.parameters().items()})
+counts = plan.parameters()
+print(f"Parameters: {counts['paper']:,} as printed, {counts['here']:,} here.")
 
 # %% [markdown]
 # ## Does it learn?
@@ -95,7 +95,7 @@ print(f"Kept epochs: {kept['epoch'].min()} to {kept['epoch'].max()} of {settings
 # %% tags=["nbval-ignore-output"]
 wanted = {("train", 0): plan.mask_scores(plan.rounds[0], "train")}
 wanted |= {(part, one.number): plan.mask_scores(one, part) for part in ("validation", "test") for one in plan.rounds}
-scores = mask_quality.frame(plan, dict(zip(wanted, run.results(wanted.values()), strict=True)))
+scores = mask_quality.frame(plan, run.results(wanted))
 run.save_table(mask_quality.over_rounds(scores), "02_overlap", f"Mask quality, means over rounds · {what}")
 
 # %% tags=["nbval-ignore-output"]
@@ -107,7 +107,7 @@ by_class = lesions.groupby(["part", "class"], sort=False)["dice"].agg(["count", 
 run.save_table(by_class, "02_dice_by_class", f"Dice of lesions by class, all rounds · {what}")
 
 # %% tags=["nbval-ignore-output"]
-dice = mask_quality.lesion_dice(scores)
+dice = lesions.pivot_table("dice", "part", "round").reindex(["train", "validation", "test"])
 print(f"Lesion Dice of the test part, by round: {dice.loc['test'].min():.3f} to {dice.loc['test'].max():.3f}.")
 
 # %% [markdown]
@@ -118,7 +118,7 @@ print(f"Lesion Dice of the test part, by round: {dice.loc['test'].min():.3f} to 
 # `04_ablation` tries the cure, masks predicted out of fold.
 
 # %% tags=["nbval-ignore-output"]
-train, test = (dice[0][part] for part in ("train", "test"))
+train, test = dice.reindex(columns=[0]).loc[["train", "test"], 0]
 print(f"Lesion Dice in round 0: training part {train:.3f}, test part {test:.3f}, gap {train - test:+.3f}.")
 
 # %% [markdown]
@@ -127,16 +127,15 @@ print(f"Lesion Dice in round 0: training part {train:.3f}, test part {test:.3f},
 # Test images of round 0, ordered by Dice; below, normal images in which a lesion was predicted.
 
 # %% tags=["nbval-ignore-output"]
-predicted = unpack_masks(unets[0]["masks"]) if unets[0] else None
 first = scores[(scores["part"] == "test") & (scores["round"] == 0)].set_index("image")
 ordered = first[first["kind"] == "lesion"]["dice"].sort_values()
 middle = len(ordered) // 2
 rows = {"worst": ordered[:6], "median": ordered[middle - 3 : middle + 3], "best": ordered[-6:]}
-run.save_figure(segmentation.masks(data, predicted, rows), "02_masks")
+run.save_figure(segmentation.masks(data, unets[0], rows), "02_masks")
 
 # %% tags=["nbval-ignore-output"]
 normals = first[first["kind"] != "lesion"].sort_values("predicted_area", ascending=False)["dice"]
-run.save_figure(segmentation.masks(data, predicted, {"no lesion": normals[:6]}), "02_false_alarms")
+run.save_figure(segmentation.masks(data, unets[0], {"no lesion": normals[:6]}), "02_false_alarms")
 
 # %% [markdown]
 # ## Does the size of the lesion matter?
@@ -158,7 +157,7 @@ run.save_table(by_size, "02_dice_by_size", f"Dice by lesion size (thirds of each
 # end elsewhere.
 
 # %% tags=["nbval-ignore-output"]
-path = tuning_loop.unet(plan, run.result)
+path = tuning_loop.search(plan, "unet", run.result)
 run.save_figure(ablation.tuning_path(path), "02_tuning", path)
 
 # %% tags=["nbval-ignore-output"]

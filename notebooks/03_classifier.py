@@ -28,9 +28,9 @@ import numpy as np
 import pandas as pd
 
 from lib.core.run import start
-from lib.core.store import unpack_masks
-from lib.experiments import one_model, tuning_loop
-from lib.experiments.paper_a import STACKED, Plan
+from lib.evaluation import metrics
+from lib.experiments import input_ablation, one_model, tuning_loop
+from lib.experiments.paper_a import Plan
 from lib.plots import ablation
 from lib.plots import classification as plots
 from lib.reported import two_stage as reported
@@ -65,7 +65,7 @@ predicted = one_model.predictions(plan, heads)
 print("trained" if heads else f"the heads of round 0: {heads.error}")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.head_curves(heads, STACKED.index("image+mask")), "03_learning_curves")
+run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves")
 
 # %% [markdown]
 # The kept epoch is the one with the highest validation accuracy (II-D), the first of equals. With so few
@@ -75,8 +75,8 @@ run.save_figure(plots.head_curves(heads, STACKED.index("image+mask")), "03_learn
 # %% [markdown]
 # ## How often is it right?
 #
-# Intervals are Wilson's, for this one model on these images. A model that always says the most frequent class
-# is the row to beat.
+# Intervals are Wilson's, for this one model on these images. A model that always predicts the most frequent class
+# is the one to beat.
 
 # %% tags=["nbval-ignore-output"]
 names = {"validation": "validation accuracy, mean of 10 rounds", "test": "test accuracy"}
@@ -84,14 +84,17 @@ accuracies = one_model.accuracies(predicted, {part: printed[name] for part, name
 run.save_table(accuracies, "03_accuracy", f"Accuracy of the two-stage model · {what}")
 
 # %% tags=["nbval-ignore-output"]
-for part, row in accuracies.dropna().iterrows():
+for part, row in accuracies.iterrows():
     print(f"{part}: {row['right']:.0f} of {row['images']:.0f}, {row['here'] - row['paper']:+.3f} against the paper.")
 
 # %% [markdown]
 # ## Which classes?
 
 # %% tags=["nbval-ignore-output"]
-table = one_model.class_scores(predicted, reported.table_i().loc["image+mask"], data.classes)
+table = pd.DataFrame({"paper": reported.table_i().loc["image+mask"]})
+parts = {part: (frame["label"], frame["predicted"]) for part, frame in predicted.groupby("part", sort=False)}
+for part, answers in parts.items():
+    table[part] = metrics.table_row(*answers, data.classes)
 run.save_table(table, "03_class_scores", f"Scores by class beside Table I, row 3 · {what}")
 
 # %% [markdown]
@@ -101,7 +104,7 @@ run.save_table(table, "03_class_scores", f"Scores by class beside Table I, row 3
 # stresses that its model never calls a malignant one normal.
 
 # %% tags=["nbval-ignore-output"]
-matrices = one_model.confusions(predicted, data.classes)
+matrices = {part: metrics.confusion(*answers, data.classes) for part, answers in parts.items()}
 run.save_figure(plots.confusion_matrices(matrices), "03_confusion", pd.concat(matrices) if matrices else None)
 
 # %% tags=["nbval-ignore-output"]
@@ -115,13 +118,12 @@ for part, matrix in matrices.items():
 # Two right cases per class, chosen at random, and the two surest mistakes; wrong labels in red.
 
 # %% tags=["nbval-ignore-output"]
-test = predicted["test"]
+test = predicted[predicted["part"] == "test"]
 wrong = test[test["label"] != test["predicted"]].sort_values("probability", ascending=False)
 right = test[test["label"] == test["predicted"]].sample(frac=1, random_state=run.seed)
 right = right.groupby("label").head(2).sort_values("label")
 shown = pd.concat([right, wrong[:2]])["predicted"]
-masks = unpack_masks(unet["masks"]) if unet else None
-run.save_figure(plots.example_grid(data, masks, shown), "03_examples")
+run.save_figure(plots.example_grid(data, unet, shown), "03_examples")
 
 # %% [markdown]
 # ## Where is it wrong, and how sure is it then?
@@ -137,17 +139,18 @@ mistakes = pd.DataFrame(columns).set_axis(data.names[wrong.index], axis=0).renam
 run.save_table(mistakes, "03_mistakes", f"Misclassified test images, the surest first · {what}")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.example_grid(data, masks, wrong["predicted"][:8]), "03_mistakes_grid")
+run.save_figure(plots.example_grid(data, unet, wrong["predicted"][:8]), "03_mistakes_grid")
 
 # %% [markdown]
 # ## Does balancing the classes help?
 #
-# The paper says that the majority classes were downsampled, not how; its code does nothing. Weighting the classes in
+# The paper states that the majority classes were downsampled, not how; its code does nothing. Weighting the classes in
 # the loss is the usual way. Means over heads, image and mask, test part of round 0.
 
 # %% tags=["nbval-ignore-output"]
-jobs = plan.balanced_heads()
-balances = one_model.balances(plan, dict(zip(jobs, run.results(jobs.values()), strict=True)))
+balanced = {(way, 0): result for way, result in run.results(plan.balanced_heads()).items()}
+answers = input_ablation.answers(plan, balanced, (one_model.INPUTS,))
+balances = input_ablation.scores(answers, data.classes).groupby("backbone", sort=False).mean().rename_axis("balance")
 caption = f"Balancing the classes · {data.source} · {backbone} · round 0, {run.profile.n_heads} heads"
 run.save_table(balances, "03_balance", caption)
 
@@ -157,7 +160,7 @@ run.save_table(balances, "03_balance", caption)
 # The same loop as in `02_unet`, on the head: one component at a time, kept if the least validation loss falls.
 
 # %% tags=["nbval-ignore-output"]
-path = tuning_loop.head(plan, run.result)
+path = tuning_loop.search(plan, "head", run.result)
 run.save_figure(ablation.tuning_path(path), "03_tuning", path)
 
 # %% tags=["nbval-ignore-output"]

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 04 · What does each input add, and what does each gap between paper and code cost?
 #
-# Table I of the paper says that the image with its predicted mask is classified better than the image alone.
+# According to Table I, the image with its predicted mask is classified better than the image alone.
 # Here its rows are run again over ten rounds, each with its own split, U-Net and heads, with a fifth row that
 # the paper lacks; every pair is compared on the same test images.
 #
@@ -27,11 +27,10 @@ seed = 0
 import pandas as pd
 
 from lib.core.run import start
-from lib.evaluation import paired
+from lib.evaluation import paired, statistics
 from lib.experiments import input_ablation, mask_quality, paper_vs_code
 from lib.experiments.paper_a import Plan
-from lib.plots import ablation
-from lib.plots import classification as plots
+from lib.plots import ablation as plots
 from lib.reported import two_stage as reported
 
 run = start("04_ablation", profile, seed)
@@ -54,17 +53,14 @@ print(f"{data.source}; {len(set(groups))} groups of related images, which are re
 # what better masks could bring, and is never a result.
 
 # %%
-jobs = plan.stacked_heads()
-heads = dict(zip(jobs, run.results(jobs.values()), strict=True))
+heads = run.results(plan.stacked_heads())
 what = f"{data.source} · {input_ablation.progress(heads.values())}, {run.profile.n_heads} heads each"
 print(what)
 
 # %% tags=["nbval-ignore-output"]
-remedy = {(name, 0): plan.out_of_fold_heads(name) for name in plan.backbones}
-remedy = dict(zip(remedy, run.results(remedy.values()), strict=True))
-found = pd.concat(
-    [input_ablation.answers(plan, heads), input_ablation.answers(plan, remedy, (input_ablation.OUT_OF_FOLD,))]
-)
+remedy = run.results({(name, 0): plan.out_of_fold_heads(name) for name in plan.backbones})
+remedied = input_ablation.answers(plan, remedy, (input_ablation.OUT_OF_FOLD,))
+found = pd.concat([input_ablation.answers(plan, heads), remedied])
 scored = input_ablation.scores(found, data.classes)
 
 # %% [markdown]
@@ -73,12 +69,12 @@ scored = input_ablation.scores(found, data.classes)
 # Means over heads first, then mean ± standard deviation over rounds. The paper prints one test set of 79 images.
 
 # %% tags=["nbval-ignore-output"]
-table_1 = input_ablation.table_1(scored, printed)
+rounds = input_ablation.by_round(scored)
+table_1 = input_ablation.table_1(rounds, printed)
 run.save_table(table_1, "04_table_1", f"Table I, test scores by input · {what}")
 
 # %% tags=["nbval-ignore-output"]
-by_round = scored.groupby(["inputs", "backbone", "round"], sort=False)["accuracy"].mean().reset_index()
-run.save_figure(plots.accuracy_by_input(by_round, printed["accuracy"]), "04_table_1_figure", scored)
+run.save_figure(plots.accuracy_by_input(rounds.reset_index(), printed["accuracy"]), "04_table_1_figure", scored)
 
 # %% [markdown]
 # ## Does each printed score fit?
@@ -102,7 +98,7 @@ for (inputs, name), part in inside.groupby(["inputs", "backbone"], sort=False):
 # ## Is one input better than another? (P1)
 #
 # The same test images answer both, so only those matter that one input gets right and the other wrong. The interval
-# draws rounds and groups of related images anew. The row *image+mask – image, all* is the first primary endpoint of
+# resamples rounds and groups of related images. The row *image+mask – image, all* is the first primary endpoint of
 # `report/protocol.md`: the mean over VGG16, MobileNetV2 and Xception.
 
 # %% tags=["nbval-ignore-output"]
@@ -113,19 +109,23 @@ run.save_table(differences, "04_differences", f"Paired differences in accuracy �
 print(*(paired.in_words(row) for _, row in differences.iterrows() if row.name[1] == "all"), sep="\n")
 
 # %% tags=["nbval-ignore-output"]
-print(input_ablation.primary_in_words(differences, printed["accuracy"], all(heads.values())))
+gain = printed.loc["image+mask", "accuracy"] - printed.loc["image", "accuracy"]
+for _, row in differences.query("pair == 'image+mask – image' and backbone == 'all'").iterrows():
+    verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
+    state = "" if all(heads.values()) else " (interim: the plan is not complete)"
+    print(f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}.")
 
 # %% [markdown]
 # Rounds differ: each has another split, another U-Net and other heads.
 
 # %% tags=["nbval-ignore-output"]
-gains = input_ablation.gains(scored)
+gains = input_ablation.gains(rounds)
 for name, column in gains.items():
     spread = f"{column.min():+.3f} to {column.max():+.3f}, {(column > 0).sum()} of {column.count()} above zero"
     print(f"{name}: gain of image+mask over image, by round: {spread}.")
 
 # %% [markdown]
-# ## What does the paper say of validation data?
+# ## What does the paper report of validation data?
 #
 # The loss of stage 1 and the accuracy of the kept epoch, which was chosen for being high. *best round* takes the best
 # of all rounds.
@@ -158,15 +158,16 @@ for (inputs, name), row in missed.iterrows():
 # One dot per round: the gain of image+mask over image against the lesion Dice of that round's test part.
 
 # %% tags=["nbval-ignore-output"]
-masks = {("test", one.number): plan.mask_scores(one) for one in plan.rounds}
-dice = mask_quality.lesion_dice(mask_quality.frame(plan, dict(zip(masks, run.results(masks.values()), strict=True))))
-against = gains.assign(dice=dice.loc["test"])
-run.save_figure(ablation.gain_against_dice(against), "04_gain_against_dice", against)
+masks = run.results({("test", one.number): plan.mask_scores(one) for one in plan.rounds})
+lesions = mask_quality.frame(plan, masks).query("kind == 'lesion'")
+against = gains.assign(dice=lesions.groupby("round")["dice"].mean())
+run.save_figure(plots.gain_against_dice(against), "04_gain_against_dice", against)
 
 # %% tags=["nbval-ignore-output"]
 if len(against) > 2:
     correlation = against.corr("spearman")["dice"].drop("dice")
-    print(f"Rank correlation over {len(against)} rounds: {correlation.round(2).to_dict()}")
+    listed = ", ".join(f"{name} {value:+.2f}" for name, value in correlation.items())
+    print(f"Rank correlation over {len(against)} rounds: {listed}.")
 
 # %% [markdown]
 # ## What is each gap between paper and code worth?

@@ -55,8 +55,7 @@ print(data.source, "·", len(plan.backbones), "of", len(BACKBONES), "networks:",
 # Counted from the layers, without the top.
 
 # %%
-jobs = backbone_comparison.costs(run.profile)
-costs = backbone_comparison.cost_table(dict(zip(jobs, run.results(jobs.values()), strict=True)))
+costs = backbone_comparison.cost_table(run.results(backbone_comparison.costs(run.profile)))
 size = run.profile.image_size
 counted = costs[["parameters", "multiply-adds", "features"]]
 run.save_table(counted, "05_costs", f"Cost of an image of {size} × {size} pixels, without the top", precision=0)
@@ -69,22 +68,20 @@ run.save_table(costs[["ms"]], "05_timing", f"Milliseconds per image, warm, in a 
 # ## Table II
 #
 # The same head, the same training and the same images for each; raw pixels as in the authors' code, then each
-# network's own preprocessing. A network without weights keeps the paper's row, which says so. Means over heads
+# network's own preprocessing. A network without weights keeps the paper's row, with the reason. Means over heads
 # first, then mean ± standard deviation over rounds.
 
 # %% tags=["nbval-ignore-output"]
-raw = plan.stacked_heads()
-raw = dict(zip(raw, run.results(raw.values()), strict=True))
-own = backbone_comparison.own_preprocessing(plan)
-own = dict(zip(own, run.results(own.values()), strict=True))
+raw = run.results(plan.stacked_heads())
+own = run.results(backbone_comparison.own_preprocessing(plan))
 what = f"{data.source} · {input_ablation.progress(raw.values())}, {run.profile.n_heads} heads each"
 
 # %% tags=["nbval-ignore-output"]
 answers = input_ablation.answers(plan, own, (backbone_comparison.OWN,))
 found = pd.concat([input_ablation.answers(plan, raw), answers])
 scored = input_ablation.scores(found, data.classes)
-states = backbone_comparison.states(plan, raw)
-table_2 = backbone_comparison.table_2(scored, printed, states)
+rounds, states = input_ablation.by_round(scored), backbone_comparison.states(plan, raw)
+table_2 = backbone_comparison.table_2(rounds, printed, states)
 run.save_table(table_2, "05_table_2", f"Table II, test scores by backbone, image alone · {what}")
 
 # %% tags=["nbval-ignore-output"]
@@ -132,7 +129,7 @@ print(*(paired.in_words(row) for _, row in gains.iterrows()), sep="\n")
 # ## Is accuracy bought with computation?
 
 # %% tags=["nbval-ignore-output"]
-accuracy = backbone_comparison.accuracies(scored, printed)
+accuracy = backbone_comparison.accuracies(rounds, printed)
 run.save_figure(plots.accuracy_against_cost(accuracy, costs["multiply-adds"]), "05_accuracy_against_cost", accuracy)
 
 # %% tags=["nbval-ignore-output"]

@@ -7,10 +7,11 @@ machine made it, so a picture in a talk can be traced to the code and the number
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML
@@ -43,12 +44,16 @@ class Run:
     def store(self) -> store.Store:
         return config.store_of(self.profile)
 
-    def results(self, wanted: Iterable[jobs.Job], extras: Sequence[str] = ()) -> list[jobs.Result]:
-        """The results of the jobs, in their order; see :func:`lib.core.jobs.run`.
+    def results(
+        self, wanted: Iterable[jobs.Job] | Mapping[Any, jobs.Job], extras: Sequence[str] = ()
+    ) -> list[jobs.Result] | dict[Any, jobs.Result]:
+        """The results of the jobs, in their order or under their names; see :func:`lib.core.jobs.run`.
 
         A profile that does not train looks costly jobs up only: those that are not published have
         :data:`lib.core.jobs.NOT_DONE` for an error.
         """
+        if isinstance(wanted, Mapping):
+            return dict(zip(wanted, self.results(wanted.values(), extras), strict=True))
         profile = self.profile
         return jobs.run(
             wanted, self.store, workers=profile.workers, train=profile.trains, extras=extras, report=_log.info

@@ -71,22 +71,21 @@ def cost_table(results: Mapping[str, Result]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(done, "index", columns=columns).rename_axis("backbone")
 
 
-def table_2(scored: pd.DataFrame, printed: pd.DataFrame, states: Mapping[str, str]) -> pd.DataFrame:
+def table_2(rounds: pd.DataFrame, printed: pd.DataFrame, states: Mapping[str, str]) -> pd.DataFrame:
     """Table II: for each network the paper's row, then ours on the image with raw pixels and its own preprocessing.
 
     Parameters
     ----------
-    scored : of :func:`lib.experiments.input_ablation.scores`.
+    rounds : of :func:`lib.experiments.input_ablation.by_round`.
     printed : of :func:`lib.reported.two_stage.table_ii`.
     states : of :func:`states`; stands in the column ``weights`` of the paper's row.
     """
-    here = input_ablation.over_rounds(scored).swaplevel()
+    here = input_ablation.over_rounds(rounds).swaplevel()
     here = here[here.index.isin(["image", OWN], level=1)].rename({"image": "here, raw", OWN: "here, own"}, level=1)
     paper = printed.map("{:.3f}".format).assign(weights=pd.Series(states))
     paper.index = pd.MultiIndex.from_product([paper.index, ["paper"]], names=["backbone", "row"])
-    order = {name: place for place, name in enumerate(printed.index)}
     both = pd.concat([paper, here.rename_axis(["backbone", "row"])])
-    return both.sort_index(level="backbone", key=lambda level: level.map(order), sort_remaining=False, kind="stable")
+    return both.sort_index(level="backbone", key=printed.index.get_indexer, sort_remaining=False, kind="stable")
 
 
 def states(plan: Plan, results: Mapping[tuple[str, int], Result]) -> dict[str, str]:
@@ -101,10 +100,8 @@ def states(plan: Plan, results: Mapping[tuple[str, int], Result]) -> dict[str, s
     return found
 
 
-def accuracies(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
+def accuracies(rounds: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     """Accuracy on the image alone with raw pixels by backbone: ``paper``, ``here`` and ``sd`` over rounds."""
-    image = scored[scored.index.get_level_values("inputs") == "image"]["accuracy"]
-    rounds = image.groupby(["backbone", "round"]).mean().groupby("backbone")
-    names = [name for name in printed.index if name in backbones.BACKBONES]
-    table = pd.DataFrame({"paper": printed["accuracy"], "here": rounds.mean(), "sd": rounds.std()})
-    return table.reindex(names).rename_axis("backbone")
+    image = rounds[rounds.index.get_level_values("inputs") == "image"]["accuracy"].groupby("backbone")
+    table = pd.DataFrame({"paper": printed["accuracy"], "here": image.mean(), "sd": image.std()})
+    return table.reindex(list(backbones.BACKBONES)).rename_axis("backbone")

@@ -1,7 +1,6 @@
 """Table I: what each input of stage 2 is worth, on the same images with the same heads (paper A, IV-B)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +9,9 @@ from lib.core.config import Profile
 from lib.core.jobs import Job, Result
 from lib.data.image_statistics import image_statistics
 from lib.evaluation import metrics, paired, statistics
-from lib.experiments.mask_quality import mean_and_sd
+from lib.experiments import frames
 from lib.experiments.paper_a import BACKBONES, INPUTS, ORACLE, OUT_OF_FOLD, STACKED, Plan
+from lib.reported import two_stage as reported
 
 PAIRS = (
     ("image+mask", "image"),
@@ -22,8 +22,11 @@ PAIRS = (
     (ORACLE, "image"),
 )
 HOLD_OUT = 79  # test images of the paper
+_ROW = ["inputs", "backbone"]
+_TRAINING = ["backbone", "inputs", "round", "head"]
+_ANSWER = {"backbone": str, "inputs": str, "round": int, "head": int, "image": int}
+_ANSWER |= {"predicted": int, "probability": float, "label": int}
 _COMPARED = ["difference", "95 % low", "95 % high", "p", "only first", "only second", "p McNemar", "images", "rounds"]
-_ANSWER = ["backbone", "inputs", "round", "head", "image"]
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -39,8 +42,13 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     return [*(job for jobs in by_round for job in jobs), *scores, *once]
 
 
-def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Sequence[str] = STACKED) -> pd.DataFrame:
-    """The answers of :meth:`Plan.heads` on test images; results that are missing have no rows.
+def answers(
+    plan: Plan,
+    results: Mapping[tuple[str, int], Result],
+    inputs: Sequence[str] = STACKED,
+    part: str = "test",
+) -> pd.DataFrame:
+    """The answers of :meth:`Plan.heads` on a part's images; results that are missing have no rows.
 
     Parameters
     ----------
@@ -48,58 +56,65 @@ def answers(plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Seque
 
     Returns
     -------
-    One row per answer: ``backbone``, ``inputs``, ``round``, ``head``, ``image`` (index), ``label``, ``predicted``.
+    One row per answer: ``backbone``, ``inputs``, ``round``, ``head``, ``image`` (index), ``label``, ``predicted``
+    and its ``probability``.
     """
-    parts = []
+    found = []
     for (backbone, number), result in results.items():
         if result:
-            predicted = result["test"].argmax(axis=-1)
-            heads, test = range(predicted.shape[1]), plan.rounds[number].split.test
-            index = pd.MultiIndex.from_product([[backbone], inputs, [number], heads, test], names=_ANSWER)
-            parts.append(pd.DataFrame({"predicted": predicted.ravel()}, index).reset_index())
-    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_ANSWER, "predicted"])
-    # An empty frame has no types of its own, and would take those of whatever it is put beside.
-    frame = frame.astype(dict.fromkeys(("round", "head", "image", "predicted"), int))
-    return frame.assign(label=plan.labels[frame["image"]])
+            p, images = result[part], plan.rounds[number].split.parts()[part]
+            index = pd.MultiIndex.from_product(
+                [[backbone], inputs, [number], range(p.shape[1]), images], names=[*_TRAINING, "image"]
+            )
+            values = {"predicted": p.argmax(axis=-1).ravel(), "probability": p.max(axis=-1).ravel()}
+            frame = pd.DataFrame(values, index).reset_index()
+            found.append(frame.assign(label=plan.labels[frame["image"]]))
+    return frames.stacked(found, _ANSWER)
 
 
-def scores(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+def scores(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """The ten columns of Tables I and II for each training: backbone, inputs, round and head."""
     rows = {
-        key: metrics.table_row(part["label"].to_numpy(), part["predicted"].to_numpy(), tuple(classes))
-        for key, part in found.groupby(_ANSWER[:4], sort=False)
+        training: metrics.table_row(part["label"].to_numpy(), part["predicted"].to_numpy(), classes)
+        for training, part in found.groupby(_TRAINING, sort=False)
     }
-    return _by(rows, _ANSWER[:4], metrics.table_row(np.zeros(1, int), np.zeros(1, int), tuple(classes)).index)
+    return frames.of_rows(rows, _TRAINING, reported.table_i().columns)
 
 
-def _by(rows: Mapping[tuple, Any], names: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows by several names, of which there may be none."""
-    index = pd.MultiIndex.from_tuples(rows, names=names) if rows else pd.MultiIndex.from_product([[]] * len(names))
-    return pd.DataFrame(list(rows.values()), index.set_names(names), columns=columns)
+def by_round(scored: pd.DataFrame) -> pd.DataFrame:
+    """Means of :func:`scores` over heads, by inputs, backbone and round."""
+    return scored.groupby([*_ROW, "round"], sort=False).mean()
 
 
-def over_rounds(scored: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over rounds of the means over heads, as text, and the number of ``rounds``."""
-    rounds = scored.groupby(["inputs", "backbone", "round"], sort=False).mean()
-    by_row = rounds.groupby(["inputs", "backbone"], sort=False)
-    return mean_and_sd(by_row).assign(rounds=by_row.size().astype("Int64"))
+def over_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over rounds as text such as ``0.643 ± 0.021``, and the number of ``rounds``."""
+    rows = rounds.groupby(_ROW, sort=False)
+    sd = rows.std().map(lambda value: "" if np.isnan(value) else f" ± {value:.3f}")
+    return (rows.mean().map("{:.3f}".format, na_action="ignore") + sd).assign(rounds=rows.size().astype("Int64"))
 
 
-def table_1(scored: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
+def table_1(rounds: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     """Table I: for each input the paper's row, then one row per backbone.
 
     Parameters
     ----------
-    scored : of :func:`scores`.
+    rounds : of :func:`by_round`.
     printed : of :func:`lib.reported.two_stage.table_i`.
     """
     paper = printed.map("{:.3f}".format)
-    paper.index = pd.MultiIndex.from_product([paper.index, ["paper (DenseNet201)"]], names=["inputs", "backbone"])
-    both = pd.concat([paper, over_rounds(scored)])
+    paper.index = pd.MultiIndex.from_product([paper.index, ["paper (DenseNet201)"]], names=_ROW)
+    both = pd.concat([paper, over_rounds(rounds)])
     return both.sort_index(level="inputs", key=lambda level: level.map(INPUTS.index), sort_remaining=False)
 
 
-def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+def gains(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy with image and mask less that with the image alone: one row per round, one column per backbone."""
+    accuracy = rounds["accuracy"].unstack("inputs").reindex(columns=STACKED)  # noqa: PD010 a Series has no pivot_table
+    order = rounds.index.unique("backbone")
+    return (accuracy["image+mask"] - accuracy["image"]).unstack("backbone").reindex(columns=order)  # noqa: PD010
+
+
+def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
     """Each printed score of one hold-out of 79 images beside the interval in which ours would lie on such a one.
 
     Parameters
@@ -112,25 +127,21 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
     -------
     By inputs, backbone and score: ``paper``, ``here`` (mean over rounds and heads), and the 95 % prediction interval.
     """
-    parts = [pd.DataFrame(columns=["inputs", "backbone", "score", "paper", "here", "95 % low", "95 % high", "rounds"])]
-    for (inputs, backbone), part in found.groupby(["inputs", "backbone"], sort=False):
-        paper = next((printed.loc[name] for name in (inputs, backbone) if name in printed.index), None)
-        if paper is not None:
-            label, predicted = part["label"].to_numpy(), part["predicted"].to_numpy()
-            training = part.groupby(["round", "head"]).ngroup().to_numpy()
+    rows = {}
+    for names, part in found.groupby(_ROW, sort=False):
+        label, predicted = part["label"].to_numpy(), part["predicted"].to_numpy()
+        for name in printed.index.intersection(names):
             low, high = statistics.prediction_interval(
-                lambda chosen, label=label, predicted=predicted: metrics.score_row(
-                    label[chosen], predicted[chosen], len(classes)
-                ),
-                groups[part["image"].to_numpy(int)],
-                training,
+                lambda chosen, label=label, predicted=predicted: metrics.score_row(label[chosen], predicted[chosen]),
+                groups[part["image"]],
+                part.groupby(["round", "head"]).ngroup().to_numpy(),
                 HOLD_OUT,
             )
-            here = scores(part, classes).mean().to_numpy()
-            rows = {"score": paper.index, "paper": paper.to_numpy(), "here": here, "95 % low": low, "95 % high": high}
-            rows["rounds"] = part["round"].nunique()
-            parts.append(pd.DataFrame({"inputs": inputs, "backbone": backbone, **rows}))
-    return pd.concat(parts[1:] or parts).set_index(["inputs", "backbone", "score"])
+            here = scores(part, classes).mean()
+            values = zip(printed.loc[name], here, low, high, strict=True)
+            n_rounds = part["round"].nunique()
+            rows |= {(*names, score): [*row, n_rounds] for score, row in zip(here.index, values, strict=True)}
+    return frames.of_rows(rows, [*_ROW, "score"], ["paper", "here", "95 % low", "95 % high", "rounds"])
 
 
 def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
@@ -150,46 +161,24 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
     wide = right.pivot_table("right", ["backbone", "round", "head", "image"], "inputs", sort=False)
     rows = {}
     for first, second in pairs:
-        both = wide.reindex(columns=[first, second]).dropna()
-        names = both.index.get_level_values("backbone")
-        for name in (*dict.fromkeys(names), "all"):
-            part = both[names.isin(BACKBONES) if name == "all" else names == name]
-            if len(part):
-                a, b = part[first].to_numpy(bool), part[second].to_numpy(bool)
-                training = part.groupby(["backbone", "head"]).ngroup()
-                image, number = (part.index.get_level_values(level) for level in ("image", "round"))
-                rows[f"{first} – {second}", name] = paired.compare(a, b, groups[image], number, training)
-    return _by(rows, ["pair", "backbone"], _COMPARED)
+        both = wide.reindex(columns=[first, second]).dropna().set_axis(["a", "b"], axis=1).reset_index()
+        both = pd.concat([both.assign(of=both["backbone"]), both[both["backbone"].isin(BACKBONES)].assign(of="all")])
+        for name, part in both.groupby("of", sort=False):
+            a, b = part["a"].to_numpy(bool), part["b"].to_numpy(bool)
+            training = part.groupby(["backbone", "head"]).ngroup()
+            rows[f"{first} – {second}", name] = paired.compare(a, b, groups[part["image"]], part["round"], training)
+    return frames.of_rows(rows, ["pair", "backbone"], _COMPARED)
 
 
-def primary_in_words(compared: pd.DataFrame, printed: pd.Series, complete: bool) -> str:
-    """The protocol's verdict on the first primary endpoint, from :func:`differences` and the printed accuracies."""
-    key = "image+mask – image", "all"
-    if key not in compared.index:
-        return "P1: not tested yet."
-    row, gain = compared.loc[key], printed["image+mask"] - printed["image"]
-    verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
-    state = "" if complete else " (interim: the plan is not complete)"
-    return f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}."
-
-
-def gains(scored: pd.DataFrame, of: str = "image+mask", over: str = "image") -> pd.DataFrame:
-    """Accuracy with one input less that with another, means over heads: a row per round, a column per backbone."""
-    of, over = (scored[scored.index.get_level_values("inputs") == name]["accuracy"] for name in (of, over))
-    gain = of.groupby(["round", "backbone"]).mean() - over.groupby(["round", "backbone"]).mean()
-    order = of.index.get_level_values("backbone").unique()
-    return gain.unstack("backbone").reindex(columns=order)  # noqa: PD010 a Series has no pivot_table
-
-
-def malignant_as_normal(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """How often malignant test images are called normal, over all rounds and heads, by input and backbone.
 
     ``without``: trainings in which it never happens; the backbone ``all`` has those of every backbone.
     """
-    normal, malignant = (list(classes).index(name) for name in ("normal", "malignant"))
-    images = found[found["label"] == malignant].assign(missed=lambda part: part["predicted"] == normal)
-    trainings = images.groupby([*_ANSWER[:4]], sort=False)["missed"].agg(["sum", "size"]).reset_index()
-    rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(["inputs", "backbone"], sort=False)
+    images = found[found["label"] == classes.index("malignant")]
+    missed = (images["predicted"] == classes.index("normal")).rename("missed")
+    trainings = missed.groupby([images[name] for name in _TRAINING], sort=False).agg(["sum", "size"]).reset_index()
+    rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(_ROW, sort=False)
     return rows.agg(
         **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "trainings": ("sum", "size")},
         without=("sum", lambda sums: (sums == 0).sum()),
@@ -204,21 +193,22 @@ def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, in
     One row per quantity and network: ``here``, its interval, ``rounds``.  Accuracies belong to image+mask; the
     best round is taken for each head by itself, and then averaged over heads.
     """
-    losses = [min(result["history"]["val_bce"]) for result in unets if result]
+    accuracies: dict[str, list[np.ndarray]] = {}
+    for (name, _), one in heads.items():
+        if one:
+            best = one["val_accuracy"].max(axis=0)[STACKED.index("image+mask")]
+            accuracies.setdefault(name, []).append(best)
+    losses = [min(one["history"]["val_bce"]) for one in unets if one]
     rows = {("validation loss of the U-Net, mean of 10 rounds", "U-Net"): _mean(losses)} if losses else {}
-    kind = STACKED.index("image+mask")
-    for name in plan.backbones:
-        best = [one["val_accuracy"].max(axis=0)[kind] for (own, _), one in heads.items() if one and own == name]
-        if best:
-            rows["validation accuracy, mean of 10 rounds", name] = _mean(np.mean(best, axis=1))
-            rows["validation accuracy, best round", name] = {"here": np.max(best, axis=0).mean(), "rounds": len(best)}
-    frame = _by(rows, ["quantity", "network"], ["here", "95 % low", "95 % high", "rounds"])
+    for name, by_head in accuracies.items():
+        rows["validation accuracy, mean of 10 rounds", name] = _mean(np.mean(by_head, axis=1))
+        rows["validation accuracy, best round", name] = [np.max(by_head, axis=0).mean(), np.nan, np.nan, len(by_head)]
+    frame = frames.of_rows(rows, ["quantity", "network"], ["here", "95 % low", "95 % high", "rounds"])
     return frame.sort_index(level="quantity", sort_remaining=False)
 
 
-def _mean(values: Sequence[float]) -> dict[str, float]:
-    low, high = statistics.mean_interval(np.asarray(values, float))
-    return {"here": np.mean(values), "95 % low": low, "95 % high": high, "rounds": len(values)}
+def _mean(values: Sequence[float]) -> list[float]:
+    return [np.mean(values), *statistics.mean_interval(np.asarray(values)), len(values)]
 
 
 def clusters(result: Result, n: int) -> np.ndarray:

@@ -32,7 +32,7 @@ _NONE = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class Round:
-    """One of the paper's ten rounds: its split, its U-Net and its heads are drawn from one seed."""
+    """One of the paper's ten rounds: one seed gives its split, its U-Net and its heads."""
 
     number: int
     seed: int
@@ -46,7 +46,7 @@ class Plan:
     profile: Profile
     seed: int = 0
     segmenter: SegmenterSettings | None = None  # None: the profile's, as printed
-    masks: str = "union"  # that stage 1 learns: of all mask files of an image, or the first only
+    masks: str = "union"  # to train stage 1: of all mask files of an image, or the first only
 
     @cached_property
     def source(self) -> sources.Source:
@@ -85,13 +85,13 @@ class Plan:
         sizes = {"paper": SegmenterSettings().filters, "here": self.unet_settings.filters}
         return {name: build_unet((16, 16, 3), filters).count_params() for name, filters in sizes.items()}
 
-    def unet(self, one: Round, **changes: Any) -> Job:
-        """The U-Net of a round, with some settings changed, and its masks of all images."""
+    def unet(self, one: Round) -> Job:
+        """The U-Net of a round, and its masks of all images."""
         return segmentation.segmenter(
             data=sources.ultrasound(self.profile, masks=self.masks),
             train=one.split.train,
             validation=one.split.validation,
-            settings=replace(self.unet_settings, **changes),
+            settings=self.unet_settings,
             seed=one.seed,
         )
 
@@ -116,7 +116,7 @@ class Plan:
         ]
 
     def mask_parts(self, one: Round, inputs: str) -> list[tuple[Job, np.ndarray | None]] | str:
-        """The masks that belong to an input, as steps take them."""
+        """The masks that belong to an input, as parts of :func:`lib.two_stage.segmentation.assemble_masks`."""
         if inputs == ORACLE:
             return "ground truth"
         if inputs == OUT_OF_FOLD:
@@ -170,7 +170,7 @@ class Plan:
         return {(name, one.number): self.heads(one, name) for one in self.rounds for name in self.backbones}
 
     def groups(self) -> Job:
-        """Groups of related images, which bootstraps draw whole."""
+        """Groups of related images, which bootstraps resample whole."""
         return near_duplicates.groups_job(self.source)
 
     def unet_trial(self, changes: Mapping[str, Any]) -> Job:

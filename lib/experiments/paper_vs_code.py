@@ -13,8 +13,7 @@ import pandas as pd
 
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
-from lib.evaluation import paired
-from lib.experiments.mask_quality import frame, lesion_dice
+from lib.evaluation import metrics, paired
 from lib.experiments.paper_a import OUT_OF_FOLD, Plan
 from lib.two_stage.segmentation import SegmenterSettings
 
@@ -23,7 +22,7 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Variant:
-    """What one row changes: settings of either stage, the masks that stage 1 learns, the input of stage 2."""
+    """What one row changes: settings of either stage, the masks that stage 1 is trained on, the input of stage 2."""
 
     base_has: str = ""
     changed_to: str = ""
@@ -59,7 +58,7 @@ def jobs(profile: Profile, seed: int = 0) -> dict[str, tuple[Job, Job, Job]]:
     """Heads, validation and test scores of the masks by variant.
 
     Heads are trained on one input only, all variants alike; masks are scored against the union of all masks,
-    whichever stage 1 has learnt.
+    whichever stage 1 was trained on.
     """
     wanted = {}
     for name, variant in VARIANTS.items():
@@ -87,23 +86,25 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
     results : of :func:`jobs`.
     groups : of related images, int (n_images,).
     """
-    test = plan.rounds[0].split.test
-    labels = plan.labels[test]
-    right = {name: heads["test"][0].argmax(axis=-1) == labels for name, (heads, *_) in results.items() if heads}
-    rows = {}
-    for name, (_, *scores) in results.items():
-        row = {"base has": VARIANTS[name].base_has, "changed to": VARIANTS[name].changed_to}
-        parts = {("validation", 0): scores[0], ("test", 0): scores[1]}
-        dice = lesion_dice(frame(plan, parts)).mean(axis=1)
-        row |= {"Dice validation": dice["validation"], "Dice test": dice["test"]}
+    test, rows = plan.rounds[0].split.test, {}
+    right = {
+        name: heads["test"][0].argmax(axis=-1) == plan.labels[test] for name, (heads, *_) in results.items() if heads
+    }
+    for name, (_, validation, tested) in results.items():
+        rows[name] = {"base has": VARIANTS[name].base_has, "changed to": VARIANTS[name].changed_to}
+        rows[name] |= {"Dice validation": _lesion_dice(validation), "Dice test": _lesion_dice(tested)}
         if name in right:
-            row |= {"accuracy": right[name].mean(), "heads": len(right[name])}
-        if name in right and BASE in right and name != BASE:
-            pair = right[name].ravel(), right[BASE].ravel()
-            heads = np.repeat(np.arange(len(right[name])), len(test))
-            found = paired.compare(*pair, np.tile(groups[test], len(right[name])), heads=heads)
-            row |= found[["difference", "95 % low", "95 % high"]].to_dict()
-        rows[name] = row
-    columns = ["accuracy", "heads", "difference", "95 % low", "95 % high"]
-    compared = pd.DataFrame.from_dict(rows, "index").rename_axis("variant")
-    return compared.reindex(columns=["base has", "changed to", "Dice validation", "Dice test", *columns])
+            n_heads = len(right[name])
+            rows[name] |= {"accuracy": right[name].mean(), "heads": n_heads}
+            if name != BASE and BASE in right:
+                pair = right[name].ravel(), right[BASE].ravel()
+                heads = np.repeat(np.arange(n_heads), len(test))
+                rows[name] |= paired.compare(*pair, np.tile(groups[test], n_heads), heads=heads)
+    columns = ["base has", "changed to", "Dice validation", "Dice test"]
+    columns += ["accuracy", "heads", "difference", "95 % low", "95 % high"]
+    return pd.DataFrame.from_dict(rows, "index").rename_axis("variant").reindex(columns=columns)
+
+
+def _lesion_dice(scores: Result) -> float:
+    frame = pd.DataFrame(scores.values, columns=["kind", "dice"])
+    return frame.loc[frame["kind"] == metrics.LESION, "dice"].mean()

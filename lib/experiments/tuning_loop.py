@@ -1,7 +1,9 @@
 """The tuning loop of both stages on round 0 (paper A, III-B)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.core import config, jobs
@@ -13,16 +15,26 @@ from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 
-def unet(plan: Plan, result: Callable[[Job], Result]) -> pd.DataFrame:
-    """The path of :func:`lib.two_stage.tuning.search` through the U-Net's components."""
-    components = tuning.only(tuning.UNET_COMPONENTS, plan.profile.tune_components)
-    return tuning.search(components, tuning.UNET_START, plan.unet_trial, result, plan.profile.tune_passes)
+def search(plan: Plan, stage: str, result: Callable[[Job], Result]) -> pd.DataFrame:
+    """The path of :func:`lib.two_stage.tuning.coordinate_search` through the components of ``unet`` or ``head``.
 
+    What counts is the least validation cross-entropy of all epochs, without penalties.  A training that fails,
+    because its loss is no number any more, say, has the loss NaN.
+    """
+    trial = plan.unet_trial if stage == "unet" else plan.head_trial
 
-def head(plan: Plan, result: Callable[[Job], Result]) -> pd.DataFrame:
-    """The same for the classifier's components."""
-    components = tuning.only(tuning.HEAD_COMPONENTS, plan.profile.tune_components)
-    return tuning.search(components, tuning.HEAD_START, plan.head_trial, result, plan.profile.tune_passes)
+    def loss(choices: Mapping[str, Any]) -> float | None:
+        done = result(trial(choices))
+        if done.error == jobs.NOT_DONE:
+            return None
+        if done.error:
+            return np.nan
+        return float(np.min(done["history"]["val_bce"] if stage == "unet" else done["val_loss"]))
+
+    components, start = tuning.STAGES[stage]
+    wanted = plan.profile.tune_components
+    components = {name: choices for name, choices in components.items() if wanted == "all" or name in wanted.split()}
+    return tuning.coordinate_search(components, start, loss, plan.profile.tune_passes)
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -36,15 +48,15 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
         asked.append(job)
         return jobs.run([job], store, train=False)[0]
 
-    for loop in (head, unet):
-        loop(plan, look_up)
+    for stage in ("head", "unet"):
+        search(plan, stage, look_up)
     return asked
 
 
 def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
     """What the loop chose so far beside the defaults of ``paper``, its choices; whether it is ``finished``."""
-    names = [name for name in path if name in (*tuning.UNET_COMPONENTS, *tuning.HEAD_COMPONENTS)]
-    here = tuning.chosen(path, names) if len(path) else pd.Series(index=names, dtype=object)
+    names = path.columns[path.columns.get_loc("kept") + 1 :]
     printed = type(paper)()
-    choices = {"paper": [getattr(printed, name) for name in names], "chosen": here}
-    return pd.DataFrame({**choices, "finished": path.attrs["finished"]}, names)
+    rows = pd.DataFrame({"paper": [getattr(printed, name) for name in names]}, names)
+    rows["chosen"] = path.loc[path["kept"], names].iloc[-1] if len(path) else None
+    return rows.assign(finished=path.attrs["finished"])

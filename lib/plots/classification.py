@@ -1,4 +1,4 @@
-"""Figures of notebooks 03 and 04: heads' learning curves, confusion matrices (Fig. 2), the example grid (Fig. 1)."""
+"""Figures of notebook 03: heads' learning curves, confusion matrices (Fig. 2), the example grid (Fig. 1)."""
 
 import numpy as np
 import pandas as pd
@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.core.jobs import Result
+from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
 from lib.plots.style import PART_COLOURS, grid, show_image, with_images
 
@@ -44,16 +45,17 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
 
 
 @with_images
-def example_grid(data: ImageSet, masks: np.ndarray, predicted: pd.Series) -> Figure | None:
+def example_grid(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure | None:
     """Fig. 1: image, predicted mask with predicted label, true mask with true label; one column per image.
 
     Parameters
     ----------
-    masks : of all images of ``data``.
+    unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
     predicted : label by index of the image; wrong ones are red.  None is returned if there are none.
     """
-    if predicted.empty:
+    if predicted.empty or not unet:
         return None
+    masks = unpack_masks(unet["masks"])
     figure, axes = grid(3, len(predicted), 1.6, 1.75)
     for column, (index, label) in zip(axes.T, predicted.items(), strict=True):
         right = data.labels[index] == label
@@ -64,28 +66,4 @@ def example_grid(data: ImageSet, masks: np.ndarray, predicted: pd.Series) -> Fig
         column[2].set_title(data.classes[data.labels[index]], fontsize=8)
     for cell, label in zip(axes[:, 0], ("(a) image", "(b) predicted", "(c) ground truth"), strict=True):
         cell.set_ylabel(label, fontsize=9)
-    return figure
-
-
-def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None:
-    """Test accuracy of each round (dots) by input and backbone, their mean (bars) and the printed value (crosses).
-
-    Parameters
-    ----------
-    scored : columns ``inputs``, ``backbone`` and ``accuracy``, one row per round; None without rows.
-    printed : accuracy by input.
-    """
-    if scored.empty:
-        return None
-    order, names = scored["inputs"].unique(), scored["backbone"].unique()
-    figure, axes = grid(1, 1, 7.5, 0.8 + 0.7 * len(order))
-    cell = axes[0, 0]
-    shared = {"y": "inputs", "x": "accuracy", "hue": "backbone", "order": order, "hue_order": names, "ax": cell}
-    dodge = 0.8 - 0.8 / len(names)
-    sns.stripplot(scored, **shared, dodge=len(names) > 1, palette="colorblind", size=4, alpha=0.7)
-    bars = {"marker": "|", "ms": 11, "mew": 2, "linestyle": "none", "errorbar": None, "legend": False}
-    sns.pointplot(scored, **shared, dodge=dodge, palette=["black"] * len(names), **bars)
-    cell.plot(printed.reindex(order), np.arange(len(order)), "x", color="black", ms=8, mew=2, label="printed")
-    cell.set(xlabel="test accuracy (bar: mean over rounds)", ylabel="")
-    cell.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lib.core.jobs import Result
+from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
 from lib.plots.style import (
     CLASS_COLOURS,
     PART_COLOURS,
     PREDICTED,
-    TRUE,
     draw_contour,
     grid,
     show_image,
-    tidy,
+    single,
     with_images,
 )
 
@@ -28,18 +28,16 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     """
     if histories.empty:
         return None
-    figure, axes = grid(1, 1, 6, 3.4)
-    cell = axes[0, 0]
+    figure, cell = single(6, 3.4)
     for _, history in histories.groupby("round"):
         kept = history[history["kept"].astype(bool)]
         cell.plot(history["epoch"], history["bce"], color=PART_COLOURS["train"], lw=0.8)
         cell.plot(history["epoch"], history["val_bce"], color=PART_COLOURS["validation"], lw=0.8)
         cell.plot(kept["epoch"], kept["val_bce"], "o", color="black", ms=4)
     cell.axhline(printed, ls="--", lw=1, color="black")
-    cell.set(xlabel="epoch", ylabel="cross-entropy / nats a pixel", yscale="log")
+    cell.set(xlabel="epoch", ylabel="cross-entropy / nats per pixel", yscale="log")
     names = ["training", "validation", "kept epoch", "printed mean"]
-    cell.legend([*cell.lines[:3], cell.lines[-1]], names, frameon=False, fontsize=8)
-    tidy(cell)
+    cell.legend([*cell.lines[:3], cell.lines[-1]], names)
     return figure
 
 
@@ -47,37 +45,35 @@ def dice_distribution(scores: pd.DataFrame) -> Figure | None:
     """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores; None without scores."""
     if scores.empty:
         return None
-    figure, axes = grid(1, 1, 6, 3.4)
-    cell = axes[0, 0]
+    figure, cell = single(6, 3.4)
     order = [name for name in CLASS_COLOURS if (scores["class"] == name).any()]
     shared = {"x": "part", "y": "dice", "hue": "class", "hue_order": order, "palette": CLASS_COLOURS, "ax": cell}
     sns.boxplot(scores, **shared, fliersize=0, linewidth=1, fill=False, legend=False, gap=0.15)
     sns.stripplot(scores, **shared, dodge=True, size=2.5, alpha=0.6)
     cell.set(ylim=(-0.03, 1.03), xlabel="", ylabel="Dice of an image")
-    cell.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3)
-    tidy(cell)
+    cell.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3)
     return figure
 
 
 @with_images
-def masks(data: ImageSet, predicted: np.ndarray, rows: Mapping[str, pd.Series]) -> Figure | None:
+def masks(data: ImageSet, unet: Result, rows: Mapping[str, pd.Series]) -> Figure | None:
     """Rows of images with the true border (yellow) and the predicted one (pink); None without rows.
 
     Parameters
     ----------
-    predicted : masks of all images of ``data``.
+    unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
     rows : title of a row to the Dice of its images, by index.
     """
     columns = max(len(dice) for dice in rows.values())
-    if not columns:
+    if not (columns and unet):
         return None
+    predicted = unpack_masks(unet["masks"])
     figure, axes = grid(len(rows), columns, 1.8, 2.0)
     for row, (title, dice) in zip(axes, rows.items(), strict=True):
         for cell in row[len(dice) :]:
             cell.axis("off")
         for cell, (index, value) in zip(row, dice.items(), strict=False):
-            show_image(cell, data.images[index], f"{data.names[index]}\nDice {value:.2f}")
-            draw_contour(cell, data.masks[index], TRUE)
+            show_image(cell, data.images[index], f"{data.names[index]}\nDice {value:.2f}", data.masks[index])
             draw_contour(cell, predicted[index], PREDICTED)
         row[0].set_ylabel(title, fontsize=9)
     figure.suptitle("true border yellow, predicted pink", fontsize=9)

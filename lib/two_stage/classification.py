@@ -51,9 +51,6 @@ def stack_inputs(images: np.ndarray, masks: np.ndarray | None, inputs: str) -> n
     ``"image"``: the image three times; ``"mask"``: the mask three times; ``"image+mask"``: image,
     mask, mask (II-C).
     """
-    check_choice("inputs", inputs, INPUTS)
-    if inputs != "image" and masks is None:
-        raise ValueError(f"inputs {inputs!r} need masks")
     channels = {"image": (images,) * 3, "mask": (masks,) * 3, "image+mask": (images, masks, masks)}
     return np.concatenate(channels[inputs], axis=-1, dtype=np.float32)
 
@@ -67,17 +64,18 @@ def extract(backbone: keras.Model, inputs: np.ndarray, settings: BackboneSetting
 
 
 def frozen_backbone(size: int, settings: BackboneSettings, seed: int = 0) -> keras.Model:
-    """The backbone for images of ``size`` × ``size``, built once a process; ``seed`` draws random weights."""
+    """The backbone for images of ``size`` × ``size``, built once per process; ``seed`` is that of random weights."""
     key = ("backbone", size, settings.name, backbones.identity(settings.name, settings.weights), seed)
     return training.keep(key, lambda: backbones.build(settings.name, size, settings.weights, seed))
 
 
-def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
-    settings = arguments["settings"]
+def backbone_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The weights that a step reads beside its arguments, whose ``settings`` are or hold a backbone's."""
+    settings = getattr(arguments["settings"], "backbone", arguments["settings"])
     return {"weights": backbones.identity(settings.name, settings.weights)}
 
 
-@jobs.step("features", version=1, working_only=("features",), raw=_raw)
+@jobs.step("features", version=1, working_only=("features",), raw=backbone_weights)
 def features(
     data: ImageSet,
     inputs: str,
@@ -167,7 +165,7 @@ def heads(
 
     Parameters
     ----------
-    x : results of :func:`features`, one a kind.
+    x : results of :func:`features`, one per kind.
     mirrored : the same of the images' mirror images: heads are then trained on both, and answer with the mean.
 
     Returns
@@ -175,55 +173,46 @@ def heads(
     ``validation`` and ``test``: probabilities, float32 (n_kinds, n_seeds, n_images, n_classes); the history of
     :func:`fit_heads`; ``weights`` in Keras' order.
     """
-    n, n_classes = len(data), len(data.classes)
     stacked = np.stack([one["features"] for one in x], axis=1)
-    labels, parts = data.labels, (train, validation)
     if mirrored:
         stacked = np.concatenate([stacked, np.stack([one["features"] for one in mirrored], axis=1)])
-        labels, parts = np.tile(labels, 2), tuple(np.concatenate([part, part + n]) for part in parts)
-    model, history = fit_heads(stacked, labels, n_classes, *parts, settings, seeds)
+    views = len(data) * np.arange(2 if mirrored else 1)[:, None]  # where each view's images begin
+    labels, parts = np.tile(data.labels, len(views)), [np.ravel(part + views) for part in (train, validation)]
+    model, history = fit_heads(stacked, labels, len(data.classes), *parts, settings, seeds)
 
     def predict(part: np.ndarray) -> np.ndarray:
-        views = [model.predict(stacked[part + shift], verbose=0) for shift in ((0, n) if mirrored else (0,))]
-        return np.mean(views, axis=0).transpose(1, 2, 0, 3)
+        answers = [model.predict(stacked[part + view], verbose=0) for view in views]
+        return np.mean(answers, axis=0).transpose(1, 2, 0, 3)
 
-    return {
-        "validation": predict(validation),
-        "test": predict(test),
-        **history,
-        "weights": model.get_weights(),
-    }
+    answers = {"validation": predict(validation), "test": predict(test)}
+    return {**answers, **history, "weights": model.get_weights()}
 
 
 class _HeadKeeper(keras.callbacks.Callback):
-    """Keeps the weights of each head's best epoch on validation data, of equals the earliest."""
+    """Keeps the weights of each head's best epoch on validation data, of equals the earliest, or of its last."""
 
     def __init__(self, x: np.ndarray, labels: np.ndarray, keep: str):
         super().__init__()
-        self.x, self.labels, self.keep_last = x, labels, keep == "last"
-        self.accuracy: list[np.ndarray] = []
-        self.loss: list[np.ndarray] = []
-        self.weights: list[np.ndarray] = []
+        self.x, self.labels, self.keep = x, labels, keep
+        self.accuracy, self.loss, self.kept, self.weights = [], [], 0, []
 
     def on_epoch_end(self, epoch, logs=None):
         probabilities = self.model.predict(self.x, verbose=0)
-        right = probabilities.argmax(axis=-1) == self.labels[:, None, None]
         own = np.take_along_axis(probabilities, self.labels[:, None, None, None], axis=-1)[..., 0]
-        accuracy = right.mean(axis=0)
+        accuracy = (probabilities.argmax(axis=-1) == self.labels[:, None, None]).mean(axis=0)
+        better = accuracy > np.max(self.accuracy, axis=0, initial=-1)
+        better |= self.keep == "last"
         now = self.model.get_weights()
-        if not self.weights or self.keep_last:
-            self.weights = now
-        else:
-            better = accuracy > np.max(self.accuracy, axis=0)
-            for kept, new in zip(self.weights, now, strict=True):
-                kept[better] = new[better]
+        self.weights = self.weights or now
+        for kept, new in zip(self.weights, now, strict=True):
+            kept[better] = new[better]
+        self.kept = np.where(better, epoch, self.kept)
         self.accuracy.append(accuracy)
         self.loss.append(-np.log(np.clip(own, 1e-7, 1)).mean(axis=0))
 
     def history(self) -> dict[str, np.ndarray]:
-        accuracy = np.stack(self.accuracy)
-        kept = np.full(accuracy.shape[1:], len(accuracy) - 1) if self.keep_last else accuracy.argmax(axis=0)
-        return {"val_accuracy": accuracy, "val_loss": np.stack(self.loss).astype(np.float32), "kept": kept}
+        loss = np.stack(self.loss).astype(np.float32)
+        return {"val_accuracy": np.stack(self.accuracy), "val_loss": loss, "kept": self.kept}
 
 
 def _draw_heads(model: keras.Model, seeds: Sequence[int]) -> None:
@@ -248,18 +237,16 @@ def _balance(
     """
     check_choice("balance", balance, BALANCES)
     counts = np.bincount(labels[train], minlength=n_classes)
-    weights = np.ones(n_classes, np.float32)
     if balance == "weights":
-        weights = (len(train) / np.maximum(counts, 1) / n_classes).astype(np.float32)
-    if balance in ("resampled", "downsampled"):
+        return train, (len(train) / np.maximum(counts, 1) / n_classes).astype(np.float32)
+    if balance != "none":
         generator = np.random.default_rng(seed)
-        members = [train[labels[train] == label] for label in range(n_classes) if counts[label]]
         size = counts.max() if balance == "resampled" else counts[counts > 0].min()
-        parts = [
-            generator.permutation(part)[:size]
-            if len(part) >= size
-            else np.concatenate([part, generator.choice(part, size - len(part))])
-            for part in members
-        ]
-        train = np.concatenate(parts)
-    return train, weights
+
+        def resized(part: np.ndarray) -> np.ndarray:
+            if len(part) < size:
+                return np.concatenate([part, generator.choice(part, size - len(part))])
+            return generator.permutation(part)[:size]
+
+        train = np.concatenate([resized(train[labels[train] == label]) for label in np.flatnonzero(counts)])
+    return train, np.ones(n_classes, np.float32)

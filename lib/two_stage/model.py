@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from lib.core import paths, store
 from lib.core.config import Profile
@@ -20,6 +19,7 @@ from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 _KEY = "two-stage model"
+_NETWORKS = ("unet", "backbone", "head")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,6 @@ class TwoStageModel:
     unet: keras.Model
     backbone: keras.Model
     head: keras.Model
-    histories: dict[str, pd.DataFrame] = field(default_factory=dict)  # "unet" and "head"
 
     @classmethod
     def fit(
@@ -80,18 +79,15 @@ class TwoStageModel:
         """
         settings = settings or TwoStageSettings()
         size, n_classes = data.images.shape[1], len(data.classes)
-        unet, unet_history = segmentation.fit(data, split.train, split.validation, settings.segmenter, seed)
-        masks = store.unpack_masks(store.pack_masks(segmentation.predict(unet, data.images)))
+        unet, _ = segmentation.fit(data, split.train, split.validation, settings.segmenter, seed)
+        masks = segmentation.predict(unet, data.images, settings.segmenter.mirrored)
         weights = unet.get_weights()
         backbone = backbones.build(settings.backbone.name, size, settings.backbone.weights, seed)
-        inputs = classification.stack_inputs(data.images, masks, settings.inputs)
-        x = classification.extract(backbone, inputs, settings.backbone)[:, None]
-        head, history = classification.fit_heads(
+        x = _features(backbone, data.images, masks, settings)
+        head, _ = classification.fit_heads(
             x, data.labels, n_classes, split.train, split.validation, settings.head, [seed]
         )
-        head_history = pd.DataFrame({name: history[name][:, 0, 0] for name in ("val_accuracy", "val_loss")})
-        histories = {"unet": unet_history, "head": head_history}
-        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone, histories=histories)
+        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone)
 
     @classmethod
     def of_weights(
@@ -102,15 +98,11 @@ class TwoStageModel:
         unet: list[np.ndarray],
         head: list[np.ndarray],
         backbone: keras.Model,
-        **more: Any,
     ) -> "TwoStageModel":
         """The pipeline with trained weights, those of :func:`segmenter` and of one head of :func:`heads`."""
-        n_features = head[0].shape[-2]
-        network = build_heads(1, 1, n_features, len(classes), settings.head)
+        network = build_heads(1, 1, head[0].shape[-2], len(classes), settings.head)
         network.set_weights(head)
-        return cls(
-            settings, tuple(classes), segmentation.restore(size, settings.segmenter, unet), backbone, network, **more
-        )
+        return cls(settings, classes, segmentation.restore(size, settings.segmenter, unet), backbone, network)
 
     @property
     def size(self) -> int:
@@ -126,38 +118,27 @@ class TwoStageModel:
             For another shape, or values outside [0, 1] (an image that was not divided by 255, say).
         """
         images = np.asarray(images, np.float32)
-        expected = (self.size, self.size, 1)
-        if images.ndim != 4 or images.shape[1:] != expected:
+        if images.shape[1:] != (self.size, self.size, 1):
             raise ValueError(f"images must have the shape (n, {self.size}, {self.size}, 1), not {images.shape}")
-        if len(images) == 0:
-            return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes)
-        if not (images.min() >= 0 and images.max() <= 1):
+        if not ((images >= 0) & (images <= 1)).all():
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
-        masks = segmentation.predict(self.unet, images, mirrored=self.settings.segmenter.mirrored)
+        masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
         return Prediction(masks, self.classify(images, masks), self.classes)
 
     def classify(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, n_classes), of images with these masks, rounded as published ones are."""
-        rounded = store.unpack_masks(store.pack_masks(masks))
-        inputs = classification.stack_inputs(images, rounded, self.settings.inputs)
-        x = classification.extract(self.backbone, inputs, self.settings.backbone)
-        return self.head.predict(x[:, None], verbose=0)[:, 0, 0]
+        x = _features(self.backbone, images, masks, self.settings)
+        return self.head.predict(x, verbose=0)[:, 0, 0]
 
-    def save(self, path: Path, dtype: str = "float32") -> Path:
-        """Write settings and all weights into one file, so that it predicts on a machine without any weights.
-
-        The file holds numbers only; ``dtype`` float16 halves it.
-        """
-        weights = {
-            name: [array.astype(dtype) for array in getattr(self, name).get_weights()]
-            for name in ("unet", "backbone", "head")
-        }
+    def save(self, path: Path) -> Path:
+        """Write settings and all weights into one file, so that it predicts on a machine without any weights."""
+        weights = {name: getattr(self, name).get_weights() for name in _NETWORKS}
         values = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings), **weights}
         return store.write(path, values, {"key": _KEY}, compress=True)
 
     @classmethod
     def load(cls, path: Path) -> "TwoStageModel":
-        """The model that :meth:`save` wrote; same predictions to 1e-5 in float32.
+        """The model that :meth:`save` wrote; same predictions to 1e-5.
 
         Raises
         ------
@@ -170,15 +151,17 @@ class TwoStageModel:
         if not path.is_file():
             raise paths.MissingDataError(f"{paths.relative(path)} is missing: it should hold a two-stage model")
         values = store.read(path, _KEY)
-        settings = _settings(values["settings"])
-        backbone = backbones.build(settings.backbone.name, values["size"], "random")
-        weights = {name: [part.astype(np.float32) for part in values[name]] for name in ("unet", "backbone", "head")}
-        try:
-            backbone.set_weights(weights["backbone"])
-            classes = tuple(values["classes"])
-            return cls.of_weights(values["size"], classes, settings, weights["unet"], weights["head"], backbone)
-        except ValueError as error:
-            raise store.StoreError(f"{paths.relative(path)}: its weights do not fit its settings ({error})") from error
+        settings, size = _settings(values["settings"]), values["size"]
+        backbone = backbones.build(settings.backbone.name, size, "random")
+        backbone.set_weights(values["backbone"])
+        return cls.of_weights(size, tuple(values["classes"]), settings, values["unet"], values["head"], backbone)
+
+
+def _features(backbone: keras.Model, images: np.ndarray, masks: np.ndarray, settings: TwoStageSettings) -> np.ndarray:
+    """Features, float32 (n, 1, n_features), of images with masks that are rounded as published ones are."""
+    rounded = store.unpack_masks(store.pack_masks(masks))
+    inputs = classification.stack_inputs(images, rounded, settings.inputs)
+    return classification.extract(backbone, inputs, settings.backbone)[:, None]
 
 
 def _settings(values: Mapping[str, Any]) -> TwoStageSettings:

@@ -13,18 +13,17 @@ import pandas as pd
 from lib.core import jobs
 from lib.core.config import Profile, check_choice
 from lib.core.store import pack_masks, unpack_masks
-from lib.data.record import DataError, ImageSet
+from lib.data.record import ImageSet
 from lib.evaluation import metrics, surface
 from lib.models import augmentation, backbones, training
 from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
 
 ARCHITECTURES = ("unet", "attention", "mobilenetv2")
-LOSSES = ("bce", "bce+dice")
+ENCODERS = {"mobilenetv2": "MobileNetV2"}  # ImageNet networks by architecture
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
 MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
-SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True)
@@ -80,68 +79,53 @@ class SegmenterSettings:
         )
 
 
-def network(size: int, settings: SegmenterSettings, seed: int, n_steps: int = 0) -> keras.Model:
+def network(size: int, settings: SegmenterSettings, seed: int, n_steps: int) -> keras.Model:
     """An untrained, compiled network for images of ``size`` × ``size``; see :func:`lib.models.training.network`.
 
     Parameters
     ----------
-    n_steps : batches of the whole training, over which a cosine schedule falls; a network that is
-        only to predict needs none.
+    n_steps : batches of the whole training, over which a cosine schedule falls.
     """
-    check_choice("architecture", settings.architecture, ARCHITECTURES)
-    check_choice("loss", settings.loss, LOSSES)
-    check_choice("schedule", settings.schedule, SCHEDULES)
     # Settings that change no graph share one.
     shape = replace(settings, epochs=0, batch_size=0, keep="last", augmentation="none", mirrored=False)
-    steps = n_steps if settings.schedule == "cosine" else 0
+    steps = {"constant": 0, "cosine": n_steps}[settings.schedule]
     weights = str(_raw({"settings": settings}))
     return training.network((size, shape, steps, weights), lambda: _build(size, settings, steps), seed)
 
 
 def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
-    if settings.architecture == "mobilenetv2":
-        model = build_pretrained_unet(
-            size, settings.weights, dropout=settings.dropout, bn_momentum=settings.bn_momentum
-        )
+    check_choice("architecture", settings.architecture, ARCHITECTURES)
+    shared = {name: getattr(settings, name) for name in ("dropout", "bn_momentum")}
+    if settings.architecture in ENCODERS:
+        model = build_pretrained_unet(size, settings.weights, **shared)
     else:
-        model = build_unet(
-            (size, size, 3),
-            settings.filters,
-            dropout=settings.dropout,
-            decoder_dropout=settings.decoder_dropout,
-            upsampling=settings.upsampling,
-            regularizer=settings.regularizer,
-            batch_norm=settings.batch_norm,
-            bn_momentum=settings.bn_momentum,
-            attention=settings.architecture == "attention",
-        )
+        own = ("filters", "decoder_dropout", "upsampling", "regularizer", "batch_norm")
+        shared |= {name: getattr(settings, name) for name in own}
+        model = build_unet((size, size, 3), attention=settings.architecture == "attention", **shared)
     rate = settings.learning_rate
     if n_steps:
         rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
     # The cross-entropy is tracked apart from penalties and Dice: the paper's 0.097 is the cross-entropy alone.
     bce = keras.metrics.BinaryCrossentropy(name="bce")
-    model.compile(keras.optimizers.Adam(rate), _bce if settings.loss == "bce" else _bce_and_dice, metrics=[bce])
+    model.compile(keras.optimizers.Adam(rate), LOSSES[settings.loss], metrics=[bce])
     return model
 
 
 def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
     settings = arguments["settings"]
-    if settings.architecture in ("unet", "attention") or settings.weights != "imagenet":
+    if settings.architecture not in ENCODERS or settings.weights != "imagenet":
         return {}
-    return {"weights": backbones.identity("MobileNetV2", settings.weights)}
+    return {"weights": backbones.identity(ENCODERS[settings.architecture], settings.weights)}
 
 
-@keras.saving.register_keras_serializable(package="lib")
-def _bce(truth, predicted):
-    return keras.losses.binary_crossentropy(truth, predicted)
-
-
-@keras.saving.register_keras_serializable(package="lib")
 def _bce_and_dice(truth, predicted):
     bce = keras.ops.mean(keras.losses.binary_crossentropy(truth, predicted))
     # Over the whole batch: images without a lesion have no Dice of their own.
     both, total = keras.ops.sum(truth * predicted), keras.ops.sum(truth) + keras.ops.sum(predicted)
     return bce + 0.5 * (1 - (2 * both + 1) / (total + 1))
+
+
+LOSSES = {"bce": keras.losses.binary_crossentropy, "bce+dice": _bce_and_dice}
 
 
 def fit(
@@ -161,10 +145,8 @@ def fit(
 
     Returns
     -------
-    The model, valid until the next call, and its history, one row an epoch.
+    The model, valid until the next call, and its history, one row per epoch.
     """
-    if data.masks is None:
-        raise DataError("stage 1 needs masks, and this data set has none")
     n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
     model = network(data.images.shape[1], settings, seed, n_steps)
     history = training.fit(
@@ -177,7 +159,7 @@ def fit(
         seed=seed,
         monitor="val_bce",
         keep=settings.keep,
-        augment=AUGMENTATIONS[check_choice("augmentation", settings.augmentation, tuple(AUGMENTATIONS))],
+        augment=AUGMENTATIONS[settings.augmentation],
         state=state,
     )
     return model, history
@@ -198,7 +180,7 @@ def segmenter(
     Returns
     -------
     ``predicted`` if some images only; ``history`` by column; ``masks`` of
-    :func:`lib.core.store.pack_masks`; ``bce`` of each mask before it was rounded (nats a pixel); ``weights``.
+    :func:`lib.core.store.pack_masks`; ``bce`` of each mask before it was rounded (nats per pixel); ``weights``.
     """
     model, history = fit(data, train, validation, settings, seed, state)
     chosen = np.arange(len(data)) if predicted is None else predicted
@@ -222,15 +204,12 @@ def assemble_masks(parts: MaskParts, n: int) -> np.ndarray:
     """
     masks: np.ndarray | None = None
     for values, chosen in parts:
-        height, width = values["masks"].shape[1], 2 * values["masks"].shape[2]
-        masks = np.zeros((n, height, width, 1), np.float32) if masks is None else masks
-        rows = np.full(n, -1)
         predicted = np.asarray(values.get("predicted", np.arange(n)))
-        rows[predicted] = np.arange(len(predicted))
+        rows = pd.Series(np.arange(len(predicted)), predicted)
         chosen = predicted if chosen is None else chosen
-        if (rows[chosen] < 0).any():
-            raise ValueError("masks are asked for that the network did not predict")
-        masks[chosen] = unpack_masks(values["masks"][rows[chosen]])
+        found = unpack_masks(values["masks"][rows.loc[chosen]])  # KeyError: asked for what was not predicted
+        masks = np.zeros((n, *found.shape[1:]), np.float32) if masks is None else masks
+        masks[chosen] = found
     return masks
 
 
@@ -246,7 +225,7 @@ def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: 
     Returns
     -------
     Columns of :func:`lib.evaluation.metrics.mask_scores` without ``bce`` and of
-    :func:`lib.evaluation.surface.surface_scores`, one value an image of ``scored``.
+    :func:`lib.evaluation.surface.surface_scores`, one value per image of ``scored``.
     """
     if ensemble:
         predicted = np.mean([assemble_masks([part], len(data))[scored] for part in masks], axis=0)
@@ -265,24 +244,13 @@ def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray] | 
     return model
 
 
-def predict(model: keras.Model, images: np.ndarray, batch_size: int = 32, mirrored: bool = False) -> np.ndarray:
+def predict(model: keras.Model, images: np.ndarray, mirrored: bool = False) -> np.ndarray:
     """Masks, float32 (n, height, width, 1) in [0, 1], of images (n, height, width, 1) in [0, 1].
 
     ``mirrored`` averages the masks of each image and of its mirror image (test-time averaging).
     """
-    masks = model.predict(as_input(images), batch_size=batch_size, verbose=0)
-    if not mirrored:
-        return masks
-    return (masks + predict(model, images[:, :, ::-1], batch_size)[:, :, ::-1]) / 2
-
-
-def bottleneck(model: keras.Model, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
-    """What the network knows at its deepest layer, averaged over space: float32 (n, n_filters).
-
-    A backbone for stage 2 that needs no download.
-    """
-    encoder = keras.Model(model.input, model.get_layer("bottleneck").output)
-    return encoder.predict(as_input(images), batch_size=batch_size, verbose=0).mean(axis=(1, 2))
+    masks = model.predict(as_input(images), batch_size=32, verbose=0)
+    return (masks + predict(model, images[:, :, ::-1])[:, :, ::-1]) / 2 if mirrored else masks
 
 
 def as_input(images: np.ndarray) -> np.ndarray:

@@ -5,36 +5,34 @@ those here are guesses, and begin away from the paper's answer.  The number of e
 tunes too, is no component: the epoch of least validation loss is kept, so more can only help.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.core.config import check_choice
-from lib.core.jobs import NOT_DONE, Job, Result
-
-UNET_COMPONENTS = {
-    "learning_rate": (1e-2, 1e-3, 1e-4),
-    "dropout": (0.0, 0.1, 0.2),
-    "upsampling": ("bilinear", "transposed"),
-    "regularizer": ("l2", "l1", "none"),
-    "batch_norm": (False, True),
+# Of each stage: choices by name of the component, and the combination that the loop starts from.
+STAGES = {
+    "unet": (
+        {
+            "learning_rate": (1e-2, 1e-3, 1e-4),
+            "dropout": (0.0, 0.1, 0.2),
+            "upsampling": ("bilinear", "transposed"),
+            "regularizer": ("l2", "l1", "none"),
+            "batch_norm": (False, True),
+        },
+        {"learning_rate": 1e-4, "dropout": 0.2, "upsampling": "bilinear", "regularizer": "l2", "batch_norm": True},
+    ),
+    "head": (
+        {
+            "learning_rate": (1e-2, 1e-3, 1e-4),
+            "dropout": (0.0, 0.05, 0.2),
+            "n_layers": (1, 2, 3, 4),
+            "units": (32, 64, 128),
+        },
+        {"learning_rate": 1e-4, "dropout": 0.2, "n_layers": 1, "units": 32},
+    ),
 }
-UNET_START = {
-    "learning_rate": 1e-4,
-    "dropout": 0.2,
-    "upsampling": "bilinear",
-    "regularizer": "l2",
-    "batch_norm": True,
-}
-HEAD_COMPONENTS = {
-    "learning_rate": (1e-2, 1e-3, 1e-4),
-    "dropout": (0.0, 0.05, 0.2),
-    "n_layers": (1, 2, 3, 4),
-    "units": (32, 64, 128),
-}
-HEAD_START = {"learning_rate": 1e-4, "dropout": 0.2, "n_layers": 1, "units": 32}
 
 
 def coordinate_search(
@@ -63,78 +61,27 @@ def coordinate_search(
     that were changed, ``loss``, ``best`` (the lowest loss so far), ``kept`` (whether the change was),
     and the whole configuration in columns named as the components.  ``attrs["finished"]``: whether it ended by itself.
     """
-    if missing := set(components) - set(start):
-        raise ValueError(f"the start lacks {', '.join(sorted(missing))}")
-    rows = list(_steps(components, start, loss, n_passes))
-    columns = ["pass", "component", "choice", "loss", "best", "kept", *components]
-    path = pd.DataFrame([row for row in rows if row is not None], columns=columns)
-    path.attrs["finished"] = rows[-1] is not None
-    return path
-
-
-def _steps(
-    components: Mapping[str, Sequence[Any]],
-    start: Mapping[str, Any],
-    loss: Callable[[dict], float | None],
-    n_passes: int,
-) -> Iterator[dict[str, Any] | None]:
-    """Rows of :func:`coordinate_search`; None, as the last, where a loss is not known yet."""
-    current, best, scored = {name: start[name] for name in components}, np.inf, set()
-    changes = [(0, "start", "")]
-    changes += [(n, name, choice) for n in range(1, n_passes + 1) for name in components for choice in components[name]]
-    last_change = 0
-    for number, name, choice in changes:
-        trial = current if number == 0 else {**current, name: choice}
-        if number > last_change + 1:
-            return
-        if tuple(trial.values()) in scored:
+    passes = range(1, n_passes + 1)
+    changes = [(number, name, choice) for number in passes for name in components for choice in components[name]]
+    current, best, last_change = {name: start[name] for name in components}, np.inf, 0
+    scored, rows, finished = [], [], True
+    for number, name, choice in [(0, "start", ""), *changes]:
+        trial = {**current, name: choice} if number else current
+        if trial in scored:
             continue
-        scored.add(tuple(trial.values()))
-        value = loss(dict(trial))
+        if number > last_change + 1:
+            break
+        value = loss(trial)
         if value is None:
-            yield None
-            return
+            finished = False
+            break
         kept = value < best or number == 0
         if kept:
-            current, last_change, best = trial, number, value if value < best else best
+            current, last_change, best = trial, number, np.fmin(value, best)
+        scored.append(trial)
         row = {"pass": number, "component": name, "choice": choice, "loss": value, "best": best, "kept": kept}
-        yield {**row, **trial}
-
-
-def search(
-    components: Mapping[str, Sequence[Any]],
-    start: Mapping[str, Any],
-    trial: Callable[[dict], Job],
-    result: Callable[[Job], Result],
-    n_passes: int,
-) -> pd.DataFrame:
-    """:func:`coordinate_search` over trainings: the least validation loss of each ``trial``'s job counts.
-
-    A training that fails, because its loss is no number any more, say, has the loss NaN.
-    """
-
-    def loss(configuration: dict) -> float | None:
-        done = result(trial(configuration))
-        if done.error == NOT_DONE:
-            return None
-        return least_loss(done) if done else np.nan
-
-    return coordinate_search(components, start, loss, n_passes)
-
-
-def least_loss(result: Result) -> float:
-    """Least validation cross-entropy over the epochs of a U-Net, without penalties, or of a head, in nats."""
-    is_head = result.job.step.name == "heads"
-    return float(np.min(result["val_loss"] if is_head else result["history"]["val_bce"]))
-
-
-def chosen(path: pd.DataFrame, components: Sequence[str]) -> pd.Series:
-    """The configuration that a search ended with."""
-    return path[path.kept].iloc[-1][list(components)].rename("chosen")
-
-
-def only(components: Mapping[str, Sequence[Any]], names: str) -> dict[str, Sequence[Any]]:
-    """The components that ``names`` (separated by blanks) lists; ``"all"`` for all of them."""
-    known = (*UNET_COMPONENTS, *HEAD_COMPONENTS)
-    wanted = known if names == "all" else [check_choice("component", name, known) for name in names.split()]
-    return {name: choices for name, choices in components.items() if name in wanted}
+        rows.append({**row, **trial})
+    columns = ["pass", "component", "choice", "loss", "best", "kept", *components]
+    path = pd.DataFrame(rows, columns=columns)
+    path.attrs["finished"] = finished
+    return path

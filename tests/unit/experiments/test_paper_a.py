@@ -84,7 +84,7 @@ def test_the_tuning_loop_plans_the_next_trial(tmp_path, monkeypatch):
     assert later[1] == unet
     assert later[2].arguments["settings"].batch_norm is False
     store.keep(later[2], {"error": "the loss is not a number any more"}, {})
-    path = tuning_loop.unet(Plan(profile), lambda job: jobs.run([job], store, train=False)[0])
+    path = tuning_loop.search(Plan(profile), "unet", lambda job: jobs.run([job], store, train=False)[0])
     assert path.attrs["finished"]
     assert path["kept"].tolist() == [True, False], "a training that failed is never kept"
     assert tuning_loop.table(path, SegmenterSettings())["chosen"].to_dict() == {"batch_norm": True}

@@ -20,10 +20,8 @@ def test_channels_of_the_input():
         stacked = classification.stack_inputs(image, mask, inputs)
         assert stacked.dtype == np.float32
         assert stacked[0, 0, 0].tolist() == list(expected)
-    with pytest.raises(ValueError, match="need masks"):
+    with pytest.raises(ValueError, match="cannot be concatenated"):
         classification.stack_inputs(image, None, "mask")
-    with pytest.raises(ValueError, match="unknown inputs"):
-        classification.stack_inputs(image, mask, "images")
 
 
 def test_flatten_keeps_the_map_and_pooled_averages_it():

@@ -36,7 +36,6 @@ def test_prediction(fitted, small):
     assert prediction.masks.max() <= 1
     assert prediction.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert prediction.classes == ("normal", "benign", "malignant")
-    assert set(fitted[0].histories) == {"unet", "head"}
 
 
 def test_prediction_does_not_depend_on_company(fitted, small):
@@ -73,12 +72,6 @@ def test_a_new_process_predicts_the_same(fitted, small, tmp_path):
 def test_bad_images(fitted, images, message):
     with pytest.raises(ValueError, match=message):
         fitted[0].predict(images)
-
-
-def test_no_images_give_no_predictions(fitted):
-    prediction = fitted[0].predict(np.empty((0, 32, 32, 1)))
-    assert prediction.probabilities.shape == (0, 3)
-    assert len(prediction.labels) == 0
 
 
 def test_a_model_that_is_missing_or_damaged(fitted, tmp_path):

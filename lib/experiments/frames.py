@@ -1,0 +1,17 @@
+"""Frames of results, of which some or all may be missing: an unfinished plan gives shorter tables, never errors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+
+def of_rows(rows: Mapping[tuple, Any], names: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """One row per key, whose parts become index levels called ``names``; rows may lack columns."""
+    return pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(list(rows), names=names), columns)
+
+
+def stacked(parts: Sequence[pd.DataFrame], types: Mapping[str, type]) -> pd.DataFrame:
+    """Frames one below another; without any, an empty one whose columns have the ``types`` that they would have."""
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+    return pd.concat(parts, ignore_index=True) if parts else empty
