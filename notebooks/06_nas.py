@@ -27,7 +27,8 @@ seed = 0
 from IPython.display import Markdown
 
 from lib.core.run import start
-from lib.nas import experiments, parameter_counts, tables, transforms
+from lib.nas import experiments, parameter_counts, tables
+from lib.nas.drawing import draw_networks
 from lib.nas.notation import parse
 from lib.plots import nas as plots
 from lib.reported import nas as reported
@@ -45,7 +46,7 @@ Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
 
 # %%
 m = parse(reported.M)
-parameter_counts.describe(m, reported.MNIST_SHAPE)
+run.save_table(m.describe(reported.MNIST_SHAPE), "06_layers", "The initial model M, layer by layer · 28×28×1")
 
 # %% [markdown]
 # `P(1,1)` keeps every pixel, so maps stay large to the end and the last layer holds most of the parameters.
@@ -57,11 +58,11 @@ parameter_counts.describe(m, reported.MNIST_SHAPE)
 # the second a block, the third a wider block, the fourth joins two maps.
 
 # %%
-children = {f"{name}: {call}": child for name, (call, child) in transforms.table_one().items()}
-run.save_figure(plots.draw_networks({"M": m, **children}, reported.MNIST_SHAPE), "06_step")
+step = parameter_counts.transformations()
+children = {f"{name}: {row.call}": parse(row.made) for name, row in step.iterrows()}
+run.save_figure(draw_networks({"M": m, **children}, reported.MNIST_SHAPE), "06_step")
 
 # %%
-step = parameter_counts.transformations()
 print(f"{step.same.sum()} of {len(step)} children are the printed networks, parameters under their names.")
 
 # %% [markdown]
@@ -87,8 +88,8 @@ run.save_table(counts, "06_parameter_counts", "Parameter counts of Tables I and 
 
 # %%
 found, why = counts.verdict.value_counts(), counts.explanation[counts.verdict == "explained"]
-print(f"Of the printed counts {found['match']} match, {found['explained']} are explained, {found['open']} stay open.")
-print("Explained:", "; ".join(f"{name}: {words}" for name, words in why.items()))
+words = f"Of the printed counts {found['match']} match, {found['explained']} are explained, {found['open']} stay open."
+Markdown(words + "\n\n" + "\n".join(f"- {name}: {reading}" for name, reading in why.items()))
 
 # %% [markdown]
 # The matches fix what the paper leaves out: the input sizes, `valid` convolutions in `C`, `same` ones inside
@@ -102,17 +103,23 @@ print("Explained:", "; ".join(f"{name}: {words}" for name, words in why.items())
 # set of the printed size should lie after this one training; the verdict asks whether the printed one does.
 
 # %% tags=["nbval-ignore-output"]
-jobs, digits = experiments.printed_jobs(run.profile, seed), experiments.digits(run.profile)[-1]
+jobs, (*_, digits) = experiments.printed_jobs(run.profile, seed), experiments.DIGITS[run.profile.nas_digits]
 trained = dict(zip(jobs, run.results(jobs.values()), strict=True))
 printed = tables.printed_networks(trained, run.profile)
 run.save_table(printed, "06_printed_networks", f"Tables II to IV: printed networks · {digits}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
-se_difference = tables.se_difference(trained)
-run.save_table(se_difference, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digits}", precision=4)
+verdicts = ", ".join(f"{number} {verdict}" for verdict, number in printed.verdict.value_counts().items())
+print(f"{printed.trainings.sum()} of {len(printed)} networks are trained. Verdicts on the accuracies: {verdicts}.")
+
+# %% [markdown]
+# Table IV's claim is that SE blocks raise the accuracy on MNIST; both networks answer the same test images.
 
 # %% tags=["nbval-ignore-output"]
-print(f"{printed.trainings.sum()} of {len(printed)} networks are trained; {printed.verdict.value_counts().to_dict()}.")
+se = tables.se_difference(trained)
+gain = f"{se.difference.item():+.4f}, p = {se.p.item():.4f}" if "p" in se else tables.NOT_TESTED
+print(f"SE-BbNAS minus BbNAS: {gain}.")
+run.save_table(se, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digits}", precision=4)
 
 # %% [markdown]
 # ## What does a search find?
@@ -123,11 +130,9 @@ print(f"{printed.trainings.sum()} of {len(printed)} networks are trained; {print
 
 # %% tags=["nbval-ignore-output"]
 searches = experiments.run_searches(run.profile, run.results, seed)
+first = searches.found["BbNAS", seed].frame
 print(f"{sum(one.complete for one in searches.found.values())} of {len(searches.found)} searches are complete.")
-
-# %% tags=["nbval-ignore-output"]
-first = searches.found["BbNAS", seed]
-run.save_figure(plots.tree(first.frame, f"BbNAS, seed {seed}: {first.ended}"), "06_tree", first.frame)
+run.save_figure(plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"), "06_tree", first)
 
 # %% [markdown]
 # As the paper's Fig. 4: name, validation accuracy, parameters; a colour is a transformation, filled boxes were
@@ -135,7 +140,7 @@ run.save_figure(plots.tree(first.frame, f"BbNAS, seed {seed}: {first.ended}"), "
 
 # %% tags=["nbval-ignore-output"]
 on_mnist = reported.results().query("table in ('III', 'IV')")
-run.save_figure(plots.fronts(searches.frames, on_mnist), "06_pareto")
+run.save_figure(plots.fronts(searches.models, on_mnist), "06_pareto")
 
 # %% [markdown]
 # A line is the Pareto front of one search: no model of it is smaller and more accurate. The printed accuracies are of
@@ -145,7 +150,7 @@ run.save_figure(plots.fronts(searches.frames, on_mnist), "06_pareto")
 # ## Is it better than chance?
 #
 # The winner of each search (best validation accuracy) is retrained on the large training part and tested once.
-# Both searches of a pair see the same images, so their difference is paired.
+# Both searches of a pair see the same images, so their difference is paired; an interval needs two pairs.
 
 # %% tags=["nbval-ignore-output"]
 winners = tables.winners(searches)
@@ -156,7 +161,9 @@ against = tables.search_against_random(winners, run.profile.search_seeds)
 run.save_table(against, "06_search_difference", f"Test accuracy of the winners (P6) · {digits}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
-print(tables.in_words(against.iloc[0]))
+row = against.iloc[0]
+gain = f" {row.difference:+.4f} (95 % interval {row['95 % low']:+.4f} to {row['95 % high']:+.4f}),"
+print(f"Search minus random search:{gain if row.done > 1 else ''} {row.done} of {row.planned} pairs: {row.verdict}.")
 
 # %% [markdown]
 # ## How small can a good network be?
@@ -169,7 +176,13 @@ small = tables.small_networks(searches, run.profile)
 run.save_figure(plots.error_over_size(small), "06_small_networks", small)
 
 # %% tags=["nbval-ignore-output"]
-print(tables.small_in_words(small))
+best = small.loc["paper"].accuracy.max()
+if "here" not in small.index:
+    print(f"A small network found by search: {tables.NOT_TESTED}, because the searches are not complete.")
+for row in small.query("source == 'here'").itertuples():
+    print(f"{row.accuracy:.4f} (95 % interval {row.low:.4f} to {row.high:.4f}) with {row.parameters:,} parameters.")
+    for bound, name in ((0.995, "99.5 %"), (best, f"the paper's best, {best:.4f}")):
+        print(f"This is {'' if row.low > bound else 'not shown to be '}above {name}.")
 
 # %% [markdown]
 # ## Do squeeze-and-excitation blocks read mammograms better?
@@ -180,7 +193,7 @@ print(tables.small_in_words(small))
 
 # %% tags=["nbval-ignore-output"]
 known, folds = experiments.mammogram_labels(run.profile), experiments.mammogram_jobs(run.profile)
-predicted = tables.answers(dict(zip(folds, run.results(folds.values()), strict=True)), known)
+predicted = tables.answers(dict(zip(folds, run.results(folds.values()), strict=True)))
 blocks = tables.mammogram_blocks(predicted, known)
 films = known["source"] if known else "no mammograms at hand"
 run.save_table(blocks, "06_mammogram_blocks", f"Plain and SE blocks, all folds pooled · {films}")
@@ -190,8 +203,12 @@ difference = tables.mammogram_difference(predicted, known, run.profile.mammogram
 run.save_table(difference, "06_mammogram_difference", f"Balanced accuracy (P5), intervals over patients · {films}")
 
 # %% tags=["nbval-ignore-output"]
-print(tables.skill_in_words(blocks), tables.in_words(difference.iloc[0]))
-print("Printed, as accuracy on other films:", reported.results().accuracy.filter(like="KAU").to_dict())
+row, skills = difference.iloc[0], "; ".join(f"{kind}: {blocks.skill[kind]}" for kind in experiments.BLOCKS)
+gain = f" {row.difference:+.3f} (95 % interval {row['95 % low']:+.3f} to {row['95 % high']:+.3f}),"
+print(f"Better than guessing? {skills}.")
+print(f"SE minus plain:{gain if row.done else ''} {row.done} of {row.planned} seeds: {row.verdict}.")
+printed = reported.results().accuracy.filter(like="KAU")
+print("The paper's accuracies, on other films:", "; ".join(f"{name} {value:.2%}" for name, value in printed.items()))
 
 # %% [markdown]
 # ## What does it cost?
@@ -200,7 +217,10 @@ print("Printed, as accuracy on other films:", reported.results().accuracy.filter
 # Table IV prints.
 
 # %%
-run.save_table(tables.se_cost(), "06_se_cost", "SE against plain blocks at 64×64×1")
+cost = tables.se_cost()
+more = cost.loc["SE / plain"] - 1
+print(f"SE blocks add {more.parameters:.2%} of the parameters and {more['multiply-adds']:.4%} of the multiply-adds.")
+run.save_table(cost, "06_se_cost", "SE against plain blocks at 64×64×1")
 
 # %% tags=["nbval-ignore-output"]
 run.save_table(tables.training_seconds(trained, run.store), "06_timing", "Seconds of one training", precision=0)

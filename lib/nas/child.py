@@ -10,10 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from lib.core import jobs
-from lib.core.config import check_choice
 from lib.data.record import ImageSet
 from lib.models import training
-from lib.nas.layers import Shape
 from lib.nas.notation import parse
 
 _MANY = 1_000  # test images from which on probabilities are kept in half precision
@@ -46,35 +44,29 @@ def _digits(generator: np.random.Generator, images: np.ndarray, labels: np.ndarr
 
 
 AUGMENTATIONS = {"none": None, "digits": _digits}
-SCHEDULES = ("constant", "cosine")
 
 
-def network(text: str, input_shape: Shape, recipe: Recipe, seed: int, n_steps: int) -> keras.Model:
+def network(text: str, input_shape: tuple[int, ...], recipe: Recipe, seed: int, n_steps: int) -> keras.Model:
     """An untrained, compiled network; see :func:`lib.models.training.network`.
 
     ``n_steps`` is the number of batches of the whole training, over which a cosine schedule falls.
     """
-    steps = n_steps if check_choice("schedule", recipe.schedule, SCHEDULES) == "cosine" else 0
+    steps = n_steps if recipe.schedule == "cosine" else 0
     graph = replace(recipe, epochs=0, batch_size=0, patience=0, augmentation="none")  # what changes the graph
-    return training.network(
-        ("nas", text, input_shape, graph, steps), lambda: _build(text, input_shape, recipe, steps), seed
-    )
 
-
-def _build(text: str, input_shape: Shape, recipe: Recipe, n_steps: int) -> keras.Model:
-    model = parse(text).build(input_shape, recipe.l2)
-    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, n_steps) if n_steps else recipe.learning_rate
-    model.compile(
-        keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7),
-        "sparse_categorical_crossentropy",
+    def build() -> keras.Model:
+        model = parse(text).build(input_shape, recipe.l2)
+        rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps) if steps else recipe.learning_rate
         # The loss has the penalty in it: what stops and chooses is the cross-entropy alone.
-        metrics=[
-            keras.metrics.SparseCategoricalAccuracy("accuracy"),
-            keras.metrics.SparseCategoricalCrossentropy("cross_entropy"),
-        ],
-        jit_compile=False,  # many small networks are trained shortly: compiling each costs more than it saves
-    )
-    return model
+        entropy = keras.metrics.SparseCategoricalCrossentropy("cross_entropy")
+        metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy"), entropy]
+        # Many small networks are trained shortly: compiling each costs more than it saves.
+        model.compile(
+            keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=metrics, jit_compile=False
+        )
+        return model
+
+    return training.network(("nas", text, input_shape, graph, steps), build, seed)
 
 
 @jobs.step("nas_child", version=1, working_only=("weights",))
@@ -103,8 +95,6 @@ def nas_child(
     ``history`` by column and ``weights``; with ``test`` also its ``labels``, ``probabilities``
     (n, classes) and ``test_cross_entropy``, computed before the probabilities were rounded.
     """
-    if (outputs := parse(text).classes) != len(data.classes):
-        raise jobs.JobError(f"{text} has {outputs} outputs, the data have {len(data.classes)} classes")
     n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
     model = network(text, data.images.shape[1:], settings, seed, n_steps)
     history = training.fit(
@@ -117,7 +107,7 @@ def nas_child(
         seed=seed,
         monitor="val_cross_entropy",
         patience=settings.patience,
-        augment=AUGMENTATIONS[check_choice("augmentation", settings.augmentation, tuple(AUGMENTATIONS))],
+        augment=AUGMENTATIONS[settings.augmentation],
         state=state,
         chosen=train,
     )

@@ -8,26 +8,22 @@ import numpy as np
 import pandas as pd
 
 from lib.core import jobs, raw
-from lib.core.config import Profile, check_choice, store_of
+from lib.core.config import Profile, store_of
 from lib.core.jobs import NOT_DONE, Job, Result
 from lib.data import sources, splits
 from lib.data.record import ImageSet
 from lib.nas.child import Recipe, nas_child
-from lib.nas.layers import Shape
 from lib.nas.notation import Architecture, parse
-from lib.nas.search import Search, SearchSettings, search
+from lib.nas.search import Search, SearchSettings, best, search
 from lib.nas.transforms import improved_space
 from lib.reported import nas as reported
 
+# By profile: their source, the shape of one image, and their name in captions.
 DIGITS = {
     "mnist": (sources.Mnist, (28, 28, 1), "MNIST"),
     "small": (sources.SmallDigits, (8, 8, 1), "scikit-learn's digits, not MNIST"),
 }
-MAMMOGRAMS = {
-    "mini-mias": sources.MiniMias,
-    "kau-bcmd": sources.KauBcmd,
-    "phantoms": sources.MammogramPhantoms,
-}
+MAMMOGRAMS = {"mini-mias": sources.MiniMias, "kau-bcmd": sources.KauBcmd, "phantoms": sources.MammogramPhantoms}
 BLOCKS = {"plain": "KAU-BCMD SE swapped for IB", "SE": "KAU-BCMD SE-BbNAS"}  # Tables VI and V
 STRATEGIES = {"BbNAS": "evolve", "random": "random"}
 # The paper's 0.02 keeps normalised convolutions from learning within three epochs: the protocol's first amendment.
@@ -61,29 +57,26 @@ def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
     return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
 
 
-def digits(profile: Profile) -> tuple[type[sources.Source], Shape, str]:
-    """The digits that the profile asks for, the shape of one image, and their name in captions."""
-    return DIGITS[check_choice("nas_digits", profile.nas_digits, tuple(DIGITS))]
-
-
 def digit_job(profile: Profile, architecture: Architecture, recipe: Recipe, seed: int) -> Job:
     """A training on all digits but those that choose the epoch, scored on the test images."""
-    source, *_ = digits(profile)
+    tested = {"test_data": DIGITS[profile.nas_digits][0]("test"), "test": np.arange(profile.nas_test)}
+    return _digit_child(profile, architecture, recipe, seed, profile.nas_train, profile.nas_validation, **tested)
+
+
+def _digit_child(
+    profile: Profile, architecture: Architecture, recipe: Recipe, seed: int, n_train: int, n_validation: int, **tested
+) -> Job:
+    """``seed`` draws the images; a search's images are some of those that its winner is trained on."""
+    order = np.random.default_rng(seed).permutation(profile.nas_train + profile.nas_validation)
     return nas_child(
-        data=source(),
-        **_digit_parts(profile, seed, profile.nas_train, profile.nas_validation),
+        data=DIGITS[profile.nas_digits][0](),
+        train=np.sort(order[:n_train]),
+        validation=np.sort(order[len(order) - n_validation :]),
         text=str(architecture.canonical),
         settings=recipe,
         seed=seed,
-        test_data=source("test"),
-        test=np.arange(profile.nas_test),
+        **tested,
     )
-
-
-def _digit_parts(profile: Profile, seed: int, n_train: int, n_validation: int) -> dict[str, np.ndarray]:
-    """Indices that ``seed`` draws; a search's images are some of those that its winner is trained on."""
-    order = np.random.default_rng(seed).permutation(profile.nas_train + profile.nas_validation)
-    return {"train": np.sort(order[:n_train]), "validation": np.sort(order[len(order) - n_validation :])}
 
 
 @dataclass(frozen=True)
@@ -92,19 +85,16 @@ class Searches:
 
     Attributes
     ----------
-    found : the searches; those that were not begun are left out.
+    found : the searches.
+    models : of all of them; see :class:`lib.nas.search.Search`.
     winners : of those that are complete, the most accurate model on the validation images, retrained.
     small : the retrained best model below 150,000 parameters of all searches, or None before they are complete.
     """
 
     found: Mapping[tuple[str, int], Search]
+    models: pd.DataFrame
     winners: Mapping[tuple[str, int], Result]
     small: Result | None
-
-    @property
-    def frames(self) -> dict[tuple[str, int], pd.DataFrame]:
-        """The models of each search, see :class:`lib.nas.search.Search`."""
-        return {key: search.frame for key, search in self.found.items()}
 
 
 def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
@@ -113,39 +103,28 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
     ``results`` takes a wave of jobs, for example :meth:`lib.core.run.Run.results`.  Called again it goes on
     where results were missing.
     """
-    found, winners, recipe = {}, {}, Recipe(epochs=profile.nas_epochs, l2=NO_PENALTY, patience=0)
+    found, winners, small = {}, {}, None
+    recipe = Recipe(epochs=profile.nas_epochs, l2=NO_PENALTY, patience=0)
     for number in range(seed, seed + profile.search_seeds):
-        for name, strategy in STRATEGIES.items():
-            one = _search(profile, strategy, number, results)
-            found[name, number] = one
-            if one.complete and one.best is not None:
-                (winners[name, number],) = results([digit_job(profile, parse(one.best.text), recipe, number)])
-    small = None
-    if all(one.complete for one in found.values()) and (best := best_small(found)) is not None:
-        long = Recipe(profile.nas_long_epochs, 128, 2e-3, 0.0, 0, "cosine", "digits")
-        (small,) = results([digit_job(profile, parse(best.text), long, seed)])
-    return Searches(found, winners, small)
+        for name in STRATEGIES:
+            one = found[name, number] = _search(profile, name, number, results)
+            if one.complete and (top := best(one.frame)) is not None:
+                (winners[name, number],) = results([digit_job(profile, parse(top.text), recipe, number)])
+    models = pd.concat({key: one.frame for key, one in found.items()}, names=["strategy", "seed"])
+    few = models.query("status == 'ok' and parameters < @SMALL")
+    if all(one.complete for one in found.values()) and len(few):
+        top = few.sort_values(["accuracy", "parameters"], ascending=[False, True]).iloc[0]
+        long = Recipe(profile.nas_long_epochs, 128, 2e-3, NO_PENALTY, 0, "cosine", "digits")
+        (small,) = results([digit_job(profile, parse(top.text), long, seed)])
+    return Searches(found, models, winners, small)
 
 
-def _search(profile: Profile, strategy: str, seed: int, results: Results) -> Search:
-    source, shape, _ = digits(profile)
-    parts = _digit_parts(profile, seed, profile.search_train, profile.search_validation)
+def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
     recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
-
-    def child(architecture: Architecture) -> Job:
-        return nas_child(data=source(), **parts, text=str(architecture.canonical), settings=recipe, seed=seed)
-
-    settings = SearchSettings(
-        improved_space(10), shape, strategy, seed, profile.search_iterations, profile.search_models, stop_early=False
-    )
-    return search(settings, child, results)
-
-
-def best_small(found: Mapping[tuple[str, int], Search]) -> pd.Series | None:
-    """The best model of all searches below :data:`SMALL` parameters, by validation accuracy."""
-    frames = pd.concat([one.frame for one in found.values()], ignore_index=True)
-    small = frames[(frames.status == "ok") & (frames.parameters < SMALL)]
-    return small.sort_values(["accuracy", "parameters"], ascending=[False, True]).iloc[0] if len(small) else None
+    sizes = profile.search_train, profile.search_validation
+    budget = profile.search_iterations, profile.search_models
+    settings = SearchSettings(improved_space(10), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
+    return search(settings, lambda child: _digit_child(profile, child, recipe, seed, *sizes), results)
 
 
 @jobs.step("image_labels", version=1, quick=True)
@@ -161,16 +140,14 @@ def mammogram_labels(profile: Profile) -> Result:
 
 
 def _mammograms(profile: Profile) -> sources.Source:
-    kind = check_choice("nas_mammograms", profile.nas_mammograms, ("at hand", *MAMMOGRAMS))
-    if kind == "at hand":
-        kind = "kau-bcmd" if raw.files("kau-bcmd") else "mini-mias"
-    return MAMMOGRAMS[kind]()
+    at_hand = "kau-bcmd" if raw.files("kau-bcmd") else "mini-mias"
+    return MAMMOGRAMS[at_hand if profile.nas_mammograms == "at hand" else profile.nas_mammograms]()
 
 
 def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
     """Table VI's network with plain and with SE blocks, by kind, seed and fold (P5); folds keep patients together.
 
-    Fold k is tested and fold k + 1 chooses the epoch.  Empty where nothing is known of the mammograms.
+    Fold k is the test set, fold k + 1 the validation set.  Empty where nothing is known of the mammograms.
     """
     known = mammogram_labels(profile)
     if not known:
@@ -180,12 +157,12 @@ def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
     made = {}
     for seed in range(profile.mammogram_seeds):
         for fold in range(profile.n_folds):
-            chooser = (fold + 1) % profile.n_folds
+            validation = folds == (fold + 1) % profile.n_folds
             for kind, name in BLOCKS.items():
                 made[kind, seed, fold] = nas_child(
                     data=_mammograms(profile),
-                    train=np.flatnonzero((folds != fold) & (folds != chooser)),
-                    validation=np.flatnonzero(folds == chooser),
+                    train=np.flatnonzero((folds != fold) & ~validation),
+                    validation=np.flatnonzero(validation),
                     text=str(parse(texts[name]).canonical),
                     settings=recipe,
                     seed=seed,

@@ -1,75 +1,139 @@
-"""The typed layers of the notation: what each does to a shape, and what it costs, without a model.
+"""The kinds of layers of the notation, each written once: run on shapes it is counted, on tensors it is built.
 
-Shapes are ``(height, width, channels)`` for maps and ``(length,)`` for vectors.  The first seven
-kinds are the paper's (IV-C); the last three belong to the improved space.  Every ``after`` gives the
-shape behind the layer, ``parameters`` counts weights as Keras does (with biases, and with the moving
-averages of a batch normalisation), ``multiply_adds`` counts multiply-accumulate steps of one image
-(pooling, additions and activations are left out).
+The first seven kinds are the paper's (IV-C); the last three belong to the improved space.  A kind names its
+numbers and says in ``apply`` what it is made of; :class:`Shapes` counts that without a model,
+:class:`lib.nas.build.Tensors` builds it in Keras.
 """
 
-from dataclasses import astuple, dataclass, field
+import math
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-Shape = tuple[int, ...]
+Shape = tuple[int, ...]  # (height, width, channels) of a map, (length,) of a vector
 
 
-class ShapeError(ValueError):
-    """Layers that cannot follow each other on an input of this size."""
+class NetworkError(ValueError):
+    """Layers that make no network: in an order that does not work, or too large for the input.
+
+    Attributes
+    ----------
+    layer : position of the layer at which it goes wrong, from 0.
+    """
+
+    def __init__(self, what: str, layer: int = 0) -> None:
+        super().__init__(what)
+        self.layer = layer
 
 
-class _Layer:
-    def arguments(self) -> tuple[int, ...]:
-        """The numbers between the parentheses."""
-        return astuple(self)
+class Shapes:
+    """Runs layers on shapes: ``parameters``, and ``multiply_adds`` of one image, by the layer's position.
 
-    def after(self, shape: Shape) -> Shape:
-        raise NotImplementedError
+    Parameters are counted as Keras does: with biases, and with the moving averages of a batch normalisation.
+    Multiply-adds are multiply-accumulate steps; pooling, additions and activations are left out.
+    """
 
-    def parameters(self, shape: Shape) -> int:
-        return 0
+    def __init__(self) -> None:
+        self.parameters, self.multiply_adds = Counter(), Counter()
 
-    def multiply_adds(self, shape: Shape) -> int:
-        return 0
+    def conv(self, x: Shape, filters: int, size: int, part="", padding: str = "same", norm: bool = False) -> Shape:
+        height, width, channels = self._slide(x, size, 1, padding)
+        kernel = size * size * channels * filters
+        self._count(kernel + (4 if norm else 1) * filters, height * width * kernel)
+        return height, width, filters
+
+    def pool(self, x: Shape, size: int, step: int, part="", padding: str = "valid") -> Shape:
+        return self._slide(x, size, step, padding)
+
+    def mean(self, x: Shape, part="") -> Shape:
+        return x[-1:]
+
+    def flatten(self, x: Shape) -> Shape:
+        return (math.prod(x),)
+
+    def dense(self, x: Shape, units: int, activation: str, part="") -> Shape:
+        self._count((x[0] + 1) * units, x[0] * units)
+        return (units,)
+
+    def concat(self, *maps: Shape) -> Shape:
+        if len({one[:-1] for one in maps}) > 1:
+            raise NetworkError(f"Concat joins maps of unequal sizes, {' and '.join(map(times, maps))}")
+        return *maps[0][:-1], sum(one[-1] for one in maps)
+
+    def scale(self, x: Shape, gates: Shape) -> Shape:
+        return x
+
+    def attention(self, x: Shape, heads: int) -> Shape:
+        places, channels = x[0] * x[1], x[2]
+        inner = heads * max(1, channels // heads)
+        multiply_adds = 4 * places * channels * inner + 2 * places * places * inner
+        self._count(2 * channels + 3 * (channels + 1) * inner + (inner + 1) * channels, multiply_adds)
+        return x
+
+    def _slide(self, x: Shape, size: int, step: int, padding: str) -> Shape:
+        if padding == "same":
+            return x
+        if size > min(x[:2]):
+            raise NetworkError(f"{size}×{size} does not fit on a map of {times(x[:2])}")
+        return (x[0] - size) // step + 1, (x[1] - size) // step + 1, x[2]
+
+    def _count(self, parameters: int, multiply_adds: int) -> None:
+        self.parameters[self.layer] += parameters
+        self.multiply_adds[self.layer] += multiply_adds
+
+
+KINDS: dict[str, type["Layer"]] = {}  # by symbol
 
 
 @dataclass(frozen=True)
-class Convolution(_Layer):
+class Layer:
+    """A layer with its numbers as fields; ``symbol`` is its name in the text, ``wider`` are the fields Widen raises."""
+
+    def __init_subclass__(cls, symbol: str, wider: tuple[str, ...] = ()) -> None:
+        cls.symbol, cls.wider = symbol, wider
+        KINDS[symbol] = cls
+
+    def apply(self, net, x: Any) -> Any:
+        """The output for ``x`` on ``net``, a :class:`Shapes` or a :class:`lib.nas.build.Tensors`."""
+        raise NotImplementedError
+
+    def reads(self, index: int) -> tuple[int, ...]:
+        """Positions of the layers that the one at ``index`` reads; -1 is the input."""
+        return (index - 1,)
+
+    def text(self, total: int) -> str:
+        """The layer as it is written in a network of ``total`` layers; a default is left out."""
+        numbers = (getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default)
+        return f"{self.symbol}({','.join(map(str, numbers))})"
+
+
+@dataclass(frozen=True)
+class Convolution(Layer, symbol="C", wider=("filters",)):
     """``C(a,b)``: a filters of b×b, ``valid`` (only so do the printed counts come out), ReLU."""
 
     filters: int
     size: int
-    symbol = "C"
 
-    def after(self, shape: Shape) -> Shape:
-        height, width, _ = shape
-        if self.size > min(height, width):
-            raise ShapeError(f"a {self.size}×{self.size} convolution does not fit on a {height}×{width} map")
-        return height - self.size + 1, width - self.size + 1, self.filters
-
-    def parameters(self, shape: Shape) -> int:
-        return (self.size * self.size * shape[2] + 1) * self.filters
-
-    def multiply_adds(self, shape: Shape) -> int:
-        height, width, filters = self.after(shape)
-        return height * width * self.size * self.size * shape[2] * filters
+    def apply(self, net, x):
+        return net.conv(x, self.filters, self.size, padding="valid")
 
 
 @dataclass(frozen=True)
-class Pooling(_Layer):
+class Pooling(Layer, symbol="P"):
     """``P(a,b)``: maximum over b×b in steps of a; ``P(1,1)`` is the identity."""
 
     step: int
     size: int
-    symbol = "P"
 
-    def after(self, shape: Shape) -> Shape:
-        height, width, channels = shape
-        if self.size > min(height, width):
-            raise ShapeError(f"a {self.size}×{self.size} pooling does not fit on a {height}×{width} map")
-        return (height - self.size) // self.step + 1, (width - self.size) // self.step + 1, channels
+    def apply(self, net, x):
+        return x if self == IDENTITY else net.pool(x, self.size, self.step)
+
+
+IDENTITY = Pooling(1, 1)
 
 
 @dataclass(frozen=True)
-class Inception(_Layer):
+class Inception(Layer, symbol="IB", wider=("one", "three", "five", "pool")):
     """``IB(a,b,c,d,e,f)``: GoogLeNet's block with dimension reduction (Fig. 2b), all ``same``, ReLU."""
 
     one: int
@@ -78,122 +142,81 @@ class Inception(_Layer):
     reduce_five: int
     five: int
     pool: int
-    symbol = "IB"
 
-    @property
-    def filters(self) -> int:
-        """Channels of the output: the four branches side by side."""
-        return self.one + self.three + self.five + self.pool
-
-    def after(self, shape: Shape) -> Shape:
-        return shape[0], shape[1], self.filters
-
-    def parameters(self, shape: Shape) -> int:
-        biases = self.filters + self.reduce_three + self.reduce_five
-        return self._kernels(shape[2]) + biases
-
-    def multiply_adds(self, shape: Shape) -> int:
-        return shape[0] * shape[1] * self._kernels(shape[2])
-
-    def _kernels(self, channels: int) -> int:
-        pointwise = channels * (self.one + self.reduce_three + self.reduce_five + self.pool)
-        return pointwise + 9 * self.reduce_three * self.three + 25 * self.reduce_five * self.five
+    def apply(self, net, x):
+        one = net.conv(x, self.one, 1, "one")
+        three = net.conv(net.conv(x, self.reduce_three, 1, "reduce_three"), self.three, 3, "three")
+        five = net.conv(net.conv(x, self.reduce_five, 1, "reduce_five"), self.five, 5, "five")
+        pool = net.conv(net.pool(x, 3, 1, "pooled", padding="same"), self.pool, 1, "pool")
+        return net.concat(one, three, five, pool)
 
 
 @dataclass(frozen=True)
-class SEInception(Inception):
+class SEInception(Inception, symbol="SEIB", wider=("one", "three", "five", "pool")):
     """``SEIB(a,…,f)``: the block followed by squeeze-and-excitation (Fig. 3).
 
     A seventh number, printed only when it is not 16, is the reduction ratio of Hu et al.
     """
 
     ratio: int = 16
-    symbol = "SEIB"
 
-    def arguments(self) -> tuple[int, ...]:
-        return astuple(self)[: 6 if self.ratio == 16 else 7]
-
-    @property
-    def hidden(self) -> int:
-        """Width of the squeezed layer."""
-        return max(1, self.filters // self.ratio)
-
-    def parameters(self, shape: Shape) -> int:
-        gates = 2 * self.filters * self.hidden + self.filters + self.hidden
-        return super().parameters(shape) + gates
-
-    def multiply_adds(self, shape: Shape) -> int:
-        return super().multiply_adds(shape) + 2 * self.filters * self.hidden
+    def apply(self, net, x):
+        block = super().apply(net, x)
+        filters = self.one + self.three + self.five + self.pool
+        squeezed = net.dense(net.mean(block, "mean"), max(1, filters // self.ratio), "relu", "squeeze")
+        return net.scale(block, net.dense(squeezed, filters, "sigmoid", "excite"))
 
 
 @dataclass(frozen=True)
-class Concat(_Layer):
+class Concat(Layer, symbol="Concat"):
     """``Concat()`` or ``Concat(l(-4),l(-5))``: two earlier maps side by side.
 
-    ``first`` and ``second`` are the positions of these layers from the start (0 is the first
-    layer).  In the text they count from the end of the whole model, -1 being its last layer: so
-    Table III's 3,125,178 parameters come out.  ``form`` keeps how the text was written: ``""`` for
-    ``Concat()``, else the letter before each number (the paper's ``l`` reads ``1`` in some copies).
+    ``first`` and ``second`` are positions from the start.  In the text they count from the end of the whole model,
+    -1 being its last layer: so Table III's 3,125,178 parameters come out.  ``form`` keeps how the text was written:
+    ``""`` for ``Concat()``, else the letter before each number (the paper's ``l`` reads ``1`` in some copies).
     """
 
     first: int
     second: int
     form: str = field(default="l", compare=False)
-    symbol = "Concat"
 
-    def join(self, first: Shape, second: Shape) -> Shape:
-        if len(first) != 3 or len(second) != 3 or first[:2] != second[:2]:
-            raise ShapeError(f"Concat joins maps of unequal sizes, {_times(first)} and {_times(second)}")
-        return first[0], first[1], first[2] + second[2]
+    def apply(self, net, first, second):
+        return net.concat(first, second)
+
+    def reads(self, index):
+        return self.first, self.second
+
+    def text(self, total):
+        places = (f"{self.form}({place - total})" for place in (self.first, self.second))
+        return f"Concat({','.join(places) if self.form else ''})"
 
 
-@dataclass(frozen=True)
-class Flatten(_Layer):
+class Flatten(Layer, symbol="F"):
     """``F()``: a map as one vector."""
 
-    symbol = "F"
-
-    def after(self, shape: Shape) -> Shape:
-        return (shape[0] * shape[1] * shape[2],)
+    def apply(self, net, x):
+        return net.flatten(x)
 
 
 @dataclass(frozen=True)
-class Dense(_Layer):
+class Dense(Layer, symbol="FC"):
     """``FC(n)``: fully connected; softmax if it is the last layer, else ReLU."""
 
     units: int
-    symbol = "FC"
 
-    def after(self, shape: Shape) -> Shape:
-        return (self.units,)
-
-    def parameters(self, shape: Shape) -> int:
-        return (shape[0] + 1) * self.units
-
-    def multiply_adds(self, shape: Shape) -> int:
-        return shape[0] * self.units
+    def apply(self, net, x):
+        return net.dense(x, self.units, "softmax" if net.last else "relu")
 
 
-@dataclass(frozen=True)
-class NormConvolution(_Layer):
+class NormConvolution(Convolution, symbol="CN", wider=("filters",)):
     """``CN(a,b)``: a filters of b×b, ``same``, without bias, then batch normalisation and ReLU."""
 
-    filters: int
-    size: int
-    symbol = "CN"
-
-    def after(self, shape: Shape) -> Shape:
-        return shape[0], shape[1], self.filters
-
-    def parameters(self, shape: Shape) -> int:
-        return self.size * self.size * shape[2] * self.filters + 4 * self.filters
-
-    def multiply_adds(self, shape: Shape) -> int:
-        return shape[0] * shape[1] * self.size * self.size * shape[2] * self.filters
+    def apply(self, net, x):
+        return net.conv(x, self.filters, self.size, norm=True)
 
 
 @dataclass(frozen=True)
-class Attention(_Layer):
+class Attention(Layer, symbol="AT"):
     """``AT(h)``: self-attention with h heads between all places of the map, added to it.
 
     A transformer's first half-block, x + attention(norm(x)): the block that the paper's conclusion
@@ -201,71 +224,21 @@ class Attention(_Layer):
     """
 
     heads: int
-    symbol = "AT"
 
-    def width(self, channels: int) -> int:
-        return max(1, channels // self.heads)
-
-    def after(self, shape: Shape) -> Shape:
-        return shape
-
-    def parameters(self, shape: Shape) -> int:
-        channels = shape[2]
-        inner = self.heads * self.width(channels)
-        return 2 * channels + 3 * (channels + 1) * inner + (inner + 1) * channels
-
-    def multiply_adds(self, shape: Shape) -> int:
-        places, channels = shape[0] * shape[1], shape[2]
-        inner = self.heads * self.width(channels)
-        return 4 * places * channels * inner + 2 * places * places * inner
+    def apply(self, net, x):
+        return net.attention(x, self.heads)
 
 
-@dataclass(frozen=True)
-class GlobalPooling(_Layer):
+class GlobalPooling(Layer, symbol="GAP"):
     """``GAP()``: the mean of each channel over the map; takes the place of ``F()``."""
 
-    symbol = "GAP"
-
-    def after(self, shape: Shape) -> Shape:
-        return (shape[2],)
+    def apply(self, net, x):
+        return net.mean(x)
 
 
-Layer = (
-    Convolution
-    | Pooling
-    | Inception
-    | SEInception
-    | Concat
-    | Flatten
-    | Dense
-    | NormConvolution
-    | Attention
-    | GlobalPooling
-)
-
-KINDS: dict[str, type] = {
-    kind.symbol: kind
-    for kind in (
-        Convolution,
-        Pooling,
-        Inception,
-        SEInception,
-        Concat,
-        Flatten,
-        Dense,
-        NormConvolution,
-        Attention,
-        GlobalPooling,
-    )
-}
-CONVOLUTIONS = (Convolution, NormConvolution)
 TO_VECTOR = (Flatten, GlobalPooling)
 
 
-def is_identity(layer: _Layer) -> bool:
-    """Whether a layer hands its input on unchanged: ``P(1,1)``."""
-    return isinstance(layer, Pooling) and layer.step == layer.size == 1
-
-
-def _times(shape: Shape) -> str:
+def times(shape: Shape) -> str:
+    """For example 28×28×1."""
     return "×".join(map(str, shape))

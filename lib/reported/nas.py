@@ -37,6 +37,11 @@ def calls() -> pd.DataFrame:
     return _NETWORKS.loc[_NETWORKS.call.notna(), ["call", "text"]]
 
 
+def readings() -> pd.DataFrame:
+    """Rows whose printed count does not come out: another ``text`` that gives it, its input, ``explanation``."""
+    return read("nas_readings")
+
+
 def literature() -> pd.DataFrame:
     """MNIST test accuracies of small single networks elsewhere: ``parameters``, ``accuracy``, ``source``."""
     return read("elsewhere_mnist")

@@ -7,6 +7,7 @@ from lib.core import config, jobs
 from lib.core.jobs import NOT_DONE, Job, Result
 from lib.nas import experiments, tables
 from lib.nas.notation import parse
+from lib.nas.search import best
 
 LITE, SMOKE = config.get("lite"), config.get("smoke")
 LABELS = np.repeat([0, 1, 2], [40, 12, 8])
@@ -81,11 +82,11 @@ def test_both_searches_of_a_pair_see_the_same_images_and_winners_more():
             assert set(one[part]) <= set(winner[part])
             assert len(winner[part]) == size
         assert not set(winner["train"]) & set(winner["validation"])
-        assert winner["text"] == str(parse(search.best.text).canonical)
+        assert winner["text"] == str(parse(best(search.frame).text).canonical)
     assert not set(searches.found["BbNAS", 0].jobs) & set(searches.found["BbNAS", 1].jobs)
     small = parse(searches.small.job.arguments["text"])
     assert small.count_params((28, 28, 1)) < experiments.SMALL
-    assert "1.0000" in tables.small_in_words(tables.small_networks(searches, LITE))
+    assert tables.small_networks(searches, LITE).loc["here"].accuracy.item() == 1
     frame = tables.winners(searches)
     assert frame.models.tolist() == [21] * 10
     assert tables.search_against_random(frame, 5).difference.item() == 0
@@ -96,18 +97,19 @@ def test_what_is_not_tested_is_said():
     assert not searches.winners
     assert searches.small is None
     against = tables.search_against_random(tables.winners(searches), 5)
-    assert "not tested (0 of 5)" in tables.in_words(against.iloc[0])
-    assert "not tested" in tables.small_in_words(tables.small_networks(searches, LITE))
+    assert (against.verdict.item(), against.done.item()) == ("not tested yet", 0)
+    assert set(tables.small_networks(searches, LITE).reset_index().source) == {"paper", "elsewhere"}
+    assert tables.search_hours(searches, config.store_of(LITE)).hours["paper"].tolist() == pytest.approx([0.83, 2.48])
     printed = tables.printed_networks(together(experiments.printed_jobs(LITE), not_done), LITE)
-    assert set(printed.verdict) == {"not tested"}
+    assert set(printed.verdict) == {"not tested yet"}
     assert printed["accuracy printed"].notna().all()
     folds = together(experiments.mammogram_jobs(SMOKE), not_done)
     for results, known in (({}, Result(None, {}, NOT_DONE)), (folds, KNOWN)):
-        predicted = tables.answers(results, known)
+        predicted = tables.answers(results)
         blocks = tables.mammogram_blocks(predicted, known)
-        assert blocks.skill[["plain", "SE"]].tolist() == ["not tested"] * 2
-        assert "not tested" in tables.skill_in_words(blocks)
-        assert "not tested (0 of 3)" in tables.in_words(tables.mammogram_difference(predicted, known, 3).iloc[0])
+        assert blocks.skill[["plain", "SE"]].tolist() == ["not tested yet"] * 2
+        difference = tables.mammogram_difference(predicted, known, 3)
+        assert (difference.verdict.item(), difference.done.item()) == ("not tested yet", 0)
 
 
 def test_printed_networks_get_the_protocols_verdicts():
@@ -145,19 +147,17 @@ def test_balanced_accuracy_over_patients_shows_who_has_skill():
     assert blocks.balanced.tolist() == pytest.approx([1 / 3, 1, 1 / 3])
     assert blocks.skill.tolist() == ["no", "yes", "no"]
     assert blocks.accuracy["majority class"] == pytest.approx(40 / 60)
-    assert tables.skill_in_words(blocks) == "Above guessing: SE."
     row = tables.mammogram_difference({"plain": always, "SE": np.stack([LABELS, LABELS])}, KNOWN, 2).iloc[0]
     assert row.difference == pytest.approx(2 / 3)
     assert (row.verdict, row.p) == ("reproduced", 1 / 2000)
     same = tables.mammogram_difference({"plain": always, "SE": always}, KNOWN, 3).iloc[0]
     assert (same.difference, same.p, same.verdict) == (0, 1, "undecided at this sample size (interim)")
-    assert tables.skill_in_words(tables.mammogram_blocks({"plain": always, "SE": always}, KNOWN)).startswith("Neither")
 
 
 def test_a_seed_counts_when_all_its_folds_are_done():
     folds, known = experiments.mammogram_jobs(SMOKE), experiments.mammogram_labels(SMOKE)
     labels = {key: known["labels"][job.arguments["test"]] for key, job in folds.items()}
     results = {key: Result(job, {"probabilities": np.eye(3)[labels[key]]}) for key, job in folds.items()}
-    np.testing.assert_array_equal(tables.answers(results, known)["SE"], known["labels"][None])
+    np.testing.assert_array_equal(tables.answers(results)["SE"], known["labels"][None])
     results["plain", 0, 1] = Result(folds["plain", 0, 1], {}, NOT_DONE)
-    assert {kind: len(rows) for kind, rows in tables.answers(results, known).items()} == {"plain": 0, "SE": 0}
+    assert {kind: len(rows) for kind, rows in tables.answers(results).items()} == {"plain": 0, "SE": 0}

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from lib.core.jobs import Result
+from lib.nas.drawing import draw_networks
 from lib.nas.notation import parse
 from lib.nas.search import SearchSettings, search
 from lib.nas.transforms import paper_space
@@ -15,7 +16,7 @@ PRINTED = reported.results().query("table in ('III', 'IV')")
 def test_a_drawing_has_a_box_for_every_layer(name):
     row = reported.architectures().loc[name]
     architecture = parse(row.text)
-    figure = plots.draw_networks({name: architecture, "again": architecture}, (row.height, row.width, row.channels))
+    figure = draw_networks({name: architecture, "again": architecture}, (row.height, row.width, row.channels))
     boxes = [patch for patch in figure.axes[0].patches if "FancyBbox" in type(patch).__name__]
     assert len(boxes) == 2 * (len(architecture) + 1)
 
@@ -24,12 +25,12 @@ def test_searches_are_drawn_before_and_after_they_ran(tmp_path):
     settings = SearchSettings(paper_space("IB", 10), (28, 28, 1))
     scores = {"accuracy": 0.9, "cross_entropy": 0.1, "epochs": 1}
     whole = search(settings, str, lambda wave: [Result(job, scores) for job in wave]).frame
-    for frame in (whole, whole.head(0)):
-        tree = plots.tree(frame)
-        assert len(tree.axes[0].texts) == len(frame)
-        figure = plots.fronts({("BbNAS", 0): frame}, PRINTED)
-        for drawn in (tree, figure):
-            drawn.savefig(tmp_path / "figure.png")
+    tree = plots.tree(whole)
+    assert len(tree.axes[0].texts) == len(whole) == 21
+    models = pd.concat({("BbNAS", 0): whole}, names=["strategy", "seed"])
+    for figure in (tree, plots.fronts(models, PRINTED)):
+        figure.savefig(tmp_path / "figure.png")
+    assert plots.tree(whole.head(0)) is plots.fronts(models.head(0), PRINTED) is None
 
 
 def test_errors_are_drawn_with_and_without_a_network_of_ours(tmp_path):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from lib.core import paths
 from lib.nas import parameter_counts
 from lib.nas.__main__ import main
-from lib.nas.layers import ShapeError
-from lib.nas.notation import NotationError, StructureError, parse
-from lib.nas.transforms import NAMES, TransformError, draw, improved_space, paper_space
+from lib.nas.layers import NetworkError
+from lib.nas.notation import NotationError, parse
+from lib.nas.transforms import NAMES, draw, improved_space, paper_space
 from lib.reported import nas as reported
 
 PRINTED = reported.architectures()
@@ -26,7 +26,7 @@ def architectures(draw_value):
     for name in draw_value(st.lists(st.sampled_from(NAMES), max_size=4)):
         try:
             architecture = draw(architecture, name, space, generator)
-        except TransformError:
+        except NetworkError:
             continue
     return architecture
 
@@ -98,42 +98,43 @@ def test_identity_pooling_and_the_spelling_of_concat_do_not_make_another_network
 @pytest.mark.parametrize(
     ("text", "position", "says"),
     [
-        ("C(64,3) X(1) F() FC(2)", 8, "unknown layer"),
-        ("C(64;3) F() FC(2)", 4, "expected"),
-        ("C(64,3", 6, "expected"),
-        ("C(64) F() FC(2)", 0, "takes 2 numbers"),
+        ("C(64,3) X(1) F() FC(2)", 8, "known: C, P"),
+        ("C(64;3) F() FC(2)", 0, "takes whole numbers"),
+        ("C(64,3", 0, "no layer such as"),
+        ("C(64) F() FC(2)", 0, "from 1: filters, size"),
+        ("IB(1,2,3,4,5) F() FC(2)", 0, "from 1: one, reduce_three"),
+        ("SEIB(1,2,3,4,5,6,7,8) F() FC(2)", 0, "from 1: one, reduce_three"),
+        ("C(8,3) F(2) FC(2)", 7, "from 1: none"),
         ("C(0,3) F() FC(2)", 0, "from 1"),
-        ("C(a,3) F() FC(2)", 2, "a number"),
-        ("C 64", 2, "parenthesis"),
-        ("C(64,3) FC(2)", 8, "FC before F"),
+        ("C(a,3) F() FC(2)", 0, "takes whole numbers"),
+        ("C 64", 0, "no layer such as"),
+        ("C(64,3) FC(2)", 8, "FC follows F"),
         ("C(64,3) F() C(2,1) FC(2)", 12, "only FC"),
         ("C(64,3) F()", 8, "last layer"),
         ("C(64,3) Concat() F() FC(2)", 8, "outside"),
         ("C(64,3) P(1,1) Concat(l(-9),l(-4)) F() FC(2)", 15, "outside"),
-        ("C(64,3) P(1,1) Concat(l(3),l(-4)) F() FC(2)", 15, "negative"),
+        ("C(64,3) P(1,1) Concat(l(3),l(-4)) F() FC(2)", 15, "from the end"),
         ("C(8,3) C(8,1) C(9,1) Concat(l(-5),l(-6)) F() FC(2)", 14, "no layer reads"),
-        ("", 0, "no layers"),
+        ("", 0, "no layer"),
     ],
 )
-def test_malformed_text_points_at_the_character(text, position, says):
+def test_malformed_text_points_at_the_layer(text, position, says):
     with pytest.raises(NotationError, match=says) as caught:
         parse(text)
-    assert caught.value.position == position
+    assert f"at character {position + 1}:" in str(caught.value)
     assert str(caught.value).splitlines()[-1] == " " * (position + 2) + "^"
 
 
 def test_sizes_that_do_not_match_are_named():
-    with pytest.raises(ShapeError, match=r"layer 3.*Concat"):
+    with pytest.raises(NetworkError, match=r"layer 3.*Concat"):
         parse("C(8,3) C(8,3) Concat() F() FC(2)").shapes((9, 9, 1))
-    with pytest.raises(ShapeError, match="does not fit"):
+    with pytest.raises(NetworkError, match="does not fit"):
         parse("C(8,3) C(8,3) F() FC(2)").build((4, 4, 1))
-    with pytest.raises(ShapeError, match="input shape"):
-        parse(reported.M).count_params((28, 28))
 
 
 def test_layers_can_be_put_together_only_in_an_order_that_works():
     good = parse(reported.M)
-    with pytest.raises(StructureError, match="last layer"):
+    with pytest.raises(NetworkError, match="last layer"):
         type(good)(good.layers[:-1])
 
 
@@ -144,11 +145,22 @@ def test_counts_have_the_known_verdicts():
     assert set(verdicts.index[verdicts == "open"]) == {"M_2", "MNIST SE-BbNAS"}
 
 
-def test_describe_sums_up(capsys):
-    assert main(["describe", reported.M, "--input", "28", "28", "1"]) == 0
+def test_describe_sums_up_and_draws(capsys, tmp_path):
+    main(["describe", reported.M, "--input", "28", "28", "1", "--out", str(tmp_path / "m.svg")])
     assert "1,610,938" in capsys.readouterr().out
-    assert main(["describe", "C(64,3) F("]) == 2
+    assert "<svg" in (tmp_path / "m.svg").read_text()
+    with pytest.raises(SystemExit) as ended:
+        main(["describe", "C(64,3) F("])
+    assert ended.value.code == 2
     assert "^" in capsys.readouterr().err
+
+
+def test_multiply_adds_are_counted_layer_by_layer():
+    costs = parse("C(8,3) AT(2) IB(1,2,3,4,5,6) GAP() FC(4)").describe((6, 6, 2)).multiply_adds
+    inception = 8 * (1 + 2 + 4 + 6) + 9 * 2 * 3 + 25 * 4 * 5
+    attention = 16 * 4 * 8 * 8 + 2 * 16 * 16 * 8
+    assert costs.tolist()[:5] == [16 * 9 * 2 * 8, attention, 16 * inception, 0, 15 * 4]
+    assert costs["total"] == sum(costs.tolist()[:5])
 
 
 def test_counting_does_not_load_keras():
