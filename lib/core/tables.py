@@ -1,5 +1,6 @@
 """The look of all tables: titles, row groups, spanners and the right number of decimals, through Great Tables."""
 
+import re
 from itertools import groupby
 from numbers import Real
 
@@ -11,9 +12,7 @@ from pandas.api.types import is_integer_dtype
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
 _COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seeds", "trainings"}
-_INTERVAL = "95 % interval"
 _NUMBER = r"[−–<\d].{0,19}"  # or an interval, or a number with its spread
-_STUB, _GROUP = "row name", "row group"
 
 
 def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows: int | None = None) -> str:
@@ -30,21 +29,20 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
     wide = [column for column in shown if shown[column].str.len().max() > _LONG]
     columns, stub, group = list(shown), None, None
     if table.index.nlevels > 1 or table.index.name or not is_integer_dtype(table.index):
-        stub, group = _STUB, _GROUP if table.index.nlevels > 1 else None
         levels = shown.index.to_frame().astype(str)
-        shown[_STUB] = levels.pop(levels.columns[-1])
-        shown[_GROUP] = levels.agg(" · ".join, axis=1) if group else ""
+        stub, shown["row name"] = "row name", levels.pop(levels.columns[-1])
+        if len(levels.columns):
+            group, shown["row group"] = "row group", levels.agg(" · ".join, axis=1)
     drawn = (
-        GT(shown[[*shown.columns.intersection([stub, group]), *columns]], stub, group, id=f"table-{name}")
+        GT(shown, stub, group, id=f"table-{name}")
         .tab_header(title, subtitle or None)
         .tab_stubhead(str(table.index.names[-1] or ""))
         .cols_align("right")
         .cols_align("left", [*left, *([stub] if stub else [])])
         .tab_style(style.css("min-width: 16em; white-space: normal"), loc.body(wide))
         .tab_options(heading_align="left", table_font_size="90%", data_row_padding="3px", row_group_padding="3px")
-        .opt_css(
-            f"#table-{name} .gt_row {{ white-space: nowrap; }} #table-{name} .gt_group_heading {{ font-weight: bold; }}"
-        )
+        .tab_options(row_group_font_weight="bold")
+        .opt_css(f"#table-{name} .gt_row {{ white-space: nowrap; }}")
     )
     if len(shown) < len(table):
         drawn = drawn.tab_source_note(f"The first {len(shown)} of {len(table)} rows; {name}.csv holds all.")
@@ -77,12 +75,11 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
 def _with_intervals(shown: pd.DataFrame) -> pd.DataFrame:
     """Join the columns of lower and upper ends; a missing interval stays missing."""
     shown = shown.rename(columns=str)
-    for low in [column for column in shown if column.split(" ")[-1] == "low"]:
-        high = low.removesuffix("low") + "high"
-        ends = shown[low] + " to " + shown.pop(high)
-        of = low.removesuffix("low").removesuffix("95 % ") or ("here " if "here" in shown else "")
-        shown[low] = ends.replace("– to –", "–")
-        shown = shown.rename(columns={low: f"{of}{_INTERVAL}"})
+    for of in [column.removesuffix("high") for column in shown if re.fullmatch("(.* )?high", column)]:
+        if f"{of}low" in shown:
+            shown[f"{of}low"] = (shown[f"{of}low"] + " to " + shown.pop(f"{of}high")).replace("– to –", "–")
+            value = of.removesuffix("95 % ") or ("here " if "here" in shown else "")
+            shown = shown.rename(columns={f"{of}low": f"{value}95 % interval"})
     return shown
 
 
