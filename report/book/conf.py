@@ -40,6 +40,21 @@ html_theme_options = {
     "home_page_in_toc": True,
     "navbar_persistent": [],
 }
+# The first mention on a page leads to the literature; elsewhere than in the book the text stays as it is.
+CITED = {
+    "Al-Dhabyani et al.": "aldhabyani_busi",
+    "Aumente-Maestro et al.": "aumente_curated_busi",
+    "Checklist for Artificial Intelligence in Medical Imaging": "tejani_claim",
+    "Holm's correction": "holm_multiple",
+    "MobileNetV2 encoder": "sandler_mobilenetv2",
+    "Pawlowska, Karwat and Zolek": "pawlowska_letter",
+    "Pawłowska, Karwat and Żołek": "pawlowska_letter",
+    "Vallez et al.": "vallez_bus_uclm",
+    "Five contraction blocks": "ronneberger_unet",
+    "prediction models that use machine learning": "collins_tripod_ai",
+    "same with squeeze-and-excitation": "hu_se",
+    "temperature scaling": "guo_calibration",
+}
 
 
 def setup(app):
@@ -54,11 +69,20 @@ def _prepare(app, name, content):
         notebook = nbformat.reads(content[0], 4)
         notebook.cells = [*_chapter(notebook.cells, app.env.found_docs)]
         content[0] = nbformat.writes(notebook)
+    else:
+        content[0] = _cite(content[0], dict(CITED))
+
+
+def _cite(text, left):
+    """Cite what is ``left`` to be cited on this page."""
+    for phrase in [one for one in left if one in text]:
+        text = text.replace(phrase, f"{phrase} {{cite:p}}`{left.pop(phrase)}`", 1)
+    return text
 
 
 def _chapter(cells, pages):
     """The cells with their code folded, other chapters linked, and a caption below each figure."""
-    section, silent = "", []
+    section, silent, left = "", [], dict(CITED)
     for cell in cells:
         if cell.cell_type == "markdown":
             if silent:
@@ -69,7 +93,7 @@ def _chapter(cells, pages):
             cell.source = re.sub(
                 r"`(?:report/)?(\w+)(?:\.md)?`",
                 lambda name: f"{{doc}}`{name[1]} <{name[1]}>`" if name[1] in pages else name[0],
-                cell.source,
+                _cite(cell.source, left),
             )
         elif not cell.outputs:
             # Code that shows nothing is folded together with what follows it.
