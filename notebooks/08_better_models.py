@@ -32,7 +32,6 @@ from lib.experiments import external, interpretability, lesion_masks
 from lib.experiments import model_comparison as models
 from lib.plots import calibration as plots
 from lib.plots import grouped
-from lib.plots.interpretability import activation_maps
 
 run = start("08_better_models", profile, seed)
 Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
@@ -169,7 +168,8 @@ run.save_table(calls, "08_operating_point", f"Malignant against the rest, 95 % i
 for (threshold, score), row in calls.iterrows():
     if score == "sensitivity":
         interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
-        print(f"Intended: {use.SENSITIVITY}. On test folds, {threshold}: {row.value:.3f} ({interval}).")
+        kept = "kept" if row.value >= use.SENSITIVITY else "not kept"
+        print(f"Intended: {use.SENSITIVITY}. On test folds, {threshold}: {row.value:.3f} ({interval}): {kept}.")
 
 # %% tags=["nbval-ignore-output"]
 curves = use.decision_curves(cv, answers)
@@ -183,7 +183,7 @@ run.save_figure(plots.decision_curve_plot(curves), "08_decision_curve", curves)
 
 # %% tags=["nbval-ignore-output"]
 explained = run.result(interpretability.explained(cv))
-run.save_figure(activation_maps(cv.source.open(), explained), "08_activation_maps")
+run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activation_maps")
 
 # %% tags=["nbval-ignore-output"]
 depends = interpretability.dependence_table(cv, explained)

@@ -157,7 +157,7 @@ def _class_table(
                 "ECE": ece,
                 "majority class": np.bincount(labels[chosen]).max() / chosen.sum(),
             }
-    return pd.DataFrame(rows).T.infer_objects().rename_axis(["images", "inputs"])
+    return pd.DataFrame(rows).T.astype({"images": int}).rename_axis(["images", "inputs"])
 
 
 def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:

@@ -119,28 +119,27 @@ def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
 
     Returns
     -------
-    ``accuracy``, ``balanced accuracy``, ``macro F1`` (of the seeds' mean confusion matrix) and ``AUC malignant``
-    (DeLong for clustered data, limits averaged over seeds), each with ``low`` and ``high``; ``sd seeds`` of the
-    accuracy; ``images``.
+    ``accuracy``, ``balanced accuracy``, ``macro F1`` and ``AUC malignant`` (DeLong for clustered data, limits
+    averaged over seeds), each with ``low`` and ``high``; ``sd seeds`` of the accuracy; ``images``.
     """
     done, n_classes = ~np.isnan(test).any(axis=(0, 2)), len(cv.classes)
     labels, groups, test = cv.labels[done], cv.groups[done], test[:, done]
-    cells = np.eye(n_classes**2)[labels * n_classes + test.argmax(axis=2)].mean(axis=0)
+    cells = np.eye(n_classes**2)[labels * n_classes + test.argmax(axis=2)].swapaxes(0, 1).reshape(len(labels), -1)
     bootstrap = statistics.mean_bootstrap(cells, groups, seed=cv.seed)
-    matrices = np.vstack([bootstrap.estimate, bootstrap.replicates]).reshape(-1, n_classes, n_classes)
-    hits, true, called = matrices.diagonal(axis1=1, axis2=2), matrices.sum(axis=2), matrices.sum(axis=1)
+    matrices = np.vstack([bootstrap.estimate, bootstrap.replicates]).reshape(-1, len(test), n_classes, n_classes)
+    hits, true, called = matrices.diagonal(axis1=2, axis2=3), matrices.sum(axis=3), matrices.sum(axis=2)
     with np.errstate(invalid="ignore"):
         # A resample without a class has no recall of it: undefined, and left out of the interval.
         recall, f1 = hits / true, np.where(true > 0, 2 * hits / (true + called), np.nan)
-    values = {"accuracy": hits.sum(axis=1), "balanced accuracy": recall.mean(axis=1), "macro F1": f1.mean(axis=1)}
+    values = {"accuracy": hits.sum(axis=2), "balanced accuracy": recall.mean(axis=2), "macro F1": f1.mean(axis=2)}
     row: dict[str, float] = {}
-    for name, value in values.items():
-        low, high = np.nanquantile(value[1:], [0.025, 0.975])
-        row |= {name: value[0], f"{name} low": low, f"{name} high": high}
+    for name, by_seed in values.items():
+        mean = by_seed.mean(axis=1)
+        low, high = np.nanquantile(mean[1:], [0.025, 0.975])
+        row |= {name: mean[0], f"{name} low": low, f"{name} high": high}
     auc = [statistics.delong_interval(labels == cv.positive, one[:, cv.positive], groups) for one in test]
     row |= dict(zip(("AUC malignant", "AUC malignant low", "AUC malignant high"), np.mean(auc, axis=0), strict=True))
-    by_seed = (test.argmax(axis=2) == labels).mean(axis=1)
-    return {**row, "sd seeds": by_seed.std(ddof=1) if len(by_seed) > 1 else np.nan, "images": len(labels)}
+    return {**row, "sd seeds": pd.Series(values["accuracy"][0]).std(), "images": len(labels)}
 
 
 def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
@@ -216,7 +215,8 @@ def both_inputs(cv: GroupedCV, right: pd.DataFrame, kind: str) -> tuple[pd.DataF
 def ensemble_endpoint(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
     """P3: accuracy of the ensemble against its bound; the greedy one beside it, which is no endpoint."""
     names = [name for name in (ENSEMBLE, GREEDY) if name in right]
-    return pd.DataFrame({name: cv.against_bound("accuracy", right[name], ACCURACY_BOUND) for name in names}).T
+    rows = {name: cv.against_bound("accuracy", right[name], ACCURACY_BOUND) for name in names}
+    return pd.DataFrame(rows).T.infer_objects()
 
 
 def partition_table(run: Run) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.evaluation import statistics
-from lib.plots.style import BLUE, GREEN, GREY, VERMILION, grid
+from lib.plots.style import BLUE, GREEN, GREY, VERMILION, grid, single
 
 
 def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
@@ -48,8 +48,7 @@ def risk_coverage_plot(curves: dict[str, pd.DataFrame]) -> Figure | None:
     """
     if not curves:
         return None
-    figure, axes = grid(1, 1, 5.5, 3.4)
-    cell = axes[0, 0]
+    figure, cell = single(5.5, 3.4)
     for name, curve in curves.items():
         cell.plot(curve.coverage, curve.risk, label=f"{name}: area {curve.risk.mean():.3f}")
     cell.set(xlabel="coverage: share of images, surest first", ylabel="error rate among them", xlim=(0, 1))
@@ -67,8 +66,7 @@ def decision_curve_plot(frame: pd.DataFrame) -> Figure | None:
     """
     if frame.empty:
         return None
-    figure, axes = grid(1, 1, 5.5, 3.4)
-    cell = axes[0, 0]
+    figure, cell = single(5.5, 3.4)
     cell.axhline(0, color="black", lw=1, ls="--", label="treat none")
     for (name, curve), colour in zip(frame.groupby("model", sort=False), (GREY, BLUE, VERMILION, GREEN), strict=False):
         cell.plot(curve.threshold, curve["net benefit"], color=colour, label=name)

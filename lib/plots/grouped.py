@@ -1,5 +1,9 @@
-"""Figures of notebooks 07 and 08: related images side by side, scores with their intervals."""
+"""Figures of notebooks 07 and 08: related images side by side, scores with their intervals, activation maps."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import seaborn.objects as so
 from matplotlib.figure import Figure
@@ -39,9 +43,35 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
     colour = {"color": "folds"} if "folds" in long else {}
     for cell, name in zip(axes[0], names, strict=True):
         plot = so.Plot(long, y="model", x=name, xmin=f"{name} low", xmax=f"{name} high", **colour)
-        plot = plot.add(so.Dot(pointsize=5), so.Dodge()).add(so.Range(), so.Dodge()).scale(color=[VERMILION, BLUE])
-        plot.label(x=f"{name}, out of fold", y="").on(cell).plot()
+        plot = plot.add(so.Dot(pointsize=5, color=BLUE), so.Dodge()).add(so.Range(color=BLUE), so.Dodge())
+        plot.scale(color=[VERMILION, BLUE]).label(x=f"{name}, out of fold", y="").on(cell).plot()
         cell.grid(axis="x", alpha=0.3)
-    for cell in axes[0, 1:]:
-        cell.tick_params(labelleft=False)
+        cell.tick_params(labelleft=cell is axes[0, 0])
+    for legend in figure.legends:
+        legend.set_loc("outside upper right")
+    return figure
+
+
+@with_images
+def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | None:
+    """One column per image: the image with its true lesion, and the maps of both stages laid over it.
+
+    Parameters
+    ----------
+    explained : result of :func:`lib.experiments.interpretability.explanation`; None where it is not done.
+        The higher a map, the more it covers; 0 leaves the image as it is.
+    """
+    if not explained:
+        return None
+    shown = explained["shown"]
+    figure, axes = grid(3, len(shown), 1.9, 2.0)
+    for number, (column, index) in enumerate(zip(axes.T, shown, strict=True)):
+        true, predicted = data.classes[data.labels[index]], data.classes[explained["predicted"][number]]
+        show_image(column[0], data.images[index], f"{true},\npredicted {predicted}", data.masks[index])
+        for cell, stage in zip(column[1:], ("stage_1", "stage_2"), strict=True):
+            show_image(cell, data.images[index])
+            cam = explained[stage][number].astype(np.float32) / 255
+            cell.imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)
+    for cell, label in zip(axes[:, 0], ("image", "stage 1: mask", "stage 2: class"), strict=True):
+        cell.set_ylabel(label, fontsize=9)
     return figure

@@ -7,7 +7,7 @@ from lib.data import phantoms
 from lib.data.record import ImageSet
 from lib.experiments import interpretability
 from lib.models import backbones
-from lib.plots.interpretability import activation_maps
+from lib.plots.grouped import activation_maps
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
