@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn.objects as so
 from matplotlib.figure import Figure
 
 from lib.data.record import ImageSet
@@ -39,16 +38,19 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
     if table.empty:
         return None
     figure, axes = grid(1, len(names), 4.4, 1.2 + 0.28 * len(table))
-    long = table.reset_index()
-    colour = {"color": "folds"} if "folds" in long else {}
+    models = table.index.unique("model")
+    by_folds = table.groupby("folds", sort=False) if "folds" in table.index.names else [("", table)]
     for cell, name in zip(axes[0], names, strict=True):
-        plot = so.Plot(long, y="model", x=name, xmin=f"{name} low", xmax=f"{name} high", **colour)
-        plot = plot.add(so.Dot(pointsize=5, color=BLUE), so.Dodge()).add(so.Range(color=BLUE), so.Dodge())
-        plot.scale(color=[VERMILION, BLUE]).label(x=f"{name}, out of fold", y="").on(cell).plot()
+        for number, (folds, part) in enumerate(by_folds):
+            rows = models.get_indexer(part.index.get_level_values("model")) + 0.25 * number
+            ends = part[[f"{name} low", f"{name} high"]].sub(part[name], axis=0).abs().to_numpy().T
+            cell.errorbar(part[name], rows, xerr=ends, fmt="o", color=(BLUE, VERMILION)[number], label=folds)
+        cell.set_yticks(range(len(models)), models if cell is axes[0, 0] else [""] * len(models))
+        cell.invert_yaxis()
+        cell.set_xlabel(f"{name}, out of fold")
         cell.grid(axis="x", alpha=0.3)
-        cell.tick_params(labelleft=cell is axes[0, 0])
-    for legend in figure.legends:
-        legend.set_loc("outside upper right")
+    if "folds" in table.index.names:
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 
