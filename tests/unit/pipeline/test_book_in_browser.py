@@ -13,7 +13,7 @@ PAGES = ["index", "references", *sorted(one.stem for one in SOURCES)]
 BROKEN = "[...document.images].filter(one => !one.naturalWidth).map(one => one.src)"
 TOO_WIDE = """document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.outerHTML.slice(0, 100))"""
-RAW = re.compile(r"Traceback|\w+Warning:|array\(\[|\{'\w+':|<lib\.| object at 0x|np\.float64|ImageSet\(")
+RAW = re.compile(r"Traceback|\w+Warning:|array\(\[|\{'[^']+':|<lib\.| object at 0x|np\.float64|ImageSet\(")
 
 
 @pytest.fixture(scope="module")
