@@ -73,6 +73,19 @@ beside = lesion_masks.beside_published(masks)
 run.save_table(beside, "08_masks_elsewhere", "Lesion masks here and as printed elsewhere: other splits, no comparison")
 
 # %% [markdown]
+# Recipes for better masks (section 7.2 of `report/protocol.md`, exploratory): one training each, tried beside the first
+# test fold. The lesions of the validation fold choose the winner, the test fold chooses nothing.
+
+# %% tags=["nbval-ignore-output"]
+recipes = lesion_masks.recipe_table(run, cv)
+run.save_table(recipes, "08_recipes", f"Mean Dice by recipe of stage 1, validation and test fold · {what}")
+
+# %% tags=["nbval-ignore-output"]
+for name, row in recipes.nlargest(1, "lesion, validation").iterrows():
+    both = f"{row['lesion, validation']:.3f} on the validation fold, {row['lesion, test']:.3f} on the test fold"
+    print(f"Best of {len(recipes)} recipes done: {name}; lesion Dice {both}.")
+
+# %% [markdown]
 # ## Which classifier is best without leaks?
 #
 # One row is one change from the paper's head on the image, or another model. Masks come from networks that have seen

@@ -6,6 +6,7 @@ import pandas as pd
 from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.evaluation import metrics, statistics
+from lib.experiments import better_masks
 from lib.experiments.grouped_cv import GroupedCV
 from lib.reported import elsewhere
 from lib.two_stage import segmentation
@@ -91,6 +92,27 @@ def mask_endpoint(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:
     dice = lesion_dice(cv, scores)
     rows = {name: cv.against_bound("dice", dice[name], DICE_BOUND) for name in (SINGLE, ENSEMBLE) if name in dice}
     return pd.DataFrame(rows).T.infer_objects()
+
+
+def recipe_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
+    """Mean Dice of lesions, and share of images without lesion left empty, by recipe and part, as far as it is done.
+
+    The validation fold's lesions choose the winner; the test fold chooses nothing.  The classifier of recipe h had
+    its epoch chosen on the same validation fold.
+    """
+    heads, frames = run.result(better_masks.classifier(cv)), []
+    for (recipe, part), result in run.results(better_masks.scoring_jobs(cv)).items():
+        if result:
+            scores = pd.DataFrame(result.values)[["kind", "dice"]].assign(part=part)
+            frames.append(scores.assign(recipe=recipe))
+            if recipe == better_masks.VGG_ENCODER and heads:
+                normal = heads[part][0].mean(axis=0).argmax(axis=-1) == cv.classes.index("normal")
+                emptied = scores["dice"].mask(normal, (scores["kind"] != metrics.LESION).astype(float))
+                frames.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
+    if not frames:
+        return pd.DataFrame()
+    means = pd.concat(frames).pivot_table("dice", "recipe", ["kind", "part"])[[metrics.LESION, metrics.NORMAL]]
+    return means.set_axis([f"{kind}, {part}" for kind, part in means.columns], axis=1)
 
 
 def beside_published(masks: pd.DataFrame) -> pd.DataFrame:

@@ -5,9 +5,12 @@ the field of view.  Nothing is turned upside down: skin is on top and shadows fa
 """
 
 import numpy as np
+from scipy import ndimage
 
 GAIN = 0.2  # brightness is multiplied by 1 - GAIN … 1 + GAIN
 SHIFT = 0.08  # of the image's height and width, at most, in each direction
+ANGLE, ZOOM = 15, 0.15  # degrees, and share of the size, at most
+GAMMA, SPECKLE = 1.4, 0.1  # exponent at most, and standard deviation of the factor
 
 
 def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,6 +35,26 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
         images[index] = np.clip(_move(images[index], down, right, mirrored) * gain, 0, 1)
         if moved_along:
             masks[index] = _move(masks[index], down, right, mirrored)
+    return images, masks
+
+
+def strong(generator: np.random.Generator, images: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`ultrasound`, and each image at random rotated, scaled, of another gamma, and with speckle.
+
+    Images and masks (n, height, width, channels) with values in [0, 1].
+    """
+    images, masks = ultrasound(generator, images, masks)
+    for index in range(len(images)):
+        angle, zoom = np.deg2rad(generator.uniform(-ANGLE, ANGLE)), generator.uniform(1 - ZOOM, 1 + ZOOM)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
+        for picture in (images[index], masks[index]):
+            centre = (np.array(picture.shape[:2]) - 1) / 2
+            for channel in range(picture.shape[2]):
+                picture[..., channel] = ndimage.affine_transform(
+                    picture[..., channel], turn, centre - turn @ centre, order=1
+                )
+        speckle = 1 + SPECKLE * generator.standard_normal((*images.shape[1:3], 1))
+        images[index] = np.clip(images[index] ** generator.uniform(1 / GAMMA, GAMMA) * speckle, 0, 1)
     return images, masks
 
 

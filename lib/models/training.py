@@ -165,6 +165,8 @@ def fit(
             callbacks=[keeper, *callbacks],
             verbose=0,
         )
+    # Keras ends a training so, but not one that was killed after its last epoch.
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     if keep == "best":
         model.set_weights(keeper.best)
     frame = pd.DataFrame(keeper.rows)

@@ -19,9 +19,9 @@ from lib.models import augmentation, backbones, training
 from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
 
-ARCHITECTURES = ("unet", "attention", "mobilenetv2")
-ENCODERS = {"mobilenetv2": "MobileNetV2"}  # ImageNet networks by architecture
-AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound}
+ENCODERS = {"mobilenetv2": "MobileNetV2", "vgg16": "VGG16"}  # ImageNet networks by architecture
+ARCHITECTURES = ("unet", "attention", *ENCODERS)
+AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound, "strong": augmentation.strong}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
 MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
 
@@ -30,7 +30,7 @@ MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
 class SegmenterSettings:
     """Configuration of stage 1; the defaults are those that III-B ends with."""
 
-    architecture: str = "unet"  # the paper's; attention: with gated skips; mobilenetv2: an ImageNet encoder
+    architecture: str = "unet"  # the paper's; attention: with gated skips; mobilenetv2, vgg16: an ImageNet encoder
     filters: int = 16
     dropout: float = 0.1
     decoder_dropout: bool = True
@@ -42,11 +42,12 @@ class SegmenterSettings:
     epochs: int = 50
     batch_size: int = 32
     keep: str = "best"  # epoch of least validation loss, or last as in the authors' code
-    weights: str = "imagenet"  # of the encoder of mobilenetv2; the other networks start from random ones
+    weights: str = "imagenet"  # of an encoder; the other networks start from random ones
     loss: str = "bce"  # or bce+dice: half the soft Dice loss is added
-    augmentation: str = "none"  # or ultrasound
+    augmentation: str = "none"  # or ultrasound, strong
     schedule: str = "constant"  # learning rate, or cosine: falling to zero with the last step
     mirrored: bool = False  # masks of an image and of its mirror image are averaged
+    average: float = 0.0  # share of the weights' running average that each step keeps, 0: weights of the last step
 
     @classmethod
     def of(cls, profile: Profile) -> "SegmenterSettings":
@@ -95,11 +96,11 @@ def network(size: int, settings: SegmenterSettings, seed: int, n_steps: int) -> 
 
 def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
     check_choice("architecture", settings.architecture, ARCHITECTURES)
-    shared = {name: getattr(settings, name) for name in ("dropout", "bn_momentum")}
+    shared = {name: getattr(settings, name) for name in ("dropout", "batch_norm", "bn_momentum")}
     if settings.architecture in ENCODERS:
-        model = build_pretrained_unet(size, settings.weights, **shared)
+        model = build_pretrained_unet(size, settings.weights, encoder=ENCODERS[settings.architecture], **shared)
     else:
-        own = ("filters", "decoder_dropout", "upsampling", "regularizer", "batch_norm")
+        own = ("filters", "decoder_dropout", "upsampling", "regularizer")
         shared |= {name: getattr(settings, name) for name in own}
         model = build_unet((size, size, 3), attention=settings.architecture == "attention", **shared)
     rate = settings.learning_rate
@@ -107,7 +108,9 @@ def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
         rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
     # The cross-entropy is tracked apart from penalties and Dice: the paper's 0.097 is the cross-entropy alone.
     bce = keras.metrics.BinaryCrossentropy(name="bce")
-    model.compile(keras.optimizers.Adam(rate), LOSSES[settings.loss], metrics=[bce])
+    # Keras replaces the weights by their running average at the end of the training.
+    averaging = {"use_ema": True, "ema_momentum": settings.average} if settings.average else {}
+    model.compile(keras.optimizers.Adam(rate, **averaging), LOSSES[settings.loss], metrics=[bce])
     return model
 
 

@@ -42,6 +42,7 @@ ENCODER = SegmenterSettings(
     schedule="cosine",
     mirrored=True,
 )
+RECIPE = replace(ENCODER, architecture="vgg16", augmentation="strong", batch_norm=False, average=0.5)
 BACKBONE = BackboneSettings("MobileNetV2", "random")
 HEAD = HeadSettings(epochs=2, batch_size=8)
 DIGITS = {"data": SmallDigits(), "train": np.arange(200), "validation": np.arange(200, 300), "seed": 1}
@@ -72,6 +73,7 @@ others = [
 CASES: dict[str, Job] = {
     "segmenter": unet,
     "segmenter-encoder": encoder,
+    "segmenter-recipe": segmentation.segmenter(data=DATA, settings=RECIPE, seed=1, **LEARN),
     "mask_scores": segmentation.mask_scores(data=DATA, masks=masks, scored=SPLIT.test),
     "features": both,
     "heads": heads,

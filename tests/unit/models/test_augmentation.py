@@ -16,3 +16,16 @@ def test_augmentation_moves_mask_and_image_alike_and_keeps_up_up():
     labels = np.eye(3)[:2]
     same = augmentation.ultrasound(generator, image[:2], labels)[1]
     assert (same == labels).all()
+
+
+def test_strong_augmentation_turns_mask_and_image_alike():
+    image = np.zeros((16, 32, 32, 1), np.float32)
+    image[:, 10:20, 14:18] = 0.5
+    images, masks = augmentation.strong(np.random.default_rng(0), image, (image > 0).astype(np.float32))
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert ((images > 0) == (masks > 0)).all()
+    areas = masks.sum(axis=(1, 2, 3)) / 40
+    assert areas.min() < 0.9
+    assert areas.max() > 1.1, "scaled both ways"
+    assert len({mask.tobytes() for mask in masks}) == 16

@@ -13,3 +13,12 @@ def test_shapes_and_what_is_frozen():
     assert not any("BN" in name or name.startswith(("Conv1", "block_1_", "block_2_")) for name in trained)
     with pytest.raises(ValueError, match="divisible by 32"):
         build_pretrained_unet(48, "random")
+
+
+def test_an_encoder_of_vgg_without_batch_normalisation():
+    model = build_pretrained_unet(32, "random", encoder="VGG16", batch_norm=False)
+    assert model.output_shape == (None, 32, 32, 1)
+    assert model.get_layer("bottleneck").output.shape == (None, 2, 2, 512)
+    frozen = {layer.name for layer in model.get_layer("encoder").layers if layer.weights and not layer.trainable}
+    assert frozen == {"block1_conv1", "block1_conv2"}
+    assert not any("batch_normalization" in layer.name for layer in model.layers)

@@ -1,0 +1,70 @@
+"""Recipes for better masks, tried on one validation fold (protocol, section 7.2; exploratory).
+
+Of its eight recipes d (192 pixels), f (UNet++ from scratch) and g (letterbox) are not planned.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lib.core.config import Profile
+from lib.core.jobs import Job
+from lib.experiments import classifiers
+from lib.experiments.grouped_cv import GroupedCV
+from lib.two_stage import segmentation
+from lib.two_stage.segmentation import SegmenterSettings
+
+_VGG = {"architecture": "vgg16", "learning_rate": 3e-4, "epochs": 20, "batch_norm": False}
+VGG_ENCODER = "c: VGG-16 encoder"
+# What each changes of the ImageNet encoder's recipe; the protocol's letters.
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "a: MobileNetV2 encoder": {},
+    "b: a, 48 epochs, weights averaged, strong augmentation": {
+        "epochs": 48,
+        "average": 0.998,
+        "augmentation": "strong",
+    },
+    VGG_ENCODER: _VGG,
+    "e: c, batch normalisation in the decoder, batches of 16": {**_VGG, "batch_norm": True, "batch_size": 16},
+}
+EMPTIED = "h: c, emptied where a classifier predicts normal"
+_FOLD = 0  # is tested; the next one validates
+
+
+def network(cv: GroupedCV, recipe: str) -> Job:
+    """The network of a recipe, trained beside the first test fold and its validation fold, whose images it predicts."""
+    changes = dict(RECIPES[recipe])
+    if cv.profile.weights == "random":  # smoke: nothing is pretrained, and epochs are few
+        changes = {name: changes[name] for name in ("average", "augmentation") if name in changes}
+    settings, split = replace(SegmenterSettings.pretrained(cv.profile), **changes), cv.split(_FOLD)
+    return segmentation.segmenter(
+        data=cv.source,
+        train=split.train,
+        validation=np.empty(0, np.int64),
+        settings=settings,
+        seed=cv.seed,
+        predicted=cv.members(_FOLD, cv.validates(_FOLD)),
+    )
+
+
+def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, str], Job]:
+    """The jobs that score the masks of the validation and the test images, by recipe and part."""
+    found, parts = {}, cv.split(_FOLD).parts()
+    for recipe in RECIPES:
+        for part in ("validation", "test"):
+            masks = [(network(cv, recipe), parts[part])]
+            found[recipe, part] = segmentation.mask_scores(data=cv.source, masks=masks, scored=parts[part])
+    return found
+
+
+def classifier(cv: GroupedCV) -> Job:
+    """The heads whose first kind, the image alone, predicts which masks recipe h empties."""
+    return classifiers.classifiers(cv, _FOLD)[f"image, {classifiers.single_backbone(cv.profile)}"][0]
+
+
+def planned(profile: Profile, seed: int) -> list[Job]:
+    """The networks, their scores, and the classifier."""
+    cv = GroupedCV.of(profile, seed)
+    return [*(network(cv, recipe) for recipe in RECIPES), *scoring_jobs(cv).values(), classifier(cv)]
