@@ -151,7 +151,7 @@ def parse(text: str) -> Architecture:
     while at < len(text) or not found:
         match = _LAYER.match(text, at)
         if not match or match[1] not in KINDS:
-            raise NotationError(f"no layer such as C(64,3); known: {', '.join(KINDS)}", text, at)
+            raise NotationError(f"expected a layer such as C(64,3); known: {', '.join(KINDS)}", text, at)
         found.append(match)
         at = _BETWEEN.match(text, match.end()).end()
     try:

@@ -6,6 +6,7 @@ validation scores are seen.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,63 +35,38 @@ class SearchSettings:
     models: int = 21  # at most, the initial one included: 1 + 4 + 8 + 8
 
 
-@dataclass(frozen=True)
 class Search:
-    """What a search found.
+    """A search as far as results are there; made by :func:`search`.
 
     Attributes
     ----------
-    frame : one row per model in the order of the plan: ``name`` (iteration-number as in Fig. 4), ``iteration``,
-        ``parent`` (a name), ``transformation``, ``text``, ``hash``, ``parameters``, ``status`` (ok or
-        failed), ``error``, ``accuracy`` and ``cross_entropy`` (validation; NaN where it failed), ``epochs``,
-        ``selected`` (a parent of the next iteration), ``pareto``.
+    rows : its models, see :attr:`frame`.
     jobs : of these models.
     complete : whether no result is missing.
     stop_rule : where the paper's rule would end it, or empty; the budget is spent all the same.
     """
 
-    frame: pd.DataFrame
-    jobs: Sequence[Job]
-    complete: bool
-    stop_rule: str
-
-
-class _NotDoneError(Exception):
-    """A child's result is missing: nothing further can be planned."""
-
-
-def search(
-    settings: SearchSettings,
-    make_job: Callable[[Architecture], Job],
-    results: Callable[[Sequence[Job]], Sequence[Result]],
-) -> Search:
-    """Plan children, ask for their results, select and go on.
-
-    Parameters
-    ----------
-    make_job : the training of an architecture.
-    results : gives the results of one wave of jobs, as :meth:`lib.core.run.Run.results` does.  A child that
-        failed is recorded and passed over; one that is not done yet ends the search for now.
-    """
-    state = _State(settings, make_job, results)
-    try:
-        {"evolve": state.evolve, "random": state.sample}[settings.strategy]()
-    except _NotDoneError:
-        return Search(state.frame(), state.jobs, False, state.stop_rule)
-    return Search(state.frame(), state.jobs, True, state.stop_rule)
-
-
-class _State:
-    """One call of :func:`search`: what is planned and what has a result."""
-
     def __init__(self, settings: SearchSettings, make_job: Callable, results: Callable):
         self.settings, self.make_job, self.results = settings, make_job, results
         self.initial = parse(settings.space.initial)
-        self.known = {self.initial.hash}
+        self.known, self.selected = {self.initial.hash}, set()
         self.rows: list[dict] = []
         self.jobs: list[Job] = []
-        self.selected: set[str] = set()
-        self.stop_rule = ""
+        self.complete, self.stop_rule = False, ""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per model in the order of the plan.
+
+        ``name`` (iteration-number as in Fig. 4), ``iteration``, ``parent`` (a name), ``transformation``, ``text``,
+        ``hash``, ``parameters``, ``status`` (ok or failed), ``error``, ``accuracy`` and ``cross_entropy`` (validation;
+        NaN where it failed), ``epochs``, ``selected`` (a parent of the next iteration), ``pareto``.
+        """
+        frame = pd.DataFrame(self.rows, columns=_COLUMNS)
+        numbers = frame.groupby("iteration").cumcount()
+        frame["name"] = frame.iteration.astype(str) + "-" + numbers.astype(str)
+        frame["parent"] = frame.parent.map(dict(zip(frame.hash, frame.name, strict=True))).fillna("")
+        return frame.assign(selected=frame.hash.isin(self.selected), pareto=pareto(frame))
 
     def evolve(self) -> None:
         """The paper's search.  Its rule compares iterations of children: the first is never the last one for it."""
@@ -160,12 +136,29 @@ class _State:
             raise _NotDoneError
         return pd.DataFrame(rows, columns=_COLUMNS)
 
-    def frame(self) -> pd.DataFrame:
-        frame = pd.DataFrame(self.rows, columns=_COLUMNS)
-        numbers = frame.groupby("iteration").cumcount()
-        frame["name"] = frame.iteration.astype(str) + "-" + numbers.astype(str)
-        frame["parent"] = frame.parent.map(dict(zip(frame.hash, frame.name, strict=True))).fillna("")
-        return frame.assign(selected=frame.hash.isin(self.selected), pareto=pareto(frame))
+
+class _NotDoneError(Exception):
+    """A child's result is missing: nothing further can be planned."""
+
+
+def search(
+    settings: SearchSettings,
+    make_job: Callable[[Architecture], Job],
+    results: Callable[[Sequence[Job]], Sequence[Result]],
+) -> Search:
+    """Plan children, ask for their results, select and go on.
+
+    Parameters
+    ----------
+    make_job : the training of an architecture.
+    results : gives the results of one wave of jobs, as :meth:`lib.core.run.Run.results` does.  A child that
+        failed is recorded and passed over; one that is not done yet ends the search for now.
+    """
+    found = Search(settings, make_job, results)
+    with suppress(_NotDoneError):
+        {"evolve": found.evolve, "random": found.sample}[settings.strategy]()
+        found.complete = True
+    return found
 
 
 def best(frame: pd.DataFrame) -> pd.Series | None:

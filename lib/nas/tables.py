@@ -120,8 +120,7 @@ def search_against_random(table: pd.DataFrame, planned: int) -> pd.DataFrame:
 def small_networks(searches: Searches, profile: Profile) -> pd.DataFrame:
     """The best small model of all searches, before what the paper and others print for MNIST."""
     tables = {"paper": reported.results().query("table in ('III', 'IV')"), "elsewhere": reported.literature()}
-    printed = pd.concat(tables)[["accuracy", "parameters"]]
-    rows = printed.to_dict("index")
+    rows = pd.concat(tables)[["accuracy", "parameters"]].to_dict("index")
     if searches.small:
         network = parse(searches.small.job.arguments["text"])
         row = _scores(searches.small) | {"parameters": network.count_params(DIGITS[profile.nas_digits][1])}
@@ -200,7 +199,7 @@ def search_hours(searches: Searches, store: Store) -> pd.DataFrame:
     printed = reported.results().query("table == 'IV'").seconds / 3600
     rows = {("paper", name.removeprefix("MNIST ")): {"hours": hours} for name, hours in printed.items()}
     for key, search in searches.found.items():
-        seconds = sum(store.about(job)["seconds"] for job in search.jobs)
+        seconds = sum(store.about(job)["seconds"] for job in search.jobs if store.holds(job))
         rows[key] = {"hours": seconds / 3600, "models": len(search.jobs)}
     return _frame(rows, "hours,models").rename_axis(["search", "seed"])
 

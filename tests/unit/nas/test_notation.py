@@ -100,14 +100,14 @@ def test_identity_pooling_and_the_spelling_of_concat_do_not_make_another_network
     [
         ("C(64,3) X(1) F() FC(2)", 8, "known: C, P"),
         ("C(64;3) F() FC(2)", 0, "takes whole numbers"),
-        ("C(64,3", 0, "no layer such as"),
+        ("C(64,3", 0, "expected a layer"),
         ("C(64) F() FC(2)", 0, "from 1: filters, size"),
         ("IB(1,2,3,4,5) F() FC(2)", 0, "from 1: one, reduce_three"),
         ("SEIB(1,2,3,4,5,6,7,8) F() FC(2)", 0, "from 1: one, reduce_three"),
         ("C(8,3) F(2) FC(2)", 7, "from 1: none"),
         ("C(0,3) F() FC(2)", 0, "from 1"),
         ("C(a,3) F() FC(2)", 0, "takes whole numbers"),
-        ("C 64", 0, "no layer such as"),
+        ("C 64", 0, "expected a layer"),
         ("C(64,3) FC(2)", 8, "FC follows F"),
         ("C(64,3) F() C(2,1) FC(2)", 12, "only FC"),
         ("C(64,3) F()", 8, "last layer"),
@@ -115,7 +115,7 @@ def test_identity_pooling_and_the_spelling_of_concat_do_not_make_another_network
         ("C(64,3) P(1,1) Concat(l(-9),l(-4)) F() FC(2)", 15, "outside"),
         ("C(64,3) P(1,1) Concat(l(3),l(-4)) F() FC(2)", 15, "from the end"),
         ("C(8,3) C(8,1) C(9,1) Concat(l(-5),l(-6)) F() FC(2)", 14, "no layer reads"),
-        ("", 0, "no layer"),
+        ("", 0, "expected a layer"),
     ],
 )
 def test_malformed_text_points_at_the_layer(text, position, says):
