@@ -90,7 +90,7 @@ def winners(searches: Searches) -> pd.DataFrame:
     rows = {}
     for key, search in searches.found.items():
         rows[key] = {"models": int((search.frame.status == "ok").sum()), "complete": search.complete}
-        rows[key]["rule of III-D"] = search.stop_rule or "never met"
+        rows[key]["rule of III-D"] = search.stop_rule or ("never met" if search.complete else NOT_TESTED)
         if search.complete and (top := best(search.frame)) is not None:
             rows[key] |= {"validation": top.accuracy, "parameters": top.parameters, "winner": top.text}
         if result := searches.winners.get(key):
@@ -200,7 +200,7 @@ def search_hours(searches: Searches, store: Store) -> pd.DataFrame:
     rows = {("paper", name.removeprefix("MNIST ")): {"hours": hours} for name, hours in printed.items()}
     for key, search in searches.found.items():
         seconds = sum(store.about(job)["seconds"] for job in search.jobs if store.holds(job))
-        rows[key] = {"hours": seconds / 3600, "models": len(search.jobs)}
+        rows[key] = {"hours": seconds / 3600 if search.jobs else np.nan, "models": len(search.jobs)}
     return _frame(rows, "hours,models").rename_axis(["search", "seed"])
 
 
