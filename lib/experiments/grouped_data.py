@@ -107,6 +107,8 @@ def leak_effect(cv: GroupedCV, right: pd.DataFrame, leaky: pd.DataFrame) -> pd.D
 
 def sensitivity_table(cv: GroupedCV, right: pd.DataFrame, found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
     """P2 with other groups in its bootstrap, or without images whose relatives have another label."""
+    if right.empty:
+        return pd.DataFrame()
     uncertain = near_duplicates.connected(len(cv.labels), pairs[["first", "second"]].to_numpy())
     others = {
         "as planned": (cv, right),
