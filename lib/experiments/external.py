@@ -21,7 +21,7 @@ from lib.experiments import classifiers, lesion_masks, model_comparison
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models.head import build_heads
 from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 INPUTS = ("image", "image + mask")
@@ -92,24 +92,16 @@ def classes_job(cv: GroupedCV) -> Job:
     Masks that the heads are trained on come from networks that have not seen the image, as those of the external
     images do.
     """
-    name, external = classifiers.single_backbone(cv.profile), external_source(cv.profile)
-    backbone, settings = BackboneSettings(name, cv.profile.weights), HeadSettings(epochs=cv.profile.head_epochs)
-    masks = {
-        cv.source: [(cv.stage_1(fold), cv.members(fold)) for fold in range(cv.n_folds)],
-        external: [(masks_job(cv), None)],
-    }
-    x = {
-        source: [
-            classification.features(data=source, inputs="image", settings=backbone),
-            classification.features(data=source, inputs="image+mask", settings=backbone, masks=parts),
-        ]
-        for source, parts in masks.items()
-    }
+    name, other = classifiers.single_backbone(cv.profile), replace(cv, source=external_source(cv.profile))
+    unseen = [(cv.stage_1(fold), cv.members(fold)) for fold in range(cv.n_folds)]
+    x = [cv.features(name), cv.features(name, "image+mask", unseen)]
+    external_x = [other.features(name), other.features(name, "image+mask", [(masks_job(cv), None)])]
     train, validation = cv.members(*cv.others(0)), cv.members(0)
     parts = {"train": train, "validation": validation, "test": validation}
-    head = classification.heads(data=cv.source, x=x[cv.source], **parts, settings=settings, seeds=cv.head_seeds)
+    settings = HeadSettings(epochs=cv.profile.head_epochs)
+    head = classification.heads(data=cv.source, x=x, **parts, settings=settings, seeds=cv.head_seeds)
     sizes = {"n_seeds": len(cv.head_seeds), "n_classes": len(cv.classes)}
-    return external_classes(head=head, x=x[external], **sizes, settings=settings)
+    return external_classes(head=head, x=external_x, **sizes, settings=settings)
 
 
 def planned(profile: Profile, seed: int) -> list[Job]:
