@@ -74,7 +74,7 @@ def leak_shares(grouped: GroupedCV, random: GroupedCV) -> pd.DataFrame:
     for name, cv in (("random folds", random), ("grouped folds", grouped)):
         shares = [_leak(groups, cv.split(fold)) for fold in range(cv.n_folds)]
         rows[name] = [np.mean(shares), min(shares), max(shares), cv.n_folds]
-    return pd.DataFrame(rows, index=["share", "low", "high", "splits"]).T.astype({"splits": int})
+    return pd.DataFrame(rows, index=["share", "from", "to", "splits"]).T.astype({"splits": int})
 
 
 def _leak(groups: np.ndarray, split: splits.Split) -> float:

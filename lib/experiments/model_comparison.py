@@ -107,7 +107,8 @@ def rights(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     """Share of the seeds that are right about each image (rows), by classifier; NaN where it is not tested."""
     columns = {name: (test.argmax(axis=2) == cv.labels).mean(axis=0) for name, (test, _) in found.items()}
     tested = {name: ~np.isnan(test).any(axis=(0, 2)) for name, (test, _) in found.items()}
-    return pd.DataFrame(columns).where(pd.DataFrame(tested))
+    every = range(len(cv.labels))
+    return pd.DataFrame(columns, every).where(pd.DataFrame(tested, every))
 
 
 def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:

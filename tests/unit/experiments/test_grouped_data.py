@@ -42,6 +42,7 @@ def test_tables_say_what_is_not_done_yet(here):
     assert grouped_data.protocol_table(cv, answers, random, {}).empty
     right = models.rights(cv, answers)
     assert grouped_data.leak_effect(cv, right, right).empty
+    assert grouped_data.sensitivity_table(cv, right, *grouped_data.related_images(one, cv)).empty
     assert models.score_table(cv, models.with_ensembles(cv, answers)).empty
     assert models.mask_gain(cv, right).empty
     assert models.against_image(cv, right).empty
@@ -61,7 +62,7 @@ def test_an_image_that_only_validates_is_no_training():
     groups = np.r_[0, 0, 10:68]
     cv = of_folds(np.arange(60) % 3, np.tile([0, 1], 30), groups, SMOKE)
     shares = grouped_data.leak_shares(cv, cv)
-    assert shares.loc["random folds", ["low", "high"]].tolist() == [0, 0.05]
+    assert shares.loc["random folds", ["from", "to"]].tolist() == [0, 0.05]
 
 
 def test_conflicts_name_their_images():
