@@ -88,7 +88,7 @@ print(f"Kept epochs: {kept['epoch'].min()} to {kept['epoch'].max()} of {settings
 # %% [markdown]
 # ## How well do the masks overlap?
 #
-# Means over pixels are ruled by the background, so a low loss says little about borders. Dice and IoU at threshold
+# Means over pixels are ruled by the background, so a low loss tells little about borders. Dice and IoU at threshold
 # 0.5, image by image. **Images with and without lesion are kept apart**: without a lesion, Dice is 1 if nothing is
 # predicted and 0 otherwise, and mixing the two hides both. A missed lesion counts in HD95 as the image's diagonal.
 

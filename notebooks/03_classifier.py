@@ -50,7 +50,7 @@ print(what)
 # ## Which network and which weights?
 #
 # The paper's is DenseNet-201. Weights are looked up on this machine and downloaded otherwise; a run with
-# random weights says so in every table. A frozen network gives the same features for an image every time,
+# random weights names them in every table. A frozen network gives the same features for an image every time,
 # so they are computed once and the head is trained on them: the same mathematics as training behind the
 # frozen network. Heads of several inputs and seeds are trained side by side.
 

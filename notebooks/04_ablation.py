@@ -80,7 +80,7 @@ run.save_figure(plots.accuracy_by_input(rounds.reset_index(), printed["accuracy"
 # ## Does each printed score fit?
 #
 # A printed score comes from one hold-out. It fits if it lies where the score of one round and head on 79 images,
-# related ones drawn whole, lies in 95 of 100 cases. The paper's backbone is DenseNet-201; other rows show how far
+# related ones resampled whole, lies in 95 of 100 cases. The paper's backbone is DenseNet-201; other rows show how far
 # the backbone matters.
 
 # %% tags=["nbval-ignore-output"]

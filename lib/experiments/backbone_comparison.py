@@ -51,11 +51,7 @@ def costs(profile: Profile) -> dict[str, Job]:
 
 def own_preprocessing(plan: Plan) -> dict[tuple[str, int], Job]:
     """Heads on the image alone with each backbone's own preprocessing, by backbone and round."""
-    return {
-        (name, one.number): plan.heads(one, name, ("image",), preprocessing="own")
-        for one in plan.rounds
-        for name in plan.backbones
-    }
+    return plan.stacked_heads(("image",), preprocessing="own")
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -90,13 +86,13 @@ def table_2(rounds: pd.DataFrame, printed: pd.DataFrame, states: Mapping[str, st
 
 def states(plan: Plan, results: Mapping[tuple[str, int], Result]) -> dict[str, str]:
     """For each network of Table II whose weights are used, how many rounds are done, or why there are none."""
-    found = {}
-    for name in backbones.BACKBONES:
+    found = dict.fromkeys(backbones.BACKBONES, "not run here")
+    for name in {backbone for backbone, _ in results}:
         own = [result for (backbone, _), result in results.items() if backbone == name]
-        done = sum(map(bool, own))
-        missing = "weights not at hand" if any("WeightsError" in result.error for result in own) else "not run here"
-        weights = backbones.identity(name, plan.profile.weights)
-        found[name] = f"{weights}, {done} of {len(own)} rounds" if done else missing
+        if done := sum(map(bool, own)):
+            found[name] = f"{backbones.identity(name, plan.profile.weights)}, {done} of {len(own)} rounds"
+        elif any("WeightsError" in result.error for result in own):
+            found[name] = "weights not at hand"
     return found
 
 

@@ -111,7 +111,9 @@ def recipe_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
                 frames.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
     if not frames:
         return pd.DataFrame()
-    means = pd.concat(frames).pivot_table("dice", "recipe", ["kind", "part"])[[metrics.LESION, metrics.NORMAL]]
+    means = (
+        pd.concat(frames).pivot_table("dice", "recipe", ["kind", "part"]).sort_index(axis=1, ascending=[True, False])
+    )
     return means.set_axis([f"{kind}, {part}" for kind, part in means.columns], axis=1)
 
 

@@ -49,7 +49,7 @@ def over_rounds(scores: pd.DataFrame) -> pd.DataFrame:
     ``dice``, ``iou``: means over images, with their standard deviation over rounds; an empty mask of an empty one
     counts as 1, and enters ``all`` only; ``hd95`` in pixels: the median, a missed lesion being the image's diagonal;
     ``nsd``; ``dice 0``: share of lesions missed, or of images without lesion in which anything was predicted;
-    ``images`` a round; ``rounds``.
+    ``images`` per round; ``rounds``.
     """
     rounds = pd.concat([scores, scores.assign(kind="all")]).groupby(["part", "kind", "round"], sort=False)
     figures = rounds[["dice", "iou", "nsd"]].mean()

@@ -87,12 +87,9 @@ class Plan:
 
     def unet(self, one: Round) -> Job:
         """The U-Net of a round, and its masks of all images."""
+        source, split = sources.ultrasound(self.profile, masks=self.masks), one.split
         return segmentation.segmenter(
-            data=sources.ultrasound(self.profile, masks=self.masks),
-            train=one.split.train,
-            validation=one.split.validation,
-            settings=self.unet_settings,
-            seed=one.seed,
+            data=source, train=split.train, validation=split.validation, settings=self.unet_settings, seed=one.seed
         )
 
     def fold_unets(self) -> list[Job]:
@@ -100,20 +97,11 @@ class Plan:
 
         They are trained to the last epoch, since all images but the held-out fold are trained on.
         """
-        one = self.rounds[0]
-        settings = replace(self.unet_settings, keep="last")
-        folds = splits.k_fold(self.labels[one.split.train], self.profile.oof_folds, one.seed)
-        return [
-            segmentation.segmenter(
-                data=self.source,
-                train=one.split.train[folds != fold],
-                validation=_NONE,
-                settings=settings,
-                seed=one.seed,
-                predicted=one.split.train[folds == fold],
-            )
-            for fold in range(self.profile.oof_folds)
-        ]
+        train, seed = self.rounds[0].split.train, self.rounds[0].seed
+        shared = {"data": self.source, "settings": replace(self.unet_settings, keep="last"), "seed": seed}
+        folds = splits.k_fold(self.labels[train], self.profile.oof_folds, seed)
+        parts = [(train[folds != fold], train[folds == fold]) for fold in range(self.profile.oof_folds)]
+        return [segmentation.segmenter(train=rest, validation=_NONE, predicted=part, **shared) for rest, part in parts]
 
     def mask_parts(self, one: Round, inputs: str) -> list[tuple[Job, np.ndarray | None]] | str:
         """The masks that belong to an input, as parts of :func:`lib.two_stage.segmentation.assemble_masks`."""
@@ -145,15 +133,9 @@ class Plan:
         """
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
         seeds = [10 * one.seed + number for number in range(n_heads or self.profile.n_heads)]
-        return classification.heads(
-            data=self.source,
-            x=[self.features(one, name, settings) for name in inputs],
-            train=one.split.train,
-            validation=one.split.validation,
-            test=one.split.test,
-            settings=HeadSettings(**{"epochs": self.profile.head_epochs, **(head or {})}),
-            seeds=seeds,
-        )
+        x = [self.features(one, name, settings) for name in inputs]
+        head_settings = HeadSettings(**{"epochs": self.profile.head_epochs, **(head or {})})
+        return classification.heads(data=self.source, x=x, **one.split.parts(), settings=head_settings, seeds=seeds)
 
     def out_of_fold_heads(self, backbone: str) -> Job:
         """Round 0's heads on out-of-fold masks: a stack of their own, so that no other row waits for them."""
@@ -165,9 +147,10 @@ class Plan:
             data=self.source, masks=[(self.unet(one), None)], scored=one.split.parts()[part]
         )
 
-    def stacked_heads(self) -> dict[tuple[str, int], Job]:
+    def stacked_heads(self, inputs: Sequence[str] = STACKED, **changes: Any) -> dict[tuple[str, int], Job]:
         """The jobs of :meth:`heads` for all backbones and rounds."""
-        return {(name, one.number): self.heads(one, name) for one in self.rounds for name in self.backbones}
+        jobs = [(name, one) for one in self.rounds for name in self.backbones]
+        return {(name, one.number): self.heads(one, name, inputs, **changes) for name, one in jobs}
 
     def groups(self) -> Job:
         """Groups of related images, which bootstraps resample whole."""
@@ -175,17 +158,13 @@ class Plan:
 
     def unet_trial(self, changes: Mapping[str, Any]) -> Job:
         """One U-Net of the tuning loop (III-B) on round 0; without changes its long learning curve."""
-        one, profile = self.rounds[0], self.profile
-        train = one.split.train
+        profile, split, seed = self.profile, self.rounds[0].split, self.rounds[0].seed
+        source, train = sources.ultrasound(profile, size=profile.tune_size), split.train
         if profile.tune_images:
-            train = train[splits.sample(self.labels[train], profile.tune_images, one.seed)]
+            train = train[splits.sample(self.labels[train], profile.tune_images, seed)]
         settings = replace(self.unet_settings, epochs=profile.tune_epochs, **changes)
         return segmentation.segmenter(
-            data=sources.ultrasound(profile, size=profile.tune_size),
-            train=train,
-            validation=one.split.validation,
-            settings=settings,
-            seed=one.seed,
+            data=source, train=train, validation=split.validation, settings=settings, seed=seed
         )
 
     def head_trial(self, changes: Mapping[str, Any]) -> Job:
