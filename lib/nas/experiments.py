@@ -57,26 +57,20 @@ def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
     return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
 
 
-def digit_job(profile: Profile, architecture: Architecture, recipe: Recipe, seed: int) -> Job:
-    """A training on all digits but those that choose the epoch, scored on the test images."""
-    tested = {"test_data": DIGITS[profile.nas_digits][0]("test"), "test": np.arange(profile.nas_test)}
-    return _digit_child(profile, architecture, recipe, seed, profile.nas_train, profile.nas_validation, **tested)
+def digit_job(profile: Profile, architecture: Architecture, recipe: Recipe, seed: int, in_search: bool = False) -> Job:
+    """A training on all digits but those of the validation part, scored on the test images.
 
-
-def _digit_child(
-    profile: Profile, architecture: Architecture, recipe: Recipe, seed: int, n_train: int, n_validation: int, **tested
-) -> Job:
-    """``seed`` draws the images; a search's images are some of those that its winner is trained on."""
+    ``seed`` draws the parts.  In a search they are small parts of these, and no test image is seen.
+    """
+    source, *_ = DIGITS[profile.nas_digits]
     order = np.random.default_rng(seed).permutation(profile.nas_train + profile.nas_validation)
-    return nas_child(
-        data=DIGITS[profile.nas_digits][0](),
-        train=np.sort(order[:n_train]),
-        validation=np.sort(order[len(order) - n_validation :]),
-        text=str(architecture.canonical),
-        settings=recipe,
-        seed=seed,
-        **tested,
-    )
+    n_train, n_validation, tested = profile.search_train, profile.search_validation, {}
+    if not in_search:
+        n_train, n_validation = profile.nas_train, profile.nas_validation
+        tested = {"test_data": source("test"), "test": np.arange(profile.nas_test)}
+    train, validation = np.sort(order[:n_train]), np.sort(order[len(order) - n_validation :])
+    parts = {"data": source(), "train": train, "validation": validation, **tested}
+    return nas_child(text=str(architecture.canonical), settings=recipe, seed=seed, **parts)
 
 
 @dataclass(frozen=True)
@@ -121,10 +115,9 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
 
 def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
     recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
-    sizes = profile.search_train, profile.search_validation
     budget = profile.search_iterations, profile.search_models
     settings = SearchSettings(improved_space(10), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
-    return search(settings, lambda child: _digit_child(profile, child, recipe, seed, *sizes), results)
+    return search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
 @jobs.step("image_labels", version=1, quick=True)
