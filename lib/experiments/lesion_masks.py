@@ -6,7 +6,7 @@ import pandas as pd
 from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.evaluation import metrics, statistics
-from lib.experiments import better_masks
+from lib.experiments import better_masks, frames
 from lib.experiments.grouped_cv import GroupedCV
 from lib.reported import elsewhere
 from lib.two_stage import segmentation
@@ -41,15 +41,15 @@ def mask_scores(run: Run, cv: GroupedCV) -> pd.DataFrame:
     Columns of :func:`lib.two_stage.segmentation.mask_scores`, ``network``, ``image`` (index), ``label`` (class name),
     ``group`` and ``trainings`` (such as "4 of 5").
     """
-    frames = []
+    parts = []
     for network in NETWORKS:
         done = [result for result in run.results(scoring_jobs(cv, network)) if result]
         for result in done:
             image = result.job.arguments["scored"]
             origin = {"image": image, "label": np.array(cv.classes)[cv.labels[image]], "group": cv.groups[image]}
             trainings = f"{len(done)} of {cv.n_folds}"
-            frames.append(pd.DataFrame(result.values).assign(network=network, **origin, trainings=trainings))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+            parts.append(pd.DataFrame(result.values).assign(network=network, **origin, trainings=trainings))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -100,21 +100,19 @@ def recipe_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
     The validation fold's lesions choose the winner; the test fold chooses nothing.  The classifier of recipe h had
     its epoch chosen on the same validation fold.
     """
-    heads, frames = run.result(better_masks.classifier(cv)), []
+    heads, parts = run.result(better_masks.classifier(cv)), []
     for (recipe, part), result in run.results(better_masks.scoring_jobs(cv)).items():
         if result:
-            scores = pd.DataFrame(result.values)[["kind", "dice"]].assign(part=part)
-            frames.append(scores.assign(recipe=recipe))
+            scores = pd.DataFrame(result.values)[["kind", "dice"]]
+            scores = scores.assign(recipe=recipe, column=scores["kind"] + f", {part}")
+            parts.append(scores)
             if recipe == better_masks.VGG_ENCODER and heads:
                 normal = heads[part][0].mean(axis=0).argmax(axis=-1) == cv.classes.index("normal")
                 emptied = scores["dice"].mask(normal, (scores["kind"] != metrics.LESION).astype(float))
-                frames.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
-    if not frames:
-        return pd.DataFrame()
-    means = (
-        pd.concat(frames).pivot_table("dice", "recipe", ["kind", "part"]).sort_index(axis=1, ascending=[True, False])
-    )
-    return means.set_axis([f"{kind}, {part}" for kind, part in means.columns], axis=1)
+                parts.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
+    long = frames.stacked(parts, {"recipe": str, "column": str, "dice": float})
+    columns = [f"{kind}, {part}" for kind in (metrics.LESION, metrics.NORMAL) for part in ("validation", "test")]
+    return long.pivot_table("dice", "recipe", "column").reindex(columns=columns)
 
 
 def beside_published(masks: pd.DataFrame) -> pd.DataFrame:
