@@ -1,4 +1,4 @@
-"""Whether predicted probabilities mean what they say: calibration, temperature scaling, uncertainty.
+"""Whether predicted probabilities can be taken at face value: calibration, temperature scaling, uncertainty.
 
 Probabilities are float (n, k), one row per image and one column per class.  Labels are integers (n,) in 0 … k - 1.
 Logarithms are natural, so entropies and likelihoods are in nats.
@@ -28,19 +28,11 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, n_bins: int = N_B
     One row per bin (``low``, ``high``]: ``confidence`` (mean probability of the predicted class),
     ``accuracy`` and ``images``.  Empty bins are NaN.
     """
-    confidence, right, member = _binned(labels, probabilities, n_bins)
+    images = _images(labels, probabilities, n_bins)
+    bins = images.groupby("bin").agg(confidence=("confidence", "mean"), accuracy=("right", "mean"))
+    bins = bins.reindex(range(n_bins)).assign(images=np.bincount(images["bin"], minlength=n_bins))
     edges = np.linspace(0, 1, n_bins + 1)
-    images = np.bincount(member, minlength=n_bins)
-    some = np.where(images, images, np.nan)
-    return pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "confidence": np.bincount(member, confidence, n_bins) / some,
-            "accuracy": np.bincount(member, right, n_bins) / some,
-            "images": images,
-        }
-    )
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:]}).join(bins)
 
 
 def ece(labels: np.ndarray, probabilities: np.ndarray, n_bins: int = N_BINS) -> float:
@@ -118,13 +110,12 @@ def risk_coverage(labels: np.ndarray, probabilities: np.ndarray, uncertainty: np
     n rows, surest image first: ``uncertainty``, ``coverage`` (1/n … 1) and ``risk`` in [0, 1].
     Among images that are equally sure the risk is the expected one of a random order.
     """
-    wrong = (probabilities.argmax(axis=1) != labels).astype(float)
-    images = pd.DataFrame({"uncertainty": uncertainty, "wrong": wrong})
-    images["wrong"] = images.groupby("uncertainty").wrong.transform("mean")
+    images = pd.DataFrame({"uncertainty": uncertainty, "wrong": probabilities.argmax(axis=1) != labels})
+    images["wrong"] = images.groupby("uncertainty")["wrong"].transform("mean")
     images = images.sort_values("uncertainty", kind="stable", ignore_index=True)
-    n = np.arange(1, len(images) + 1)
+    risk = images["wrong"].expanding().mean()
     return pd.DataFrame(
-        {"uncertainty": images.uncertainty, "coverage": n / len(images), "risk": images.wrong.cumsum() / n}
+        {"uncertainty": images["uncertainty"], "coverage": np.arange(1, len(risk) + 1) / len(risk), "risk": risk}
     )
 
 
@@ -144,16 +135,17 @@ def mutual_information(member_probabilities: np.ndarray) -> np.ndarray:
     return np.maximum(predictive_entropy(members.mean(axis=0)) - predictive_entropy(members).mean(axis=0), 0)
 
 
-def _binned(labels: np.ndarray, probabilities: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    edges = np.linspace(0, 1, n_bins + 1)
-    return confidence, right, np.searchsorted(edges[1:-1], confidence, side="left")
+def _images(labels: np.ndarray, probabilities: np.ndarray, n_bins: int) -> pd.DataFrame:
+    """``confidence`` of each image, whether it is ``right``, and its ``bin``."""
+    confidence = probabilities.max(axis=1).astype(float)
+    member = np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], confidence)
+    return pd.DataFrame({"confidence": confidence, "right": probabilities.argmax(axis=1) == labels, "bin": member})
 
 
 def _gaps(labels: np.ndarray, probabilities: np.ndarray, n_bins: int) -> np.ndarray:
     """What each image adds to the gap between accuracy and confidence of its bin, (n, n_bins)."""
-    confidence, right, member = _binned(labels, probabilities, n_bins)
-    return (right - confidence)[:, None] * np.eye(n_bins)[member]
+    images = _images(labels, probabilities, n_bins)
+    return (images["right"] - images["confidence"]).to_numpy()[:, None] * np.eye(n_bins)[images["bin"]]
 
 
 def _logs(probabilities: np.ndarray) -> np.ndarray:

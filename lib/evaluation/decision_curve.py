@@ -10,21 +10,14 @@ import pandas as pd
 from lib.evaluation import statistics
 
 
-def operating_point(labels: np.ndarray, scores: np.ndarray, sensitivity: float = 0.95) -> float:
+def operating_point(labels: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:
     """The highest threshold at which at least that share of the positive *validation* images is found.
 
     No other threshold of that sensitivity has a higher specificity on these images.  The threshold is
     the score of a validation image, so on new images expect a sensitivity around the one asked for,
     not above it: with 21 positives, 0.95 means that one may be missed.
-
-    Raises
-    ------
-    ValueError
-        If no image is positive, or ``sensitivity`` is not in (0, 1].
     """
     positive = np.sort(scores[labels])[::-1]
-    if len(positive) == 0 or not 0 < sensitivity <= 1:
-        raise ValueError(f"no threshold finds a share of {sensitivity} of {len(positive)} positive images")
     # Rounded first: 0.95 * 20 is a little above or below 19 in floating point.
     needed = int(np.ceil(round(sensitivity * len(positive), 9)))
     return float(positive[needed - 1])
@@ -50,7 +43,7 @@ def called_scores(labels: np.ndarray, called: np.ndarray, groups: np.ndarray, se
 def net_benefit(
     labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray, groups: np.ndarray, seed: int = 0
 ) -> pd.DataFrame:
-    """Decision curve (Vickers & Elkin 2006): true positives an image, less the false ones at their price.
+    """Decision curve (Vickers & Elkin 2006): true positives per image, less the false ones at their price.
 
     At a threshold probability t a false positive costs t / (1 - t) of what a true positive is worth, so
     net benefit = TP / n - FP / n · t / (1 - t).  Read it over the range of t that is plausible in the
@@ -58,12 +51,12 @@ def net_benefit(
 
     Parameters
     ----------
-    scores : probabilities of the positive class in [0, 1]; calibrated ones, or t does not mean what it says.
+    scores : probabilities of the positive class in [0, 1]; calibrated ones, or t has no such meaning.
     thresholds : float (m,) in [0, 1).
 
     Returns
     -------
-    ``threshold``, ``net benefit`` an image, at most the prevalence, and its 95 % interval over groups.
+    ``threshold``, ``net benefit`` per image, at most the prevalence, and its 95 % interval over groups.
     """
     called = scores[:, None] >= thresholds
     benefit = np.where(labels[:, None], 1.0, -thresholds / (1 - thresholds)) * called

@@ -27,8 +27,6 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     - ``kind``: ``"lesion"`` or ``"no lesion"``, by the true mask.  Means over the two kinds must not
       be mixed: without a lesion Dice is 0 or 1, and says only whether anything was marked.
     """
-    if truth.shape != predicted.shape:
-        raise ValueError(f"masks of shape {predicted.shape} cannot be compared with {truth.shape}")
     axes = (1, 2, 3)
     probability = np.clip(predicted.astype(np.float64), 1e-7, 1 - 1e-7)
     bce = -(truth * np.log(probability) + (1 - truth) * np.log1p(-probability)).mean(axis=axes)
@@ -54,8 +52,6 @@ def score_row(labels: np.ndarray, predicted: np.ndarray, n_classes: int = 3) -> 
     Labels and predictions are integers (n,), n ≥ 1, below ``n_classes``.  Precision of a class that is never
     predicted and recall of one that has no image are undefined: NaN.
     """
-    if len(labels) != len(predicted) or len(labels) == 0:
-        raise ValueError(f"{len(predicted)} predictions for {len(labels)} labels")
     counts = np.bincount(labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     right, called, true = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
     with np.errstate(invalid="ignore"):
@@ -69,6 +65,6 @@ def table_row(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Number of images of each true class (rows) that were given each class (columns)."""
+    """Number of images of each true class (rows) that are predicted as each class (columns)."""
     matrix = metrics.confusion_matrix(labels, predicted, labels=np.arange(len(classes)))
     return pd.DataFrame(matrix, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted"))

@@ -31,23 +31,17 @@ def compare(
     -------
     ``difference``, ``95 % low``, ``95 % high`` and two-sided ``p`` of the bootstrap; for truth values the
     answers that ``only first`` and ``only second`` got right, and ``p McNemar``, exact, the median over
-    trainings (it takes related images for independent); ``images`` (a training tests) and ``rounds``.
+    trainings (it takes related images for independent); ``images`` (per training) and ``rounds``.
     """
     a, b = np.asarray(right_a), np.asarray(right_b)
-    if not a.shape == b.shape == np.shape(groups):
-        raise ValueError(f"answers of shapes {a.shape} and {b.shape} for {np.shape(groups)} groups")
     difference = a.astype(float) - b
     bootstrap = statistics.mean_bootstrap(difference, groups, rounds, seed=seed)
     training = [np.zeros(len(a), int) if part is None else np.asarray(part) for part in (rounds, heads)]
     n_trainings = len(np.unique(training, axis=1).T)
     row = {
-        "difference": bootstrap.estimate,
-        "95 % low": bootstrap.low,
-        "95 % high": bootstrap.high,
+        **bootstrap.row("difference"),
         "p": bootstrap.p_value(),
-        "only first": np.nan,
-        "only second": np.nan,
-        "p McNemar": np.nan,
+        **dict.fromkeys(("only first", "only second", "p McNemar"), np.nan),
         "images": round((~np.isnan(difference)).sum() / n_trainings),
         "rounds": len(np.unique(training[0])),
     }

@@ -23,10 +23,8 @@ def border_distances(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarr
     """
     # Outside the box around both masks there is no border: leaving it out changes nothing and saves the time.
     box = ndimage.find_objects((truth | predicted).astype(np.uint8))[0]
-    borders = [mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (truth, predicted)]
-    true_border, predicted_border = borders
-    to_true, to_predicted = (ndimage.distance_transform_edt(~border) for border in borders)
-    return to_predicted[true_border], to_true[predicted_border]
+    one, other = (mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (truth, predicted))
+    return ndimage.distance_transform_edt(~other)[one], ndimage.distance_transform_edt(~one)[other]
 
 
 def surface_scores(
@@ -52,8 +50,6 @@ def surface_scores(
 
     As with Dice, means over images with and without a lesion must not be mixed.
     """
-    if truth.shape != predicted.shape or truth.ndim != 4 or truth.shape[-1] != 1:
-        raise ValueError(f"masks of shape {predicted.shape} cannot be compared with {truth.shape}")
     masks = zip(truth[..., 0] >= threshold, predicted[..., 0] >= threshold, strict=True)
     return pd.DataFrame([_score(*pair, tolerance) for pair in masks], columns=["hd95", "nsd"], dtype=float)
 

@@ -80,10 +80,3 @@ def test_net_benefit_of_a_perfect_and_of_no_model():
     treat_all = _benefit(labels, np.ones(len(labels)), thresholds)
     constant = _benefit(labels, np.full(len(labels), labels.mean()), thresholds)
     assert constant == pytest.approx(np.maximum(treat_all, 0), abs=1e-12)
-
-
-def test_no_threshold_without_positive_images_or_beyond_all():
-    with pytest.raises(ValueError, match="of 0 positive images"):
-        decision.operating_point(np.zeros(2, bool), np.zeros(2))
-    with pytest.raises(ValueError, match=r"share of 1\.1"):
-        decision.operating_point(np.ones(2, bool), np.zeros(2), 1.1)

@@ -63,8 +63,3 @@ def test_table_has_a_row_for_each_pair_on_the_same_resamples():
     assert "excludes zero" in text
     a, b = _discordant(3, 2)
     assert "includes zero" in paired.in_words(paired.table({"x": (a, b)}, np.arange(len(a))).iloc[0])
-
-
-def test_lengths_must_agree():
-    with pytest.raises(ValueError, match="answers of shapes"):
-        paired.compare(np.ones(3, bool), np.ones(4, bool), np.arange(3))
