@@ -28,7 +28,7 @@ def backbone_cost(name: str, size: int) -> dict[str, Any]:
     ``parameters``; ``multiply-adds`` per image; ``features``: length of the flattened map; ``ms``: milliseconds
     per image, warm, in a batch of 16, on ``machine``.
     """
-    network = backbones.BACKBONES[name].builder(include_top=False, weights=None, input_shape=(size, size, 3))
+    network = backbones.builder(name)(include_top=False, weights=None, input_shape=(size, size, 3))
     images = np.zeros((_TIMED, size, size, 3), np.float32)
     network.predict(images, batch_size=_TIMED, verbose=0)
     began = time.perf_counter()

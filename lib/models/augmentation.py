@@ -1,4 +1,4 @@
-"""Changes that leave an ultrasound picture a plausible one, chosen anew in each epoch.
+"""Changes that leave an ultrasound picture a plausible one, at random in each epoch.
 
 The probe may be held the other way round, the gain turned up or down, the lesion lie elsewhere in
 the field of view.  Nothing is turned upside down: skin is on top and shadows fall downwards.
@@ -27,9 +27,9 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
     """
     moved_along = masks.ndim == images.ndim
     images, masks = images.copy(), masks.copy()
-    height, width = images.shape[1:3]
+    reaches = [int(SHIFT * side) for side in images.shape[1:3]]
     for index in range(len(images)):
-        down, right = (int(generator.integers(-reach, reach + 1)) for reach in _reach(height, width))
+        down, right = (int(generator.integers(-reach, reach + 1)) for reach in reaches)
         mirrored = generator.random() < 0.5
         gain = generator.uniform(1 - GAIN, 1 + GAIN)
         images[index] = np.clip(_move(images[index], down, right, mirrored) * gain, 0, 1)
@@ -58,15 +58,8 @@ def strong(generator: np.random.Generator, images: np.ndarray, masks: np.ndarray
     return images, masks
 
 
-def _reach(height: int, width: int) -> tuple[int, int]:
-    return int(SHIFT * height), int(SHIFT * width)
-
-
 def _move(picture: np.ndarray, down: int, right: int, mirrored: bool) -> np.ndarray:
-    picture = picture[:, ::-1] if mirrored else picture
-    moved = np.zeros_like(picture)
     height, width = picture.shape[:2]
-    moved[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = picture[
-        max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
-    ]
-    return moved
+    rows, columns = abs(down), abs(right)
+    padded = np.pad(picture[:, ::-1] if mirrored else picture, ((rows, rows), (columns, columns), (0, 0)))
+    return padded[rows - down :, columns - right :][:height, :width]

@@ -7,7 +7,6 @@ a fallback: they are asked for by name.
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -26,39 +25,28 @@ class WeightsError(paths.MissingDataError):
     """Pretrained weights that are missing, or that belong to another network."""
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """A network of Keras Applications with the preprocessing that its weights were trained with."""
-
-    name: str
-    builder: Callable[..., keras.Model]
-    own_preprocessing: Callable[[np.ndarray], np.ndarray]
-
-
-def _backbone(name: str, module) -> Backbone:
-    return Backbone(name, getattr(module, name), module.preprocess_input)
-
-
-# In the order of Table II.  The paper takes "the variant with the highest reported performance"
-# of each family: the sizes of EfficientNet, EfficientNetV2, ConvNeXt and NASNet follow from that.
+# Modules of Keras Applications, in the order of Table II.  The paper takes "the variant with the highest
+# reported performance" of each family: the sizes of EfficientNet, EfficientNetV2, ConvNeXt and NASNet follow.
 BACKBONES = {
-    backbone.name: backbone
-    for backbone in (
-        _backbone("VGG16", applications.vgg16),
-        _backbone("ResNet152", applications.resnet),
-        _backbone("ResNet152V2", applications.resnet_v2),
-        _backbone("InceptionV3", applications.inception_v3),
-        _backbone("InceptionResNetV2", applications.inception_resnet_v2),
-        _backbone("Xception", applications.xception),
-        _backbone("DenseNet201", applications.densenet),
-        _backbone("MobileNet", applications.mobilenet),
-        _backbone("MobileNetV2", applications.mobilenet_v2),
-        _backbone("NASNetLarge", applications.nasnet),
-        _backbone("EfficientNetB7", applications.efficientnet),
-        _backbone("EfficientNetV2L", applications.efficientnet_v2),
-        _backbone("ConvNeXtXLarge", applications.convnext),
-    )
+    "VGG16": applications.vgg16,
+    "ResNet152": applications.resnet,
+    "ResNet152V2": applications.resnet_v2,
+    "InceptionV3": applications.inception_v3,
+    "InceptionResNetV2": applications.inception_resnet_v2,
+    "Xception": applications.xception,
+    "DenseNet201": applications.densenet,
+    "MobileNet": applications.mobilenet,
+    "MobileNetV2": applications.mobilenet_v2,
+    "NASNetLarge": applications.nasnet,
+    "EfficientNetB7": applications.efficientnet,
+    "EfficientNetV2L": applications.efficientnet_v2,
+    "ConvNeXtXLarge": applications.convnext,
 }
+
+
+def builder(name: str) -> Callable[..., keras.Model]:
+    """The function of Keras Applications that builds backbone ``name``."""
+    return getattr(BACKBONES[check_choice("backbone", name, tuple(BACKBONES))], name)
 
 
 def pattern(name: str) -> str:
@@ -88,13 +76,12 @@ def build(name: str, size: int, weights: str = "imagenet", seed: int = 0) -> ker
     WeightsError
         If ImageNet weights are neither local nor to be downloaded, or the file is another network's.
     """
-    check_choice("backbone", name, tuple(BACKBONES))
     check_choice("weights", weights, WEIGHTS)
     runtime.seed_everything(seed)
     file = raw.weights_file(pattern(name)) if weights == "imagenet" else None
     source = "imagenet" if weights == "imagenet" and file is None else None
     try:
-        model = BACKBONES[name].builder(include_top=False, weights=source, input_shape=(size, size, 3))
+        model = builder(name)(include_top=False, weights=source, input_shape=(size, size, 3))
     except Exception as error:  # Keras raises a bare Exception when a download fails
         if source is None:
             raise
@@ -118,7 +105,7 @@ def preprocess(name: str, inputs: np.ndarray, preprocessing: str) -> np.ndarray:
     preprocessing that the ImageNet weights were trained with.
     """
     check_choice("preprocessing", preprocessing, PREPROCESSINGS)
-    return inputs if preprocessing == "raw" else BACKBONES[name].own_preprocessing(inputs * 255.0)
+    return inputs if preprocessing == "raw" else BACKBONES[name].preprocess_input(inputs * 255.0)
 
 
 def _draw_he_normal(model: keras.Model, seed: int) -> None:

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib.core import runtime, store
+from lib.core.config import check_choice
 from lib.core.jobs import JobError
 
 KEEPS = ("best", "last")
@@ -50,10 +50,9 @@ class _Batches(keras.utils.PyDataset):
 class _Keeper(keras.callbacks.Callback):
     """Keeps history, best weights and, after each epoch, the state to go on from; stops a training without gain."""
 
-    def __init__(self, batches: _Batches, monitor: str, mode: str, keep: str, patience: int, state: Path | None):
+    def __init__(self, batches: _Batches, monitor: str, keep: str, patience: int, state: Path | None):
         super().__init__()
         self.batches, self.monitor, self.keep, self.patience, self.state = batches, monitor, keep, patience, state
-        self.sign = 1 if mode == "min" else -1
         self.rows: list[dict] = []
         self.best: list[np.ndarray] = []
         self.began = time.perf_counter()
@@ -68,13 +67,12 @@ class _Keeper(keras.callbacks.Callback):
         self.rows.append(row)
         if self.keep == "best" and self.best_epoch() == epoch:
             self.best = self.model.get_weights()
-        if self.patience and epoch - self.best_epoch() >= self.patience:
-            self.model.stop_training = True
+        self.model.stop_training = self.is_over()
         if self.state:
             values = {
                 "rows": self.rows,
                 "best": self.best,
-                "variables": [_value(variable) for variable in self._variables()],
+                "variables": _values(self.model),
                 "seconds": time.perf_counter() - self.began,
             }
             # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
@@ -83,7 +81,11 @@ class _Keeper(keras.callbacks.Callback):
 
     def best_epoch(self) -> int:
         """Index of the epoch with the best monitored value; of equals the earliest."""
-        return int(np.argmin([self.sign * row[self.monitor] for row in self.rows]))
+        return int(np.argmin([row[self.monitor] for row in self.rows]))
+
+    def is_over(self) -> bool:
+        """Whether the last ``patience`` epochs brought no better one."""
+        return bool(self.patience and self.rows) and len(self.rows) - 1 - self.best_epoch() >= self.patience
 
     def resume(self) -> None:
         """Go on from the state that a killed training left; one that cannot be read is set aside."""
@@ -91,20 +93,14 @@ class _Keeper(keras.callbacks.Callback):
             return
         try:
             values = store.read(self.state, _STATE_KEY)
-            variables = self._variables()
-            if [value.shape for value in values["variables"]] != [tuple(one.shape) for one in variables]:
+            if [value.shape for value in values["variables"]] != [tuple(one.shape) for one in _variables(self.model)]:
                 raise store.StoreError(f"{self.state.name} is the state of another network")
         except store.StoreError as error:
             store.set_aside(self.state, error)
             return
-        for variable, value in zip(variables, values["variables"], strict=True):
-            variable.assign(value)
+        _assign(self.model, values["variables"])
         self.rows, self.best = values["rows"], values["best"]
         self.began -= values.get("seconds", 0)
-
-    def _variables(self) -> list:
-        # Weights and running statistics, the generators of dropout, the optimizer's moments and step.
-        return [*self.model.variables, *self.model.optimizer.variables]
 
 
 def fit(
@@ -117,7 +113,6 @@ def fit(
     batch_size: int,
     seed: int,
     monitor: str = "val_loss",
-    mode: str = "min",
     keep: str = "best",
     patience: int = 0,
     augment: Augmentation | None = None,
@@ -132,8 +127,7 @@ def fit(
     x, y : training arrays, same length; ``validation`` the same for the data that choose the epoch, or
         None if the last epoch is kept.
     seed : of the order of batches and their augmentation.
-    monitor, mode : quantity of ``validation`` that is best at its ``"min"`` or ``"max"``; of equals
-        the earliest epoch is kept.
+    monitor : quantity of ``validation`` that is best at its minimum; of equals the earliest epoch is kept.
     keep : ``"best"`` epoch as the paper says, or ``"last"`` as the authors' code does.
     patience : epochs without a better ``monitor`` after which the training ends; 0: never.
     augment : changes each batch before it is trained on (:mod:`lib.models.augmentation`), anew in each epoch.
@@ -143,24 +137,20 @@ def fit(
 
     Returns
     -------
-    One row an epoch: ``epoch`` from 1, the training and ``val_`` quantities, and ``kept``.
+    One row per epoch: ``epoch`` from 1, the training and ``val_`` quantities, and ``kept``.
     """
-    if keep not in KEEPS:
-        raise ValueError(f"keep must be one of {KEEPS}, not {keep!r}")
-    if (keep == "best" or patience) and validation is None:
-        raise ValueError("the best epoch is chosen on validation data, and there are none")
+    check_choice("keep", keep, KEEPS)
     batches = _Batches(x, y, np.arange(len(x)) if chosen is None else chosen, batch_size, seed, augment)
-    keeper = _Keeper(batches, monitor, mode, keep, patience, state)
+    keeper = _Keeper(batches, monitor, keep, patience, state)
     keeper.set_model(model)
     keeper.resume()
-    done = len(keeper.rows)
-    if done < epochs and not (patience and done and done - 1 - keeper.best_epoch() >= patience):
+    if len(keeper.rows) < epochs and not keeper.is_over():
         model.fit(
             batches,
             shuffle=False,
             validation_data=validation,
             validation_batch_size=64,
-            initial_epoch=done,
+            initial_epoch=len(keeper.rows),
             epochs=epochs,
             callbacks=[keeper, *callbacks],
             verbose=0,
@@ -173,24 +163,22 @@ def fit(
     return frame.assign(kept=frame.index == (keeper.best_epoch() if keep == "best" else len(frame) - 1))
 
 
-_kept: OrderedDict[Hashable, Any] = OrderedDict()
+_kept: dict[Hashable, Any] = {}  # the latest used at the end
 _MOST_KEPT = 6
 
 
 def keep(key: Hashable, build: Callable[[], Any]) -> Any:
-    """What ``build`` makes, made once a process for each ``key``; the one that was unused longest is let go."""
-    if key not in _kept:
-        _kept[key] = build()
-        while len(_kept) > _MOST_KEPT:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
+    """What ``build`` makes, made once per process for each ``key``; the one that was unused longest is let go."""
+    _kept[key] = _kept.pop(key) if key in _kept else build()
+    while len(_kept) > _MOST_KEPT:
+        del _kept[next(iter(_kept))]
     return _kept[key]
 
 
 def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras.Model:
     """The compiled network that ``build`` makes, in the state that ``seed`` draws.
 
-    A backend traces each new network for seconds, so one is built once a process for each ``key`` and used
+    A backend traces each new network for seconds, so one is built once per process for each ``key`` and used
     again: only its latest user may hold on to it.  All kernels are drawn anew, those of a nested (pretrained)
     model are set back to what ``build`` gave them.
     """
@@ -201,35 +189,38 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
         if model.optimizer is not None:
             # Variables that come into being in the first step would make TensorFlow trace it twice.
             model.optimizer.build(model.trainable_variables)
-        return model, [_value(variable) for variable in _all_variables(model)]
+        return model, _values(model)
 
     model, initial = keep(key, fresh)
-    for variable, value in zip(_all_variables(model), initial, strict=True):
-        variable.assign(value)
+    _assign(model, initial)
     model.stop_training = False
     _draw(model, seed)
     return model
 
 
-def _value(variable: keras.Variable) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable))
-
-
-def _all_variables(model: keras.Model) -> list:
+def _variables(model: keras.Model) -> list:
+    # Weights and running statistics, the generators of dropout, the optimizer's moments and step.
     return [*model.variables, *(model.optimizer.variables if model.optimizer else [])]
+
+
+def _values(model: keras.Model) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in _variables(model)]
+
+
+def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
+    for variable, value in zip(_variables(model), values, strict=True):
+        variable.assign(value)
 
 
 def _draw(model: keras.Model, seed: int) -> None:
     runtime.seed_everything(seed)
     generator = np.random.default_rng(seed)
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            continue
+        kernels = [] if isinstance(layer, keras.Model) else [v for v in layer.trainable_weights if v.name == "kernel"]
         initializer = getattr(layer, "kernel_initializer", None) or keras.initializers.GlorotUniform()
-        for variable in layer.trainable_weights:
-            if variable.name == "kernel":
-                options = {**initializer.get_config(), "seed": int(generator.integers(2**31))}
-                variable.assign(type(initializer).from_config(options)(variable.shape))
+        for kernel in kernels:
+            options = {**initializer.get_config(), "seed": int(generator.integers(2**31))}
+            kernel.assign(type(initializer).from_config(options)(kernel.shape))
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             variable.assign(np.array([generator.integers(2**31), 0], np.uint32))

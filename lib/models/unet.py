@@ -6,10 +6,9 @@ from keras import layers, regularizers
 from lib.core.config import check_choice
 
 UPSAMPLINGS = ("transposed", "bilinear")
-REGULARIZERS = ("none", "l1", "l2")
-
+# The weights of both regularisers are those of the authors' code; the paper gives none.
+PENALTIES = {"none": None, "l1": regularizers.L1(1e-3), "l2": regularizers.L2(1e-3)}
 _BLOCKS = 5  # contraction blocks, the last without pooling
-_PENALTY = 1e-3  # of both regularisers in the authors' code; the paper gives none
 
 
 def build_unet(
@@ -49,20 +48,15 @@ def build_unet(
     Model from images (n, height, width, channels) in [0, 1] to masks (n, height, width, 1) in [0, 1].
     """
     check_choice("upsampling", upsampling, UPSAMPLINGS)
-    check_choice("regularizer", regularizer, REGULARIZERS)
+    check_choice("regularizer", regularizer, tuple(PENALTIES))
     factor = 2 ** (_BLOCKS - 1)
     if input_shape[0] % factor or input_shape[1] % factor:
         raise ValueError(f"height and width must be divisible by {factor}, not {input_shape[:2]}")
 
     def convolutions(x, width):
         for _ in range(2):
-            x = layers.Conv2D(
-                width,
-                3,
-                padding="same",
-                kernel_initializer="he_normal",
-                kernel_regularizer=_regularizer(regularizer),
-            )(x)
+            penalty = PENALTIES[regularizer]
+            x = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", kernel_regularizer=penalty)(x)
             if batch_norm:
                 x = layers.BatchNormalization(momentum=bn_momentum)(x)
             x = layers.Activation("relu")(x)
@@ -95,7 +89,3 @@ def _attended(skip, gate, width: int):
     signal = layers.Add()([layers.Conv2D(width, 1)(skip), layers.Conv2D(width, 1)(gate)])
     weight = layers.Conv2D(1, 1, activation="sigmoid")(layers.Activation("relu")(signal))
     return layers.Multiply()([skip, weight])
-
-
-def _regularizer(name: str):
-    return {"none": None, "l1": regularizers.L1(_PENALTY), "l2": regularizers.L2(_PENALTY)}[name]

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -71,8 +73,7 @@ def test_no_weights_and_no_network_is_an_error_not_a_random_network(weights_fold
         assert settings["weights"] == "imagenet"
         raise Exception("URL fetch failure on https://storage.googleapis.com: None")
 
-    broken = backbones.Backbone("VGG16", unreachable, lambda x: x)
-    monkeypatch.setitem(backbones.BACKBONES, "VGG16", broken)
+    monkeypatch.setitem(backbones.BACKBONES, "VGG16", SimpleNamespace(VGG16=unreachable))
     with pytest.raises(backbones.WeightsError, match=r"Put vgg16_notop_float32\.weights\.h5"):
         backbones.build("VGG16", 32)
 
