@@ -1,4 +1,4 @@
-"""Groups of related images in files: the published list, a table to review, overrides of a person that win."""
+"""Groups of related images in files: the published list, a table to review, corrections by hand, which win."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -78,7 +78,7 @@ def read_published(path: Path, names: np.ndarray) -> np.ndarray:
 
 
 def apply_overrides(groups: np.ndarray, names: np.ndarray, path: Path, pairs: pd.DataFrame) -> np.ndarray:
-    """Groups, int64 (n,), after the corrections of a person, which win over what was found.
+    """Groups, int64 (n,), after the corrections made by hand, which win over what was found.
 
     Related pairs share a group, and so do the groups of both.  Unrelated pairs never do, even where other
     images connect them: the group is grown anew, the strongest link first – related pairs of the

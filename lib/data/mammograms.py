@@ -70,7 +70,7 @@ class MiniMias(Source):
         folder = files.find(self.folder, "peipa.essex.ac.uk/info/mias.html")
         info = folder / "Info.txt"
         if not info.is_file():
-            raise DataError(f"{info} is missing; it says what the films show")
+            raise DataError(f"{info} is missing; it lists what the films show")
         lines = pd.Series(info.read_text(encoding="latin-1").splitlines(), dtype=str)
         found = lines.str.extract(_FILM).dropna(subset="film")
         normal = found["finding"] == "NORM"

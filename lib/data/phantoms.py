@@ -58,11 +58,9 @@ def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
     """
     if n < 15 or size < 32:
         raise DataError(f"phantoms need at least 15 images of 32 pixels, not {n} of {size}")
-    counts = class_counts(n)
-    labels = np.repeat(np.arange(len(CLASSES)), counts)
-    # One generator an image: image k stays the same when n changes nothing before it.
-    generators = [np.random.default_rng([seed, index]) for index in range(n)]
-    pairs = [_phantom(int(label), size, generator) for label, generator in zip(labels, generators, strict=True)]
+    labels = np.repeat(np.arange(len(CLASSES)), class_counts(n))
+    # One generator per image: image k stays the same when n changes nothing before it.
+    pairs = [_phantom(label, size, np.random.default_rng([seed, k])) for k, label in enumerate(labels)]
     images, masks = (np.stack(arrays)[..., None] for arrays in zip(*pairs, strict=True))
     return ImageSet(
         images=(np.round(images * 255) / 255).astype(np.float32),
@@ -106,7 +104,6 @@ def with_relatives(data: ImageSet, n: int) -> ImageSet:
 
 def _relative(picture: np.ndarray, kind: str, draw: np.random.Generator) -> np.ndarray:
     """A related version of an image or mask (height, width); values stay in [0, 1]."""
-    height, width = picture.shape
     if kind == "brightness":
         return np.clip(draw.uniform(0.7, 1.25) * picture ** draw.uniform(0.75, 1.35), 0, 1)
     if kind == "mirror":
@@ -121,10 +118,10 @@ def _relative(picture: np.ndarray, kind: str, draw: np.random.Generator) -> np.n
         # Pixel centres of the whole, as places in the picture.
         return ndimage.affine_transform(picture, shares, starts + shares / 2 - 0.5, order=1, mode="nearest")
     ends = draw.uniform([0.3, 0.15], [0.7, 0.45]), draw.uniform([0.3, 0.55], [0.7, 0.85])
+    line = np.round(np.linspace(*ends, max(picture.shape[1] // 5, 2)) * picture.shape).astype(int)
     marked = picture.copy()
-    for row, column in np.round(np.linspace(*ends, max(width // 5, 2)) * [height, width]).astype(int):
-        marked[row, column] = 0.8
-    for row, column in np.round(np.array(ends) * [height, width]).astype(int):
+    marked[*line.T] = 0.8
+    for row, column in line[[0, -1]]:
         marked[row - 2 : row + 3, column] = marked[row, column - 2 : column + 3] = 1
     return marked
 

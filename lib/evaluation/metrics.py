@@ -25,7 +25,7 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     - ``dice``, ``iou``: of the thresholded masks, in [0, 1].  Both masks empty: 1.  One empty: 0.
     - ``true_area``, ``predicted_area``: shares of the image in [0, 1].
     - ``kind``: ``"lesion"`` or ``"no lesion"``, by the true mask.  Means over the two kinds must not
-      be mixed: without a lesion Dice is 0 or 1, and says only whether anything was marked.
+      be mixed: without a lesion Dice is 0 or 1, and tells only whether anything was marked.
     """
     axes = (1, 2, 3)
     probability = np.clip(predicted.astype(np.float64), 1e-7, 1 - 1e-7)

@@ -128,7 +128,7 @@ def fit(
         None if the last epoch is kept.
     seed : of the order of batches and their augmentation.
     monitor : quantity of ``validation`` that is best at its minimum; of equals the earliest epoch is kept.
-    keep : ``"best"`` epoch as the paper says, or ``"last"`` as the authors' code does.
+    keep : ``"best"`` epoch as in the paper, or ``"last"`` as the authors' code does.
     patience : epochs without a better ``monitor`` after which the training ends; 0: never.
     augment : changes each batch before it is trained on (:mod:`lib.models.augmentation`), anew in each epoch.
     state : file of the state after each epoch while the training runs.  A killed training that is called

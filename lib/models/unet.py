@@ -38,7 +38,7 @@ def build_unet(
     upsampling : ``"transposed"`` 3×3 convolutions with stride 2, or ``"bilinear"`` interpolation.
     regularizer : ``"none"``, ``"l1"`` or ``"l2"`` on the 3×3 kernels, weight 0.001.
     batch_norm : whether each 3×3 convolution is followed by batch normalisation.
-    bn_momentum : of the running statistics.  With 20 steps an epoch, Keras' 0.99 takes about ten
+    bn_momentum : of the running statistics.  With 20 steps per epoch, Keras' 0.99 takes about ten
         epochs to forget the start: short trainings want less.
     attention : gate each skip connection by what the block below has seen (attention U-Net, Oktay et
         al. 2018, arXiv 1804.03999), which the paper names as future work.

@@ -100,8 +100,3 @@ def label_points(
         if abs(label.xyann[1]) > _FAR:
             line = {"arrowstyle": "-", "lw": 0.5, "color": "0.6"}
             axes.annotate("", (x, y), label.xyann, textcoords="offset points", arrowprops=line)
-
-
-def tidy(axes: Axes) -> None:
-    """Leave only the two spines that carry scales."""
-    axes.spines[["top", "right"]].set_visible(False)
