@@ -54,7 +54,7 @@ recall = leakage.recall_table(cv, found)
 run.save_table(recall, "07_related_images", f"Related images found and listed · {cv.table.source}")
 
 # %%
-value = recall["value"].round(3)
+value = recall["value"]
 print(f"{value['of them found']:.0f} of {value['listed pairs']:.0f} listed pairs end in one group.")
 print(f"{value['images with relatives']:.0f} of {value['images']:.0f} images have a relative.")
 

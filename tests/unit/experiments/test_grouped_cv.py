@@ -41,14 +41,6 @@ def test_no_group_lies_on_both_sides(seed, n_folds, partition):
     assert sorted(np.concatenate(tested)) == list(range(150))
 
 
-def test_too_few_images_for_the_folds():
-    labels = np.array([0] * 10 + [1] * 2)
-    with pytest.raises(DataError, match="class 1: too few images"):
-        splits.k_fold(labels, 3, 0)
-    with pytest.raises(DataError, match="class 1: too few images"):
-        splits.k_fold(labels, 2, 0, np.array([*range(10), 20, 20]))
-
-
 def test_fold_k_is_tested_and_the_next_one_validates(cv):
     for fold in range(5):
         split = cv.split(fold)
