@@ -61,7 +61,7 @@ def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, str], Job]:
 
 def classifier(cv: GroupedCV) -> Job:
     """The heads whose first kind, the image alone, predicts which masks recipe h empties."""
-    return classifiers.classifiers(cv, _FOLD)[f"image, {classifiers.single_backbone(cv.profile)}"][0]
+    return classifiers.classifiers(cv, _FOLD)[f"image, {classifiers.single_backbone(cv.profile)}"]
 
 
 def planned(profile: Profile, seed: int) -> list[Job]:

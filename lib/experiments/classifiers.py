@@ -42,7 +42,6 @@ AS_PRINTED = "image + mask as printed"
 _PENALTIES = tuple(10.0**power for power in (-4, -3, -2, -1, 0))
 _COMPONENTS = 100
 _OWN = {"features": "pooled", "preprocessing": "own"}
-Classifier = tuple[Job, int]  # and which of its kinds of features
 
 
 @jobs.step("logistic_regression", version=1, needs={"x": ("features",)})
@@ -116,19 +115,22 @@ def single_backbone(profile: Profile) -> str:
     return "VGG16" if "VGG16" in profile.backbones else profile.backbones[0]
 
 
-def classifiers(cv: GroupedCV, fold: int) -> dict[str, Classifier]:
-    """Every classifier that is tested on ``fold``, by name, in the order of their value: the paper's inputs first."""
+def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
+    """Every classifier that is tested on ``fold``, by name, in the order of their value: the paper's inputs first.
+
+    These two are kinds of features of one job: the heads are trained side by side.
+    """
     profile, parts, unseen = cv.profile, cv.split(fold).parts(), cv.unseen_masks(fold)
     segmenter = SegmenterSettings.pretrained(profile)
     fine = replace(cv.source, size=profile.crop_size) if profile.crop_size else cv.source
     one = cv.features(single_backbone(profile))
-    found: dict[str, Classifier] = {}
+    found: dict[str, Job] = {}
     for name in profile.backbones:
         with_masks = cv.features(name, "image+mask", [(cv.paper_unet(fold), None)])
         heads = cv.heads(fold, [cv.features(name), with_masks])
-        found |= {f"image, {name}": (heads, 0), f"{AS_PRINTED}, {name}": (heads, 1)}
+        found |= {f"image, {name}": heads, f"{AS_PRINTED}, {name}": heads}
     for name in profile.backbones:
-        found[f"image + mask, {name}"] = (encoder_heads(cv, fold, name), 0)
+        found[f"image + mask, {name}"] = encoder_heads(cv, fold, name)
 
     features = {}
     for name in profile.backbones:
@@ -140,14 +142,14 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Classifier]:
     )
     features["mask descriptors"] = lesion_features.mask_descriptors(data=cv.source, masks=unseen)
     for name, x in features.items():
-        found[name] = (logistic_regression(data=cv.source, x=x, **parts), 0)
+        found[name] = logistic_regression(data=cv.source, x=x, **parts)
 
     mirrored = cv.features(single_backbone(profile), mirrored=True)
     tuned = FineTuningSettings(weights=profile.weights, epochs=profile.fine_tuned_epochs)
     stage_1 = replace(tuned, backbone="stage 1", weights="", learning_rate=2e-4)
     shared = {"data": cv.source, **parts, "seed": cv.seed}
     dropout = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
-    others = {
+    return found | {
         "image and mirror image": cv.heads(fold, [one], [mirrored]),
         "fine-tuned MobileNetV2": fine_tuning.fine_tuned(**shared, settings=tuned),
         "fine-tuned stage-1 encoder": fine_tuning.fine_tuned(
@@ -156,7 +158,6 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Classifier]:
         "class-weighted head": cv.heads(fold, [one], balance="weights"),
         MC_DROPOUT: mc_dropout(**shared, x=one, settings=dropout),
     }
-    return found | {name: (job, 0) for name, job in others.items()}
 
 
 def members(profile: Profile) -> list[str]:

@@ -40,13 +40,12 @@ def planned(profile: Profile, seed: int) -> list[Job]:
 def by_name(cv: GroupedCV) -> dict[str, list[Job]]:
     """Each classifier's job of every fold."""
     folds = [classifiers.classifiers(cv, fold) for fold in range(cv.n_folds)]
-    return {name: [fold[name][0] for fold in folds] for name in folds[0]}
+    return {name: [fold[name] for fold in folds] for name in folds[0]}
 
 
 def answers(run: Run, cv: GroupedCV, starts: tuple[str, ...] = ("",)) -> dict[str, np.ndarray]:
     """Class probabilities of the classifiers whose names begin so, as far as their trainings are done."""
     jobs = {name: one for name, one in by_name(cv).items() if name.startswith(starts)}
-    # The paper's two inputs are trained side by side, in one job.
     found = {name: pool(cv, run.results(one), int(classifiers.AS_PRINTED in name)) for name, one in jobs.items()}
     return {name: one for name, one in found.items() if one is not None}
 

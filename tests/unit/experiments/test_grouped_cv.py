@@ -52,7 +52,7 @@ def test_fold_k_is_tested_and_the_next_one_validates(cv):
 @pytest.mark.parametrize("fold", range(5))
 def test_no_job_behind_an_answer_has_trained_on_the_test_fold(cv, fold):
     split = cv.split(fold)
-    for name, (job, _) in classifiers.classifiers(cv, fold).items():
+    for name, job in classifiers.classifiers(cv, fold).items():
         for part in ("train", "validation", "test"):
             assert np.array_equal(job.arguments[part], getattr(split, part))
         for one in all_jobs(job):
@@ -113,7 +113,7 @@ def test_the_members_are_those_of_the_protocol(cv):
     assert "Eleven members, all with equal weight" in protocol
     assert classifiers.members(LITE) == list(classifiers.MEMBERS)
     assert len(classifiers.MEMBERS) == 11
-    known = {name: classifiers.classifiers(cv, 0)[name][0] for name in classifiers.MEMBERS}
+    known = {name: classifiers.classifiers(cv, 0)[name] for name in classifiers.MEMBERS}
     steps = [job.step.name for job in known.values()]
     assert [steps.count(step) for step in ("logistic_regression", "heads", "fine_tuned")] == [8, 1, 2]
     mirror = known["image and mirror image"].arguments
