@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from lib import reported
 from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.evaluation import metrics, statistics
 from lib.experiments import better_masks, frames
 from lib.experiments.grouped_cv import GroupedCV
-from lib.reported import elsewhere
 from lib.two_stage import segmentation
 
 PAPER_UNET, SINGLE, ENSEMBLE = NETWORKS = ("paper's U-Net", "single network", "ensemble")
@@ -119,4 +119,4 @@ def beside_published(masks: pd.DataFrame) -> pd.DataFrame:
     """Lesion masks here beside those that others print for other splits: a scale, no comparison."""
     here = masks.xs(LESIONS, level=1) if len(masks) else pd.DataFrame(columns=["Dice", "IoU", "images"])
     here = here[["Dice", "IoU", "images"]].rename(columns={"Dice": "dice", "IoU": "iou"})
-    return pd.concat([here.assign(protocol="here: grouped folds"), elsewhere.segmentation()])
+    return pd.concat([here.assign(protocol="here: grouped folds"), reported.read("elsewhere_segmentation")])
