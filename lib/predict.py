@@ -36,7 +36,10 @@ def as_frame(files: Sequence[Path], prediction: Prediction) -> pd.DataFrame:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.masks and len({file.stem for file in options.images}) < len(options.images):
+        parser.error("two images have one name, so one mask would overwrite the other: call it once per folder")
     file = options.model or paths.artifacts(options.profile) / "models" / "two_stage.npz"
     try:
         model = TwoStageModel.load(file)
