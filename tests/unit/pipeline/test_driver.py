@@ -170,7 +170,7 @@ def test_golden_runs_are_stripped_of_what_changes(project):
 
 def test_finished_notebooks_of_real_runs_are_published_and_lite_never_over_full(project):
     published, report = publication.FIGURES, publication.REPORT
-    for name in ("01_flat.csv", "01_flat.json", "02_kept.csv", "split.csv"):
+    for name in ("01_flat.csv", "01_flat.json", "02_kept.csv"):
         (published / name).write_text("old")
     (report / "01_old_name.ipynb").write_text("{}")
     store.write_json(report / "run.json", {"profile": "lite", "notebooks": {"01_old_name": {}}})
