@@ -24,7 +24,7 @@ profile = "smoke"
 seed = 0
 
 # %% tags=["nbval-ignore-output"]
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from lib.core.run import start
 from lib.experiments import clinical_use as use
@@ -61,9 +61,7 @@ print(f"Bounds: lesion Dice {lesion_masks.DICE_BOUND}, accuracy of the ensemble 
 
 # %% tags=["nbval-ignore-output"]
 dice = lesion_masks.mask_endpoint(cv, scores)
-run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}", precision=4)
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}", precision=4))
 for name, row in dice.iterrows():
     interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
     print(f"Lesion Dice, {name}: {row.dice:.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
@@ -114,9 +112,7 @@ print("Members:", "; ".join(models.classifiers.members(run.profile)))
 
 # %% tags=["nbval-ignore-output"]
 endpoint = models.ensemble_endpoint(cv, right)
-run.save_table(endpoint, "08_ensemble", f"Ensembles against the bound of P3 · {what}", precision=4)
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(endpoint, "08_ensemble", f"Ensembles against the bound of P3 · {what}", precision=4))
 for name, row in endpoint.iterrows():
     interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
     print(f"Accuracy, {name}: {row.accuracy:.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
@@ -126,9 +122,7 @@ for name, row in endpoint.iterrows():
 
 # %% tags=["nbval-ignore-output"]
 gain = models.mask_gain(cv, right, "image + mask")
-run.save_table(gain, "08_gain", f"Accuracy gained by masks of the ImageNet encoder · {what}", precision=4)
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(gain, "08_gain", f"Accuracy gained by masks of the ImageNet encoder · {what}", precision=4))
 for _, row in gain.tail(1).iterrows():
     interval = f"95 % interval {row['95 % low']:+.3f} to {row['95 % high']:+.3f}, p = {row.p:.4f}"
     print(f"Accuracy gained: {row.difference:+.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
@@ -150,9 +144,7 @@ run.save_table(partitions, "08_partitions", f"Endpoints by partition of the fold
 # %% tags=["nbval-ignore-output"]
 one = answers.get(models.ENSEMBLE)
 believed = use.calibration_table(cv, one)
-run.save_table(believed, "08_calibration", f"Calibration of the ensemble, out of fold · {what}")
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(believed, "08_calibration", f"Calibration of the ensemble, out of fold · {what}"))
 for name, row in believed.iterrows():
     interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
     print(f"Expected calibration error {name}: {row.ECE:.3f} ({interval}); slope for malignant {row.slope:.2f}.")
@@ -176,9 +168,7 @@ run.save_figure(plots.risk_coverage_plot(use.risk_curves(cv, answers)), "08_risk
 
 # %% tags=["nbval-ignore-output"]
 calls = use.malignant_calls(cv, one)
-run.save_table(calls, "08_operating_point", f"Malignant against the rest, 95 % intervals over groups · {what}")
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(calls, "08_operating_point", f"Malignant against the rest, 95 % intervals over groups · {what}"))
 for (threshold, score), row in calls.iterrows():
     if score == "sensitivity":
         interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
