@@ -122,6 +122,8 @@ class TwoStageModel:
             raise ValueError(f"images must have the shape (n, {self.size}, {self.size}, 1), not {images.shape}")
         if not ((images >= 0) & (images <= 1)).all():
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
+        if len(images) == 0:
+            return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes)
         masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
         return Prediction(masks, self.classify(images, masks), self.classes)
 

@@ -61,7 +61,7 @@ def timing(
     with tempfile.TemporaryDirectory() as folder:
         model, times["load"] = _timed(TwoStageModel.load, model.save(Path(folder) / "model.npz"))
     _, times["first call"] = _timed(model.predict, images[:1])
-    singles = [_timed(model.predict, images[index : index + 1])[1] for index in range(_SINGLE)]
+    singles = [_timed(model.predict, image[None])[1] for image in images[:_SINGLE]]
     model.predict(images)
     _, batch = _timed(model.predict, images)
     times |= {"one at a time": float(np.median(singles)), "in a batch": batch / len(images)}

@@ -74,6 +74,12 @@ def test_bad_images(fitted, images, message):
         fitted[0].predict(images)
 
 
+def test_no_images_give_no_predictions(fitted):
+    prediction = fitted[0].predict(np.empty((0, 32, 32, 1)))
+    assert prediction.probabilities.shape == (0, 3)
+    assert len(prediction.labels) == 0
+
+
 def test_a_model_that_is_missing_or_damaged(fitted, tmp_path):
     with pytest.raises(paths.MissingDataError, match="should hold a two-stage model"):
         TwoStageModel.load(tmp_path / "model.npz")
