@@ -1,74 +1,124 @@
-"""``python -m lib.predict IMAGE...``: mask and class of ultrasound images by a saved two-stage model."""
+"""``python -m lib.predict IMAGE… | FOLDER``: class and lesion of ultrasound images by a trained model."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy import ndimage
+from tqdm import tqdm
 
 from lib.core import config, paths, store
-from lib.data import busi
+from lib.data import busi, phantoms
 from lib.data.record import DataError
 from lib.two_stage.model import Prediction, TwoStageModel
 
-
-def predict_files(model: TwoStageModel, files: Sequence[Path], resize: str = "bilinear") -> Prediction:
-    """The model's prediction for image files of any size and colour, resized as in training.
-
-    Raises
-    ------
-    DataError
-        For a file that is missing, no image, or cut off.
-    """
-    return model.predict(np.stack([busi.read_image(Path(file), model.size, resize) for file in files]))
+MODEL = paths.ROOT / "report" / "model" / "two_stage.npz"
+_KINDS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+_BATCH = 16  # images in memory
+_BORDER = (240, 228, 66)  # yellow
 
 
-def as_frame(files: Sequence[Path], prediction: Prediction) -> pd.DataFrame:
-    """One row per file: ``image``, ``class``, one probability per class, and the ``lesion`` share of the image."""
-    frame = pd.DataFrame(prediction.probabilities, columns=list(prediction.classes))
+def as_frame(files: Sequence[Path], found: Prediction) -> pd.DataFrame:
+    """One row per file: ``image``, ``class``, a probability per class, ``lesion`` (a share) and ``distance``."""
+    frame = pd.DataFrame(found.probabilities, columns=list(found.classes))
     frame.insert(0, "image", [str(file) for file in files])
-    frame.insert(1, "class", np.array(prediction.classes)[prediction.labels])
-    frame["lesion"] = (prediction.masks >= 0.5).mean(axis=(1, 2, 3))
-    return frame
+    frame.insert(1, "class", np.array(found.classes)[found.labels])
+    return frame.assign(lesion=(found.masks >= 0.5).mean(axis=(1, 2, 3)), distance=found.distance)
+
+
+def predict_files(model: TwoStageModel, files: Sequence[Path], out: Path | None = None) -> pd.DataFrame:
+    """:func:`as_frame` of image files of any size and colour; what cannot be read is named and left out.
+
+    ``out``: folder for each image in its own size with the border of the lesion, and for the mask.
+    """
+    parts = [pd.DataFrame(columns=["image", "class", *model.classes, "lesion", "distance"])]
+    for start in tqdm(range(0, len(files), _BATCH), unit="batch", disable=None if len(files) > _BATCH else True):
+        images = {}
+        for file in files[start : start + _BATCH]:
+            try:
+                images[file] = busi.read_image(file, model.size)
+            except DataError as error:
+                print(f"error: {error}", file=sys.stderr)
+        if images:
+            found = model.predict(np.stack(list(images.values())))
+            parts.append(as_frame(list(images), found))
+            for file, mask in zip(images, found.masks, strict=True) if out else ():
+                _draw(file, mask[..., 0], out)
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def _draw(file: Path, mask: np.ndarray, out: Path) -> None:
+    with Image.open(file) as image:
+        picture = np.asarray(image.convert("RGB")).copy()
+    fine = Image.fromarray(mask).resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
+    inside = np.asarray(fine) >= 0.5
+    picture[inside & ~ndimage.binary_erosion(inside, iterations=1 + max(inside.shape) // 400)] = _BORDER
+    for name, pixels in ((file.stem, picture), (f"{file.stem}_mask", np.uint8(255 * inside))):
+        with store.atomic(out / f"{name}.png") as temporary:
+            Image.fromarray(pixels).save(temporary)
+
+
+def _listed(given: Iterable[Path]) -> list[Path]:
+    """Image files, those of folders included."""
+    files = []
+    for path in given:
+        own = sorted(file for file in path.iterdir() if file.suffix.lower() in _KINDS) if path.is_dir() else [path]
+        if not own:
+            raise DataError(f"{path}: no images ({', '.join(_KINDS)})")
+        files += own
+    return files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.masks and len({file.stem for file in options.images}) < len(options.images):
-        parser.error("two images have one name, so one mask would overwrite the other: call it once per folder")
-    file = options.model or paths.artifacts(options.profile) / "models" / "two_stage.npz"
+    options = _parser().parse_args(arguments)
     try:
-        model = TwoStageModel.load(file)
-        prediction = predict_files(model, options.images, options.resize)
+        with tempfile.TemporaryDirectory() as folder:
+            return _main(options, Path(folder))
     except (DataError, paths.MissingDataError, config.SettingsError, store.StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(as_frame(options.images, prediction).to_csv(index=False, float_format="%.4f"), end="")
-    for file, mask in zip(options.images, prediction.masks, strict=True) if options.masks else ():
-        with Image.open(file) as image:
-            size = image.size
-        picture = Image.fromarray(np.round(mask[..., 0] * 255).astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
-        with store.atomic(options.masks / f"{Path(file).stem}_mask.png") as temporary:
-            picture.save(temporary)
-    return 0
+
+
+def _main(options: argparse.Namespace, folder: Path) -> int:
+    if options.demo:
+        demo = folder / "phantom.png"
+        Image.fromarray(np.uint8(255 * phantoms.make(3, 256).images[1, ..., 0])).save(demo)
+        options.images = [demo]
+    files = _listed(options.images)
+    if not files:
+        raise config.SettingsError("which image? Name files or a folder, or try --demo")
+    stems = pd.Series([file.stem for file in files])
+    if options.out and stems.duplicated().any():
+        raise config.SettingsError(
+            f"two images are called {stems[stems.duplicated()].iloc[0]}: --out would mix them up"
+        )
+    frame = predict_files(TwoStageModel.load(options.model), files, options.out)
+    for one in frame[frame["distance"] > 1].itertuples():
+        print(f"warning: {one.image} is unlike all training images ({one.distance:.1f} times too far)", file=sys.stderr)
+    frame = frame.round(4)
+    text = frame.to_json(orient="records", indent=1) + "\n" if options.json else frame.to_csv(index=False)
+    print(text, end="")
+    if options.out:
+        with store.atomic(options.out / "predictions.csv") as temporary:
+            frame.to_csv(temporary, index=False)
+    return 0 if len(frame) == len(files) else 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.predict",
-        description="Name the class of ultrasound images and mark the lesion. For research, not for diagnosis.",
+        description="Name the class of breast ultrasound images and mark the lesion. For research, not for diagnosis.",
     )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--profile", default="lite", help="whose saved model is used (default lite)")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="a model saved elsewhere")
-    parser.add_argument(
-        "--masks", type=Path, metavar="FOLDER", help="write the predicted masks here, in the images' sizes"
-    )
-    parser.add_argument("--resize", choices=busi.RESIZES, default="bilinear", help="as the model was trained")
+    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE|FOLDER")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write lesions' borders, masks and a CSV here")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
+    parser.add_argument("--demo", action="store_true", help="predict a phantom")
+    parser.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help="a model saved elsewhere")
     return parser
 
 

@@ -1,14 +1,19 @@
 """The small trained model of ``report/model``: round 0's split, MobileNetV2 in both stages (protocol, section 7.3)."""
 
+from pathlib import Path
+
 import numpy as np
 
-from lib.core import paths
+from lib.core import config, jobs, paths, store
 from lib.core.config import Profile
 from lib.core.jobs import Job
+from lib.data import sources
+from lib.evaluation import calibration, metrics, statistics
 from lib.experiments.paper_a import Plan
+from lib.models import backbones
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
-from lib.two_stage.model import TwoStageSettings
+from lib.two_stage.model import TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 FOLDER = paths.ROOT / "report" / "model"
@@ -31,3 +36,57 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     x = classification.features(data=source, inputs=settings.inputs, settings=settings.backbone, masks=masks)
     head = classification.heads(data=source, x=[x], **split.parts(), settings=settings.head, seeds=[seed])
     return [unet, segmentation.mask_scores(data=source, masks=masks, scored=split.test), head]
+
+
+def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | None:
+    """Write the model, calibrated and in half precision, and beside it ``about.json``, what it does on test images.
+
+    None while its trainings are not done on this machine: their weights are not published.
+    """
+    plan = Plan(profile, seed)
+    done = jobs.run(planned(profile, seed), config.store_of(profile), train=False, extras=("weights",))
+    if not all(done):
+        return None
+    unet, scores, head = done
+    split, data, settings = plan.rounds[0].split, plan.source.load(), settings_of(profile)
+    size, name = profile.image_size, settings.backbone.name
+    backbone = backbones.build(name, size, profile.weights)
+    model = TwoStageModel.of_weights(size, data.classes, settings, unet["weights"], head["weights"], backbone)
+    file = model.calibrated(data, split.train, split.validation).save(folder / "two_stage.npz", "float16")
+
+    model = TwoStageModel.load(file)
+    labels, found = data.labels[split.test], model.predict(data.images[split.test])
+    right = int((found.labels == labels).sum())
+    low, high = statistics.proportion_interval(right, len(labels))
+    lesions = np.array(scores["dice"])[np.array(scores["kind"]) == metrics.LESION]
+    half_and_whole = np.abs(head["test"][0, 0].argmax(axis=1) != found.labels).sum()
+    about = {
+        "split": {part: len(chosen) for part, chosen in split.parts().items()},
+        "temperature": model.temperature,
+        "accuracy": {"right": right, "images": len(labels), "95 % low": low, "95 % high": high},
+        "expected calibration error": calibration.ece(labels, found.probabilities),
+        "lesion Dice": {"mean": lesions.mean(), "images": len(lesions)},
+        "answers that half precision changes": int(half_and_whole),
+        "far from the training images": {"BUSI, test part": _far(model, data.images[split.test]), **_others(model)},
+    }
+    store.write_json(folder / "about.json", about)
+    return file
+
+
+def _far(model: TwoStageModel, images: np.ndarray) -> float:
+    """Share of the images that the model takes for something else than it was trained on."""
+    return float((model.predict(images).distance > 1).mean())
+
+
+def _others(model: TwoStageModel) -> dict[str, float]:
+    """The same of other ultrasound images, of mammograms and of phantoms, where their files are at hand."""
+    size, found = model.size, {"phantoms": _far(model, sources.Phantoms(100, model.size).load().images)}
+    if paths.find_data("bus-uclm"):
+        found["BUS-UCLM"] = _far(model, sources.BusUclm(size).load().images)
+    if paths.find_data("mini-mias"):
+        found["mini-MIAS, mammograms"] = _far(model, sources.MiniMias(size).load().images)
+    return found
+
+
+if __name__ == "__main__":
+    print(export(config.get("lite")) or "not trained here yet: ./run_all.sh evidence --hours 1 --only small_model")

@@ -1,17 +1,19 @@
 """Paper A's pipeline as one object: a U-Net predicts the mask, a frozen backbone and a head name the class."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from scipy.spatial import distance
 
 from lib.core import paths, store
 from lib.core.config import Profile
 from lib.data.record import ImageSet
 from lib.data.splits import Split
+from lib.evaluation import calibration
 from lib.models import backbones
 from lib.models.head import build_heads
 from lib.two_stage import classification, segmentation
@@ -46,11 +48,14 @@ class Prediction:
     masks : float32 (n, height, width, 1) in [0, 1].
     probabilities : float32 (n, n_classes), rows sum to one.
     classes : class names in the order of the columns.
+    distance : float (n,), of the features to those of the nearest training image, as a multiple of what 99 % of
+        validation images do not exceed: above 1 the image is unlike them.  NaN where the model does not know them.
     """
 
     masks: np.ndarray
     probabilities: np.ndarray
     classes: tuple[str, ...]
+    distance: np.ndarray
 
     @property
     def labels(self) -> np.ndarray:
@@ -67,6 +72,9 @@ class TwoStageModel:
     unet: keras.Model
     backbone: keras.Model
     head: keras.Model
+    temperature: float = 1.0  # of the class probabilities
+    reference: np.ndarray | None = None  # features of training images, float32 (n, n_features)
+    reach: float = 1.0  # distance to the nearest of them that 99 % of validation images do not exceed
 
     @classmethod
     def fit(
@@ -125,18 +133,45 @@ class TwoStageModel:
         if len(images) == 0:
             return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes)
         masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
-        return Prediction(masks, self.classify(images, masks), self.classes)
+        x = _features(self.backbone, images, masks, self.settings)
+        probabilities = calibration.apply_temperature(self.head.predict(x, verbose=0)[:, 0, 0], self.temperature)
+        return Prediction(masks, probabilities, self.classes, self._distance(x[:, 0]) / self.reach)
+
+    def calibrated(self, data: ImageSet, train: np.ndarray, validation: np.ndarray) -> "TwoStageModel":
+        """The model with the temperature that suits the images ``validation``, and with those of ``train`` to compare.
+
+        Returns
+        -------
+        A model whose predictions have a ``distance``.
+        """
+        masks = segmentation.predict(self.unet, data.images, self.settings.segmenter.mirrored)
+        x = _features(self.backbone, data.images, masks, self.settings)
+        probabilities = self.head.predict(x[validation], verbose=0)[:, 0, 0]
+        temperature = calibration.fit_temperature(data.labels[validation], probabilities)
+        known = replace(self, temperature=temperature, reference=x[train, 0])
+        return replace(known, reach=float(np.quantile(known._distance(x[validation, 0]), 0.99)))
+
+    def _distance(self, x: np.ndarray) -> np.ndarray:
+        if self.reference is None:
+            return np.full(len(x), np.nan)
+        return distance.cdist(x, self.reference).min(axis=1)
 
     def classify(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, n_classes), of images with these masks, rounded as published ones are."""
         x = _features(self.backbone, images, masks, self.settings)
         return self.head.predict(x, verbose=0)[:, 0, 0]
 
-    def save(self, path: Path) -> Path:
-        """Write settings and all weights into one file, so that it predicts on a machine without any weights."""
-        weights = {name: getattr(self, name).get_weights() for name in _NETWORKS}
-        values = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings), **weights}
-        return store.write(path, values, {"key": _KEY}, compress=True)
+    def save(self, path: Path, dtype: str = "float32") -> Path:
+        """Write settings and all weights into one file, so that it predicts on a machine without any weights.
+
+        The file holds numbers only; ``dtype`` float16 halves it.
+        """
+        arrays = {name: [part.astype(dtype) for part in getattr(self, name).get_weights()] for name in _NETWORKS}
+        if self.reference is not None:
+            arrays["reference"] = self.reference.astype(dtype)
+        plain = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings)}
+        plain |= {"temperature": self.temperature, "reach": self.reach}
+        return store.write(path, {**plain, **arrays}, {"key": _KEY}, compress=True)
 
     @classmethod
     def load(cls, path: Path) -> "TwoStageModel":
@@ -156,7 +191,9 @@ class TwoStageModel:
         settings, size = _settings(values["settings"]), values["size"]
         backbone = backbones.build(settings.backbone.name, size, "random")
         backbone.set_weights(values["backbone"])
-        return cls.of_weights(size, tuple(values["classes"]), settings, values["unet"], values["head"], backbone)
+        model = cls.of_weights(size, tuple(values["classes"]), settings, values["unet"], values["head"], backbone)
+        reference = values["reference"].astype(np.float32) if "reference" in values else None
+        return replace(model, temperature=values["temperature"], reference=reference, reach=values["reach"])
 
 
 def _features(backbone: keras.Model, images: np.ndarray, masks: np.ndarray, settings: TwoStageSettings) -> np.ndarray:

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from lib import predict
 from lib.core import paths
 from lib.core.store import StoreError
 from lib.data import phantoms
+from lib.evaluation import calibration
 from lib.two_stage import TwoStageModel
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.model import TwoStageSettings
@@ -89,22 +91,75 @@ def test_a_model_that_is_missing_or_damaged(fitted, tmp_path):
         TwoStageModel.load(damaged)
 
 
-def test_command_line_names_images_and_writes_masks(fitted, tmp_path, capsys):
-    files = []
+def test_calibration_comes_from_validation_and_half_precision_changes_little(fitted, small, tmp_path):
+    data, split = small
+    model = fitted[0].calibrated(data, split.train, split.validation)
+    plain, found = fitted[0].predict(data.images), model.predict(data.images)
+    assert np.isnan(plain.distance).all()
+    assert (found.labels == plain.labels).all()
+    own = calibration.fit_temperature(data.labels[split.validation], plain.probabilities[split.validation])
+    assert model.temperature == pytest.approx(own, rel=1e-3)
+    assert found.distance[split.train] == pytest.approx(0, abs=1e-5)
+    assert (found.distance[split.validation] > 1).mean() <= 0.2
+    noise = np.random.default_rng(0).random((5, 32, 32, 1))
+    assert model.predict(noise).distance.mean() > found.distance[split.test].mean()
+    half = TwoStageModel.load(model.save(tmp_path / "half.npz", "float16")).predict(data.images)
+    assert half.probabilities == pytest.approx(found.probabilities, abs=0.02)
+    assert half.distance == pytest.approx(found.distance, abs=0.15)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two phantoms as files of 90 × 50 pixels, in a folder of their own."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
     for index, image in enumerate(phantoms.make(15, 40, 5).images[:2]):
-        files.append(tmp_path / f"image {index}.png")
-        Image.fromarray((image[..., 0] * 255).astype(np.uint8)).resize((90, 50)).save(files[-1])
-    words = ["--model", str(fitted[1]), "--masks", str(tmp_path / "masks"), *map(str, files)]
+        Image.fromarray((image[..., 0] * 255).astype(np.uint8)).resize((90, 50)).save(folder / f"image {index}.png")
+    return folder
+
+
+def test_command_line_names_images_and_draws_lesions(fitted, pictures, tmp_path, capsys):
+    words = ["--model", str(fitted[1]), "--out", str(tmp_path / "out"), str(pictures)]
     assert predict.main(words) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "image,class,normal,benign,malignant,lesion"
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "out" / "predictions.csv").read_text()
+    lines = printed.splitlines()
+    assert lines[0] == "image,class,normal,benign,malignant,lesion,distance"
     assert len(lines) == 3
-    for file in files:
-        assert Image.open(tmp_path / "masks" / f"{file.stem}_mask.png").size == (90, 50)
+    for file in pictures.iterdir():
+        assert Image.open(tmp_path / "out" / f"{file.stem}_mask.png").size == (90, 50)
+        assert Image.open(tmp_path / "out" / file.name).mode == "RGB"
+    assert predict.main(["--model", str(fitted[1]), "--json", str(pictures)]) == 0
+    assert [one["class"] for one in json.loads(capsys.readouterr().out)] == [line.split(",")[1] for line in lines[1:]]
 
 
-@pytest.mark.parametrize(("words", "message"), [(["nothing.png"], "no such file"), (["--model", "x", "a"], "missing")])
+def test_an_image_that_cannot_be_read_does_not_spoil_the_others(fitted, pictures, capsys):
+    (pictures / "broken.png").write_bytes(b"no picture")
+    assert predict.main(["--model", str(fitted[1]), str(pictures)]) == 2
+    out, err = capsys.readouterr()
+    assert "broken.png: no image" in err
+    assert len(out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing.png"], "no such file"),
+        (["--model", "x", "a"], "missing"),
+        ([], "which image"),
+        (["tests/golden"], "no images"),
+        (["a/1.png", "b/1.png", "--out", "x"], "two images are called 1"),
+    ],
+)
 def test_command_line_errors(fitted, words, message, capsys):
     arguments = words if "--model" in words else ["--model", str(fitted[1]), *words]
     assert predict.main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_model_of_a_fresh_clone(capsys):
+    if not predict.MODEL.exists():
+        pytest.skip("report/model holds no model yet")
+    assert predict.MODEL.stat().st_size < 20e6
+    assert predict.main(["--demo"]) == 0
+    assert capsys.readouterr().out.startswith("image,class,normal,benign,malignant,lesion,distance\n")
