@@ -121,6 +121,8 @@ def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
     return {"weights": backbones.identity(ENCODERS[settings.architecture], settings.weights)}
 
 
+# Activation maps clone the compiled network.
+@keras.saving.register_keras_serializable(package="lib")
 def _bce_and_dice(truth, predicted):
     bce = keras.ops.mean(keras.losses.binary_crossentropy(truth, predicted))
     # Over the whole batch: images without a lesion have no Dice of their own.
