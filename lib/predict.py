@@ -1,6 +1,7 @@
 """``python -m lib.predict IMAGE… | FOLDER``: class and lesion of ultrasound images by a trained model."""
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from lib.two_stage.model import Prediction, TwoStageModel
 
 MODEL = paths.ROOT / "report" / "model" / "two_stage.npz"
 _KINDS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+_MASK = re.compile(r"_mask(_\d+)?$")  # as BUSI names them
 _BATCH = 16  # images in memory
 _BORDER = (240, 228, 66)  # yellow
 
@@ -64,10 +66,12 @@ def _draw(file: Path, mask: np.ndarray, out: Path) -> None:
 
 
 def _listed(given: Iterable[Path]) -> list[Path]:
-    """Image files, those of folders included."""
+    """Image files, those of folders included, without masks beside them."""
     files = []
     for path in given:
-        own = sorted(file for file in path.iterdir() if file.suffix.lower() in _KINDS) if path.is_dir() else [path]
+        there = sorted(path.iterdir()) if path.is_dir() else []
+        images = [file for file in there if file.suffix.lower() in _KINDS and not _MASK.search(file.stem)]
+        own = images if path.is_dir() else [path]
         if not own:
             raise DataError(f"{path}: no images ({', '.join(_KINDS)})")
         files += own
@@ -87,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(options: argparse.Namespace, folder: Path) -> int:
     if options.demo:
         demo = folder / "phantom.png"
-        Image.fromarray(np.uint8(255 * phantoms.make(3, 256).images[1, ..., 0])).save(demo)
+        Image.fromarray(np.uint8(255 * phantoms.make(15, 256).images[-1, ..., 0])).save(demo)
         options.images = [demo]
     files = _listed(options.images)
     if not files:

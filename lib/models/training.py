@@ -140,6 +140,8 @@ def fit(
     One row per epoch: ``epoch`` from 1, the training and ``val_`` quantities, and ``kept``.
     """
     check_choice("keep", keep, KEEPS)
+    if validation is None and (keep == "best" or patience):
+        raise ValueError("the best epoch is chosen on validation data, and there are none")
     batches = _Batches(x, y, np.arange(len(x)) if chosen is None else chosen, batch_size, seed, augment)
     keeper = _Keeper(batches, monitor, keep, patience, state)
     keeper.set_model(model)

@@ -131,7 +131,7 @@ class TwoStageModel:
         if not ((images >= 0) & (images <= 1)).all():
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
         if len(images) == 0:
-            return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes)
+            return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes, np.empty(0))
         masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
         x = _features(self.backbone, images, masks, self.settings)
         probabilities = calibration.apply_temperature(self.head.predict(x, verbose=0)[:, 0, 0], self.temperature)

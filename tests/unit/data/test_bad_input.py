@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from PIL import Image, PngImagePlugin
 
-from lib import predict
 from lib.core import paths
 from lib.data import busi, files, group_files
 from lib.data.bus_uclm import BusUclm
@@ -245,12 +244,6 @@ def test_tables(tmp_path, reader, content, message):
     with pytest.raises(DataError, match=message) as caught:
         reader(file)
     assert "some.csv" in str(caught.value)
-
-
-def test_two_images_of_one_name_would_have_one_mask_file(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        predict.main(["one/x.png", "two/x.png", "--masks", "masks"])
-    assert "two images have one name" in capsys.readouterr().err
 
 
 def test_twelve_and_sixteen_bits_are_scaled_by_their_range(tmp_path):

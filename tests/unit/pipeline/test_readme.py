@@ -7,6 +7,7 @@ import re
 
 import pandas as pd
 
+from lib import predict
 from lib.core import config, paths
 from lib.pipeline import driver, evidence, publication
 
@@ -51,7 +52,8 @@ def test_readme_lists_the_notebooks_that_there_are():
 def test_readme_names_commands_and_options_that_there_are():
     commands = re.findall(r"^\./run_all\.sh(?: (\w+))?", README, re.MULTILINE)
     assert {name or "smoke" for name in commands} <= {*config.names(), "evidence"}
-    known = re.findall(r"--[a-z]+", driver._parser().format_help() + evidence._parser().format_help())
+    helps = [module._parser().format_help() for module in (driver, evidence, predict)]
+    known = re.findall(r"--[a-z]+", " ".join(helps))
     named = re.findall(r"(?:run_all|`)[^`\n]*?(--[a-z]+)", README)
     assert len(named) >= 5
     assert [option for option in named if option not in known] == []
