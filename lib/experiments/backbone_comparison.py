@@ -90,7 +90,7 @@ def states(plan: Plan, results: Mapping[tuple[str, int], Result]) -> dict[str, s
     for name in {backbone for backbone, _ in results}:
         own = [result for (backbone, _), result in results.items() if backbone == name]
         if done := sum(map(bool, own)):
-            found[name] = f"{backbones.identity(name, plan.profile.weights)}, {done} of {len(own)} rounds"
+            found[name] = f"{backbones.identity(name, plan.profile.weights)[:8]}, {done} of {len(own)} rounds"
         elif any("WeightsError" in result.error for result in own):
             found[name] = "weights not at hand"
     return found

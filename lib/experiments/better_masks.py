@@ -35,9 +35,7 @@ _FOLD = 0  # is tested; the next one validates
 
 def network(cv: GroupedCV, recipe: str) -> Job:
     """The network of a recipe, trained beside the first test fold and its validation fold, whose images it predicts."""
-    changes = dict(RECIPES[recipe])
-    if cv.profile.weights == "random":  # smoke: nothing is pretrained, and epochs are few
-        changes = {name: changes[name] for name in ("average", "augmentation") if name in changes}
+    changes = {} if cv.profile.weights == "random" else RECIPES[recipe]  # smoke: one network for all
     settings, split = replace(SegmenterSettings.pretrained(cv.profile), **changes), cv.split(_FOLD)
     return segmentation.segmenter(
         data=cv.source,

@@ -13,6 +13,8 @@ PAGES = ["index", "references", *sorted(one.stem for one in SOURCES)]
 BROKEN = "[...document.images].filter(one => !one.naturalWidth).map(one => one.src)"
 TOO_WIDE = """document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.outerHTML.slice(0, 100))"""
+HIDDEN = """[...document.querySelectorAll("article div")]
+    .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText.slice(0, 60))"""
 RAW = re.compile(r"Traceback|\w+Warning:|array\(\[|\{'[^']+':|<lib\.| object at 0x|np\.float64|ImageSet\(")
 
 
@@ -54,4 +56,12 @@ def test_the_search_finds_a_word_without_a_network(html, browser):
     page = browser.new_page()
     page.goto((html / "search.html").as_uri() + "?q=calibration")
     page.wait_for_selector("#search-results li", timeout=10_000)
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_table_is_wider_than_a_page_on_a_screen(html, browser, name):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((html / f"{name}.html").as_uri())
+    assert page.evaluate(HIDDEN) == []
     page.close()
