@@ -142,7 +142,7 @@ def column_means(figures: Path) -> dict[str, dict[str, float]]:
 
 
 def bless(notebooks: Sequence[Notebook]) -> None:
-    """Make the executed smoke notebooks the golden ones: nbval compares their text, a test the means of their tables."""
+    """Make executed smoke notebooks the golden ones: nbval compares their text, a test the means of their tables."""
     from nbstripout import strip_output
 
     for one in notebooks:
