@@ -55,12 +55,10 @@ def compare(
 def table(
     pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]],
     groups: np.ndarray,
-    rounds: np.ndarray | None = None,
-    heads: np.ndarray | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """One row of :func:`compare` per pair (first, second), all on the same resamples; tuples give a MultiIndex."""
-    rows = {name: compare(*pair, groups, rounds, heads, seed) for name, pair in pairs.items()}
+    rows = {name: compare(*pair, groups, seed=seed) for name, pair in pairs.items()}
     frame = pd.DataFrame(rows).T
     return frame.astype(dict.fromkeys(("only first", "only second", "images", "rounds"), "Int64"))
 

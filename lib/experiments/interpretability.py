@@ -22,7 +22,7 @@ from lib.experiments import burned_in, classifiers
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models import backbones
 from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.classification import BackboneSettings, HeadSettings, backbone_weights
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
@@ -30,12 +30,7 @@ _BATCH = 16
 _N_WRONG = 3
 
 
-def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
-    backbone = arguments["settings"].backbone
-    return {"weights": backbones.identity(backbone.name, backbone.weights)}
-
-
-@jobs.step("explanation", version=1, raw=_raw, needs={"network": ("weights",), "head": ("weights",)})
+@jobs.step("explanation", version=1, raw=backbone_weights, needs={"network": ("weights",), "head": ("weights",)})
 def explanation(
     data: ImageSet,
     network: Mapping[str, Any],
@@ -58,10 +53,8 @@ def explanation(
     ``stage_1`` and ``stage_2``: activation maps, uint8 (m, height, width).  ``test``; ``emptied`` and ``occluded``:
     :func:`emptied_channels` and columns of :func:`lib.experiments.burned_in.occlude`, one value per test image.
     """
-    size = data.images.shape[1]
-    backbone = classification.frozen_backbone(size, settings.backbone)
-    weights = [part[:1, :1] for part in head["weights"]]
-    model = TwoStageModel.of_weights(size, data.classes, settings, network["weights"], weights, backbone)
+    size, weights = data.images.shape[1], (network["weights"], head["weights"])
+    model = TwoStageModel.of_weights(size, data.classes, settings, *weights)
     images, true = data.images[test], data.labels[test]
     prediction = model.predict(images)
     right = [np.flatnonzero((prediction.labels == true) & (true == k))[:1] for k in range(len(data.classes))]

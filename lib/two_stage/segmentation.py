@@ -20,7 +20,7 @@ from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
 
 ENCODERS = {"mobilenetv2": "MobileNetV2", "vgg16": "VGG16"}  # ImageNet networks by architecture
-ARCHITECTURES = ("unet", "attention", *ENCODERS)
+ARCHITECTURES = ("unet", *ENCODERS)
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound, "strong": augmentation.strong}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
 MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
@@ -30,7 +30,7 @@ MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
 class SegmenterSettings:
     """Configuration of stage 1; the defaults are those that III-B ends with."""
 
-    architecture: str = "unet"  # the paper's; attention: with gated skips; mobilenetv2, vgg16: an ImageNet encoder
+    architecture: str = "unet"  # the paper's; mobilenetv2, vgg16: with an ImageNet encoder
     filters: int = 16
     dropout: float = 0.1
     decoder_dropout: bool = True
@@ -102,7 +102,7 @@ def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
     else:
         own = ("filters", "decoder_dropout", "upsampling", "regularizer")
         shared |= {name: getattr(settings, name) for name in own}
-        model = build_unet((size, size, 3), attention=settings.architecture == "attention", **shared)
+        model = build_unet((size, size, 3), **shared)
     rate = settings.learning_rate
     if n_steps:
         rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
