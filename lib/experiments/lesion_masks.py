@@ -1,6 +1,5 @@
 """Quality of predicted masks under grouped folds, and endpoint P4."""
 
-import numpy as np
 import pandas as pd
 
 from lib import reported
@@ -16,40 +15,31 @@ LESIONS, LEFT_EMPTY = "lesions", "without lesion, left empty"
 DICE_BOUND = 0.75  # of P4
 
 
-def scoring_jobs(cv: GroupedCV, network: str) -> list[Job]:
-    """Jobs that score the test masks of each fold by one of :data:`NETWORKS`.
+def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, int], Job]:
+    """Jobs that score the test masks of each fold, by network and fold.
 
     The paper's U-Net; with an ImageNet encoder one network, and the ensemble of all that have not seen the fold.
     """
-    scored = []
-    for fold in range(cv.n_folds):
-        networks = {
-            PAPER_UNET: [cv.paper_unet(fold)],
-            SINGLE: [cv.stage_1(fold)],
-            ENSEMBLE: [cv.without(fold, one) for one in cv.others(fold)],
-        }[network]
-        tested = cv.members(fold)
-        masks = [(one, tested) for one in networks]
-        job = segmentation.mask_scores(data=cv.source, masks=masks, scored=tested, ensemble=network == ENSEMBLE)
-        scored.append(job)
-    return scored
+    found = {}
+    for kind in NETWORKS:
+        for fold in range(cv.n_folds):
+            others, tested = [cv.without(fold, one) for one in cv.others(fold)], cv.members(fold)
+            networks = {PAPER_UNET: [cv.paper_unet(fold)], SINGLE: [cv.stage_1(fold)], ENSEMBLE: others}[kind]
+            masks = [(one, tested) for one in networks]
+            job = segmentation.mask_scores(data=cv.source, masks=masks, scored=tested, ensemble=kind == ENSEMBLE)
+            found[kind, fold] = job
+    return found
 
 
 def mask_scores(run: Run, cv: GroupedCV) -> pd.DataFrame:
     """Scores of the test masks, one row per network and image, of those whose training is done.
 
-    Columns of :func:`lib.two_stage.segmentation.mask_scores`, ``network``, ``image`` (index), ``label`` (class name),
-    ``group`` and ``trainings`` (such as "4 of 5").
+    Columns of :func:`lib.experiments.frames.of_masks` by ``network`` and ``fold``, ``group`` and ``trainings`` (such as
+    "4 of 5").
     """
-    parts = []
-    for network in NETWORKS:
-        done = [result for result in run.results(scoring_jobs(cv, network)) if result]
-        for result in done:
-            image = result.job.arguments["scored"]
-            origin = {"image": image, "label": np.array(cv.classes)[cv.labels[image]], "group": cv.groups[image]}
-            trainings = f"{len(done)} of {cv.n_folds}"
-            parts.append(pd.DataFrame(result.values).assign(network=network, **origin, trainings=trainings))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    scores = frames.of_masks(run.results(scoring_jobs(cv)), {"network": str, "fold": int}, cv.table)
+    done = scores.groupby("network")["fold"].transform("nunique").astype(str)
+    return scores.assign(group=cv.groups[scores["image"]], trainings=done + f" of {cv.n_folds}")
 
 
 def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -67,7 +57,7 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     rows = {}
     for network, one in scores.groupby("network", sort=False):
         lesion = one[one.kind == metrics.LESION]
-        subsets = {LESIONS: lesion, **dict(iter(lesion.groupby("label"))), LEFT_EMPTY: one.drop(lesion.index)}
+        subsets = {LESIONS: lesion, **dict(iter(lesion.groupby("class"))), LEFT_EMPTY: one.drop(lesion.index)}
         for name, part in subsets.items():
             row = statistics.mean_bootstrap(part.dice, part.group, seed=seed).row("Dice")
             if name != LEFT_EMPTY:

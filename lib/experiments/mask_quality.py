@@ -2,32 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 
 from lib.core.jobs import Result
 from lib.experiments import frames
 from lib.experiments.paper_a import Plan
 
-_SCORES = ("dice", "iou", "hd95", "nsd", "true_area", "predicted_area")
-_TYPES = {"part": str, "round": int, "image": int, "class": str, **dict.fromkeys(_SCORES, float), "kind": str}
-
 
 def frame(plan: Plan, results: Mapping[tuple[str, int], Result]) -> pd.DataFrame:
-    """Scores of :func:`lib.two_stage.segmentation.mask_scores` by part and number of the round, one row per mask.
-
-    Returns
-    -------
-    ``part``, ``round``, ``image`` (index), ``class``, and the scores.
-    """
-    parts = []
-    for (part, number), result in results.items():
-        if result:
-            image = plan.rounds[number].split.parts()[part]
-            place = {"part": part, "round": number, "image": image}
-            place["class"] = np.array(plan.table.classes)[plan.labels[image]]
-            parts.append(pd.DataFrame(place | {name: result[name] for name in (*_SCORES, "kind")}))
-    return frames.stacked(parts, _TYPES)
+    """Columns of :func:`lib.experiments.frames.of_masks` by ``part`` and number of the ``round``."""
+    return frames.of_masks(results, {"part": str, "round": int}, plan.table)
 
 
 def histories(results: Iterable[Result]) -> pd.DataFrame:

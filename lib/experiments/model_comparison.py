@@ -31,7 +31,7 @@ def planned(profile: Profile, seed: int) -> list[Job]:
         printed = [name for name in known if name.startswith(("image, ", classifiers.AS_PRINTED))]
         others = [*classifiers.members(profile), *(name for name in known if name not in printed)]
         found += [job for name in printed for job in known[name]]
-        found += [job for network in lesion_masks.NETWORKS for job in lesion_masks.scoring_jobs(grouped, network)]
+        found += lesion_masks.scoring_jobs(grouped).values()
         found += [job for name in others for job in known[name]]
         found += [job for name in printed for job in leaky[name]]
     return list(dict.fromkeys(found))
