@@ -8,6 +8,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from lib.evaluation import statistics
 
+COLUMNS = ("difference", "95 % low", "95 % high", "p", "only first", "only second", "p McNemar", "images", "rounds")
+
 
 def compare(
     right_a: np.ndarray,
@@ -59,8 +61,8 @@ def table(
 ) -> pd.DataFrame:
     """One row of :func:`compare` per pair (first, second), all on the same resamples; tuples give a MultiIndex."""
     rows = {name: compare(*pair, groups, seed=seed) for name, pair in pairs.items()}
-    frame = pd.DataFrame(rows).T
-    return frame.astype(dict.fromkeys(("only first", "only second", "images", "rounds"), "Int64"))
+    counts = ("only first", "only second", "images", "rounds")
+    return pd.DataFrame(rows, COLUMNS).T.astype(dict.fromkeys(counts, "Int64"))
 
 
 def in_words(row: pd.Series) -> str:

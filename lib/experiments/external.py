@@ -17,7 +17,7 @@ from lib.data import bus_uclm, busi, sources, splits
 from lib.data.record import ImageSet
 from lib.data.sources import Source
 from lib.evaluation import calibration
-from lib.experiments import classifiers, lesion_masks, model_comparison
+from lib.experiments import classifiers, mask_quality, model_comparison
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models.head import build_heads
 from lib.two_stage import classification, segmentation
@@ -129,7 +129,7 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
     scores = pd.DataFrame({name: masks[name] for name in ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")})
     scores = scores.assign(group=patients, trainings="1 of 1", **{"class": np.array(cv.classes)[labels]})
     every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
-    table = lesion_masks.mask_table(every, cv.seed).rename_axis(["images", "score"])
+    table = mask_quality.mask_table(every, cv.seed).rename_axis(["images", "score"])
     return table, _class_table(cv, masks, classes["probabilities"], subsets) if classes else pd.DataFrame()
 
 

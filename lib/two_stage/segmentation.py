@@ -14,7 +14,7 @@ from lib.core import jobs
 from lib.core.config import Profile, check_choice
 from lib.core.store import pack_masks, unpack_masks
 from lib.data.record import ImageSet
-from lib.evaluation import metrics, surface
+from lib.evaluation import metrics
 from lib.models import augmentation, backbones, training
 from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
@@ -230,14 +230,14 @@ def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: 
     Returns
     -------
     Columns of :func:`lib.evaluation.metrics.mask_scores` without ``bce`` and of
-    :func:`lib.evaluation.surface.surface_scores`, one value per image of ``scored``.
+    :func:`lib.evaluation.metrics.surface_scores`, one value per image of ``scored``.
     """
     if ensemble:
         predicted = np.mean([assemble_masks([part], len(data))[scored] for part in masks], axis=0)
     else:
         predicted = assemble_masks(masks, len(data))[scored]
     truth = data.masks[scored]
-    scores = metrics.mask_scores(truth, predicted).drop(columns="bce").join(surface.surface_scores(truth, predicted))
+    scores = metrics.mask_scores(truth, predicted).drop(columns="bce").join(metrics.surface_scores(truth, predicted))
     return scores.to_dict("list")
 
 
