@@ -28,7 +28,7 @@ from IPython.display import Markdown, display
 
 from lib.core.run import start
 from lib.experiments import clinical_use as use
-from lib.experiments import external, interpretability, lesion_masks
+from lib.experiments import external, interpretability, mask_quality
 from lib.experiments import model_comparison as models
 from lib.plots import calibration as plots
 from lib.plots import grouped
@@ -49,25 +49,25 @@ print(what)
 # diagonal. Lesions and images without lesion stand apart.
 
 # %% tags=["nbval-ignore-output"]
-scores = lesion_masks.mask_scores(run, cv)
-masks = lesion_masks.mask_table(scores, run.seed)
+scores = mask_quality.mask_scores(run, cv)
+masks = mask_quality.mask_table(scores, run.seed)
 run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}")
 
 # %% [markdown]
 # The fourth primary endpoint (P4): lesion Dice against 0.75.
 
 # %%
-print(f"Bounds: lesion Dice {lesion_masks.DICE_BOUND}, accuracy of the ensemble {models.ACCURACY_BOUND}")
+print(f"Bounds: lesion Dice {mask_quality.DICE_BOUND}, accuracy of the ensemble {models.ACCURACY_BOUND}")
 
 # %% tags=["nbval-ignore-output"]
-dice = lesion_masks.mask_endpoint(cv, scores)
+dice = mask_quality.mask_endpoint(cv, scores)
 display(run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}", precision=4))
 for name, row in dice.iterrows():
     interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
     print(f"Lesion Dice, {name}: {row.dice:.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
 
 # %% tags=["nbval-ignore-output"]
-beside = lesion_masks.beside_published(masks)
+beside = mask_quality.beside_published(masks)
 run.save_table(beside, "08_masks_elsewhere", "Lesion masks here and as printed elsewhere: other splits, no comparison")
 
 # %% [markdown]
@@ -75,7 +75,7 @@ run.save_table(beside, "08_masks_elsewhere", "Lesion masks here and as printed e
 # test fold. The lesions of the validation fold choose the winner, the test fold chooses nothing.
 
 # %% tags=["nbval-ignore-output"]
-recipes = lesion_masks.recipe_table(run, cv)
+recipes = mask_quality.recipe_table(run, cv)
 run.save_table(recipes, "08_recipes", f"Mean Dice by recipe of stage 1, validation and test fold · {what}")
 
 # %% tags=["nbval-ignore-output"]

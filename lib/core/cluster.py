@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, in processes of this machine through joblib, or on a dask cluster.
+"""Where jobs run: in this process, in processes of this machine through joblib's loky, or on a dask cluster.
 
 A worker process computes on one thread: with as many workers as cores nothing is fought over, and a job
 comes out the same however many of them there are.  The machines of a cluster share the store's folders;
@@ -10,12 +10,13 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import joblib
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from lib.core.config import SettingsError
@@ -27,6 +28,7 @@ warnings.filterwarnings("ignore", message="A worker stopped while some jobs were
 DASK = "PAPER_DASK"
 Task = Callable[[Any, Any, bool], tuple[float, str]]  # job, store, whether alone: seconds and error
 DIED = "its process died, most likely for want of memory"
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tuple[Any, float, str]]:
@@ -40,72 +42,50 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
 
     A worker process that dies makes its job a failed one.
     """
-    jobs = iter(jobs)  # after a death the rest goes on, not all of them again
     client = _dask_client()
     if client is not None:
-        yield from _on_cluster(client, task, jobs, store)
-    elif workers == 0:
-        yield from ((job, *task(job, store, False)) for job in jobs)
+        from dask import distributed
+
+        threads = client.nthreads().values()
+        if max(threads, default=1) > 1:
+            raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
+        submit, ends = partial(client.submit, pure=False), (distributed.wait, distributed.KilledWorker)
+        yield from _on_workers(submit, *ends, task, iter(jobs), store, max(1, len(threads)))
+    elif workers:
+
+        def submit(*call: Any) -> Future:
+            # A worker that dies takes the whole executor with it.
+            return get_reusable_executor(workers, timeout=300, env=_ONE_THREAD).submit(*call)
+
+        yield from _on_workers(submit, wait, TerminatedWorkerError, task, iter(jobs), store, workers)
     else:
-        yield from _in_processes(task, jobs, store, workers)
+        yield from ((job, *task(job, store, False)) for job in jobs)
 
 
-def _in_processes(task: Task, jobs: Iterator, store: Any, workers: int) -> Iterator[tuple[Any, float, str]]:
-    running: dict[str, Any] = {}
-
-    def taken() -> Iterator:
-        for job in jobs:
-            running[job.key] = job
-            yield joblib.delayed(_answer)(task, job, store)
-
-    try:
-        for key, seconds, error in _parallel(workers)(taken()):
-            yield running.pop(key), seconds, error
-    except TerminatedWorkerError:
-        # Which job killed its worker is unknown: each open one gets a second try alone, then the rest go on.
-        for job in list(running.values()):
-            try:
-                ((_, seconds, error),) = _parallel(1)([joblib.delayed(_answer)(task, job, store)])
-                yield job, seconds, error
-            except TerminatedWorkerError:
-                yield job, float("nan"), DIED
-        yield from _in_processes(task, jobs, store, workers)
-
-
-def _on_cluster(client: Any, task: Task, jobs: Iterator, store: Any) -> Iterator[tuple[Any, float, str]]:
-    # Not through joblib.Parallel: on dask it waits for ever for a job whose worker died.
-    from dask.distributed import KilledWorker, as_completed
-
-    threads = client.nthreads().values()
-    if max(threads, default=1) > 1:
-        raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
-    finished, running, suspects = as_completed(), {}, []
+def _on_workers(
+    submit: Callable, wait: Callable, death: type[Exception], task: Task, jobs: Iterator, store: Any, at_once: int
+) -> Iterator[tuple[Any, float, str]]:
+    running, suspects = {}, []
 
     def start(number: int) -> None:
-        for job in itertools.islice(jobs, number):
-            future = client.submit(_answer, task, job, store, pure=False)
-            running[future] = job
-            finished.add(future)
+        running.update((submit(task, job, store, True), job) for job in itertools.islice(jobs, number))
 
-    start(max(1, len(threads)))
+    start(at_once)
     try:
-        for future in finished:
-            job = running.pop(future)
-            if isinstance(future.exception(), KilledWorker):
-                suspects.append(job)
-            else:
-                yield job, *future.result()[1:]
-            start(1)
+        while running:
+            for future in wait(list(running), return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                if isinstance(future.exception(), death):
+                    suspects.append(job)
+                else:
+                    yield job, *future.result()
+                start(1)
     finally:
-        client.cancel(list(running))
-    for job in suspects:  # a job that waited for a dying worker is blamed as well: a second try alone tells
-        future = client.submit(_answer, task, job, store, pure=False)
-        died = isinstance(future.exception(), KilledWorker)
-        yield (job, float("nan"), DIED) if died else (job, *future.result()[1:])
-
-
-def _answer(task: Task, job: Any, store: Any) -> tuple[str, float, str]:
-    return job.key, *task(job, store, True)
+        for future in running:
+            future.cancel()
+    for job in suspects:  # a job that ran beside a dying worker is blamed as well: a second try alone tells
+        future = submit(task, job, store, True)
+        yield (job, float("nan"), DIED) if isinstance(future.exception(), death) else (job, *future.result())
 
 
 def _dask_client() -> Any:
@@ -131,8 +111,3 @@ def _connected(address: str) -> Any:
         raise SettingsError(
             f"{DASK}={address}: no scheduler answers there ({error or type(error).__name__})"
         ) from error
-
-
-def _parallel(workers: int) -> joblib.Parallel:
-    # One worker would make joblib run the job in this process: so two, of which one gets work.
-    return joblib.Parallel(n_jobs=max(2, workers), pre_dispatch=workers, batch_size=1, return_as="generator_unordered")

@@ -139,8 +139,9 @@ def run(
     workers: int = 0,
     train: bool = True,
     extras: Sequence[str] = (),
-    until: float | None = None,
+    start: Callable[[Job], bool] = lambda job: True,
     report: Callable[[str], None] = lambda line: None,
+    failed: dict[Job, str] | None = None,
 ) -> list[Result]:
     """The results of ``jobs`` in their order; those that are not in the store yet are run first.
 
@@ -150,23 +151,22 @@ def run(
         client is this process' default.  Results are the same.
     train : False runs quick steps only: other jobs that are not done have :data:`NOT_DONE` for an error.
     extras : working-only values that the results should bring.
-    until : time (``time.time()``) after which no further job is started.
+    start : asked before each job is started; one that it refuses is not done.
     report : called with one line for each job that ran.
+    failed : jobs that are not tried again, with their reasons; those that fail now are added.
 
     A job that raises, or whose process dies, spoils only itself and those that need it.  A :class:`JobError`
     is kept as its result; anything else is tried again by the next call.
     """
     jobs = list(jobs)
-    errors: dict[Job, str] = {}
+    errors = {} if failed is None else failed
     for level in _levels(jobs, store, tuple(extras)):
         for job in level:
             broken = [one for one, _ in job.inputs() if one in errors]
             errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
         ready = [job for job in level if job not in errors and (train or job.step.quick)]
         ready = [job for job in ready if all(store.holds(*one) for one in job.inputs())]
-        if until is not None:
-            ready = (job for job in ready if time.time() < until)
-        for job, seconds, error in cluster.run(_attempt, ready, store, workers):
+        for job, seconds, error in cluster.run(_attempt, filter(start, ready), store, workers):
             errors |= {job: error} if error else {}
             report(f"{job}: {error or f'done in {seconds:.0f} s'}")
     return [_result(job, store, errors, tuple(extras)) for job in jobs]

@@ -98,14 +98,6 @@ class Run:
         self._write_sidecar(name, {"caption": caption})
         return HTML(tables.draw(table if shown is None else shown, name, caption, precision, rows))
 
-    def read_table(self, name: str, index_col=0, notebook: str = "") -> pd.DataFrame:
-        """A table that this or an earlier notebook of the same profile wrote with :meth:`save_table`."""
-        folder = self.folder / "figures" / notebook if notebook else self.figures
-        path = folder / f"{name}.csv"
-        if not path.exists():
-            raise paths.MissingDataError(f"{paths.relative(path)} is missing: run the notebook that writes it first")
-        return pd.read_csv(path, index_col=index_col)
-
     def _write_csv(self, table: pd.DataFrame, name: str, precision: int) -> None:
         with store.atomic(self.figures / f"{name}.csv") as temporary:
             table.to_csv(temporary, float_format=f"%.{precision}f")

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ URL = "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
 SHA256 = "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7"
 MASKS = ("union", "first")
 RESIZES = ("bilinear", "area")
+CURATED = "curated-busi"
 _SIZES = "busi sizes"  # in the published listing, beside the files
 
 _FILE = r"(?P<label>normal|benign|malignant)/(?P<name>(?P=label) \((?P<number>\d+)\))(?P<mask>_mask(?:_\d+)?)?\.png"
@@ -52,6 +54,20 @@ class Busi(Source):
         else:
             pictures = _at_hand(_find())
         return _record(pictures, self.size, self.masks, self.resize)
+
+
+@dataclass(frozen=True)
+class CuratedBusi(Busi):
+    """Those that Aumente-Maestro et al. 2024 kept: 450, which ``mapping_curated_BUSI.csv`` lists by ``class;id``."""
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "list": raw.identity(CURATED)}
+
+    def read(self) -> ImageSet:
+        return _curated(super().read())
+
+    def table(self) -> ImageSet:
+        return _curated(super().table())
 
 
 def load(folder: Path | str | None = None, size: int = 128, masks: str = "union", resize: str = "bilinear") -> ImageSet:
@@ -118,6 +134,16 @@ def resized(image: Image.Image, size: int, resize: str) -> np.ndarray:
         scale = (image.width / size, 0, 0, 0, image.height / size, 0)
         square = image.transform((size, size), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
     return np.clip(np.asarray(square, np.float32), 0, 1)
+
+
+def _curated(data: ImageSet) -> ImageSet:
+    file = files.find(CURATED, "github.com/caumente/multi_task_breast_cancer") / "mapping_curated_BUSI.csv"
+    listed = files.read_table(file, ["class", "id"], ";")
+    names = listed["class"] + " (" + listed["id"] + ")"
+    if unknown := sorted(set(names) - set(data.names)):
+        raise DataError(f"{file}: {len(unknown)} unknown images {unknown[:3]}")
+    chosen = np.flatnonzero(np.isin(data.names, names))
+    return replace(data.select(chosen), source=f"Curated BUSI, {len(chosen)} images")
 
 
 def _find() -> Path:

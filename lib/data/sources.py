@@ -5,7 +5,7 @@ from typing import Any
 from lib.core.config import Profile, check_choice
 from lib.data.bus_uclm import BusUclm as BusUclm
 from lib.data.busi import Busi
-from lib.data.curated_busi import CuratedBusi as CuratedBusi
+from lib.data.busi import CuratedBusi as CuratedBusi
 from lib.data.digits import Mnist as Mnist
 from lib.data.digits import SmallDigits as SmallDigits
 from lib.data.mammograms import KauBcmd as KauBcmd

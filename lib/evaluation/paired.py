@@ -8,6 +8,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from lib.evaluation import statistics
 
+COLUMNS = ("difference", "95 % low", "95 % high", "p", "only first", "only second", "p McNemar", "images", "rounds")
+
 
 def compare(
     right_a: np.ndarray,
@@ -55,14 +57,12 @@ def compare(
 def table(
     pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]],
     groups: np.ndarray,
-    rounds: np.ndarray | None = None,
-    heads: np.ndarray | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """One row of :func:`compare` per pair (first, second), all on the same resamples; tuples give a MultiIndex."""
-    rows = {name: compare(*pair, groups, rounds, heads, seed) for name, pair in pairs.items()}
-    frame = pd.DataFrame(rows).T
-    return frame.astype(dict.fromkeys(("only first", "only second", "images", "rounds"), "Int64"))
+    rows = {name: compare(*pair, groups, seed=seed) for name, pair in pairs.items()}
+    counts = ("only first", "only second", "images", "rounds")
+    return pd.DataFrame(rows, COLUMNS).T.astype(dict.fromkeys(counts, "Int64"))
 
 
 def in_words(row: pd.Series) -> str:

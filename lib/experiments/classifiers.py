@@ -24,18 +24,11 @@ from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 # The members of P3, fixed by report/protocol.md, section 5; no result of a run picks one.
+_BY_BACKBONE = ("pooled features", "lesion crops")
 MEMBERS = (
-    "pooled features, VGG16",
-    "pooled features, Xception",
-    "pooled features, MobileNetV2",
-    "lesion crops, VGG16",
-    "lesion crops, Xception",
-    "lesion crops, MobileNetV2",
-    "stage-1 maps",
-    "mask descriptors",
-    "image and mirror image",
-    "fine-tuned MobileNetV2",
-    "fine-tuned stage-1 encoder",
+    *(f"{kind}, {name}" for kind in _BY_BACKBONE for name in ("VGG16", "Xception", "MobileNetV2")),
+    *("stage-1 maps", "mask descriptors", "image and mirror image"),
+    *("fine-tuned MobileNetV2", "fine-tuned stage-1 encoder"),
 )
 MC_DROPOUT = "MC dropout"
 AS_PRINTED = "image + mask as printed"

@@ -57,10 +57,10 @@ def calibration_table(cv: GroupedCV, one: np.ndarray | None) -> pd.DataFrame:
         p = p / p.sum(axis=1, keepdims=True)
         ece = calibration.ece_interval(labels, p, cv.groups[frame.index], cv.seed)
         slope, intercept = calibration.slope_and_intercept(labels == cv.positive, p[:, cv.positive])
-        brier = brier_score_loss(labels, p, scale_by_half=False)
-        row = {"Brier score": brier, "cross-entropy": log_loss(labels, p), "slope": slope, "intercept": intercept}
-        rows[name] = {**dict(zip(("ECE", "95 % low", "95 % high"), ece, strict=True)), **row, "images": len(p)}
-    return pd.DataFrame(rows).T
+        scores = brier_score_loss(labels, p, scale_by_half=False), log_loss(labels, p)
+        rows[name] = [*ece, *scores, slope, intercept, len(p)]
+    columns = ["ECE", "95 % low", "95 % high", "Brier score", "cross-entropy", "slope", "intercept", "images"]
+    return pd.DataFrame(rows, columns).T
 
 
 def reliabilities(cv: GroupedCV, one: np.ndarray | None) -> dict[str, pd.DataFrame]:

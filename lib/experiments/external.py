@@ -13,11 +13,11 @@ from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.core.store import pack_masks
-from lib.data import bus_uclm, curated_busi, sources, splits
+from lib.data import bus_uclm, busi, sources, splits
 from lib.data.record import ImageSet
 from lib.data.sources import Source
 from lib.evaluation import calibration
-from lib.experiments import classifiers, lesion_masks, model_comparison
+from lib.experiments import classifiers, mask_quality, model_comparison
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models.head import build_heads
 from lib.two_stage import classification, segmentation
@@ -127,9 +127,9 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
     clean = ~(masks["doppler"] | masks["marks"])
     subsets = {"all images": np.full(len(labels), True), "without Doppler and marks": clean}
     scores = pd.DataFrame({name: masks[name] for name in ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")})
-    scores = scores.assign(label=np.array(cv.classes)[labels], group=patients, trainings="1 of 1")
+    scores = scores.assign(group=patients, trainings="1 of 1", **{"class": np.array(cv.classes)[labels]})
     every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
-    table = lesion_masks.mask_table(every, cv.seed).rename_axis(["images", "score"])
+    table = mask_quality.mask_table(every, cv.seed).rename_axis(["images", "score"])
     return table, _class_table(cv, masks, classes["probabilities"], subsets) if classes else pd.DataFrame()
 
 
@@ -154,7 +154,7 @@ def _class_table(
 
 def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
     """Four stratified folds of Curated BUSI, a part of BUSI; None for phantoms and where its list is not at hand."""
-    if profile.data == "phantoms" or paths.find_data(curated_busi.FOLDER) is None:
+    if profile.data == "phantoms" or paths.find_data(busi.CURATED) is None:
         return None
     source, whole = sources.CuratedBusi(profile.image_size), GroupedCV.of(profile, seed)
     table = source.table()

@@ -158,19 +158,21 @@ class GroupedCV:
         """How many folds are done, such as "4 of 5", from values (n,) that are NaN where an image is not tested."""
         return f"{len(set(self.folds[values.notna()]))} of {self.n_folds}"
 
-    def against_bound(self, name: str, values: pd.Series, bound: float) -> pd.Series:
-        """A mean over images against the bound of an endpoint: interval over groups, p and the protocol's verdict.
+    def against_bound(self, name: str, values: pd.DataFrame, bound: float) -> pd.DataFrame:
+        """Means over images against the bound of an endpoint: interval over groups, p and the protocol's verdict.
 
         Parameters
         ----------
-        name : of the column of the mean.
-        values : float (n,), for example whether each image is right; NaN is left out.
+        name : of the column of the means.
+        values : float (n, columns), for example whether each image is right; NaN is left out.  A column makes a row.
         """
-        mean = statistics.mean_bootstrap(values, self.groups, seed=self.seed)
-        verdict = statistics.verdict_bound(mean.estimate, mean.low, mean.high, bound)
-        row = {name: mean.estimate, "95 % low": mean.low, "95 % high": mean.high, "bound": bound}
-        row |= {"p": mean.p_value(bound), "images": values.count(), "trainings": self.trainings(values)}
-        return pd.Series({**row, "verdict": self.interim(values) + verdict})
+        rows = {}
+        for column, one in values.items():
+            mean = statistics.mean_bootstrap(one, self.groups, seed=self.seed)
+            verdict = self.interim(one) + statistics.verdict_bound(mean.estimate, mean.low, mean.high, bound)
+            row = {**mean.row(name), "bound": bound, "p": mean.p_value(bound), "images": one.count()}
+            rows[column] = row | {"trainings": self.trainings(one), "verdict": verdict}
+        return pd.DataFrame(rows).T.infer_objects()
 
     def interim(self, values: pd.Series) -> str:
         """What goes before a verdict while trainings are missing."""

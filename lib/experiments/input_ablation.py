@@ -26,7 +26,6 @@ _ROW = ["inputs", "backbone"]
 _TRAINING = ["backbone", "inputs", "round", "head"]
 _ANSWER = {"backbone": str, "inputs": str, "round": int, "head": int, "image": int}
 _ANSWER |= {"predicted": int, "probability": float, "label": int}
-_COMPARED = ["difference", "95 % low", "95 % high", "p", "only first", "only second", "p McNemar", "images", "rounds"]
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -167,7 +166,7 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
             a, b = part["a"].to_numpy(bool), part["b"].to_numpy(bool)
             training = part.groupby(["backbone", "head"]).ngroup()
             rows[f"{first} – {second}", name] = paired.compare(a, b, groups[part["image"]], part["round"], training)
-    return frames.of_rows(rows, ["pair", "backbone"], _COMPARED)
+    return frames.of_rows(rows, ["pair", "backbone"], paired.COLUMNS)
 
 
 def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:

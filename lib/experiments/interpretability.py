@@ -22,20 +22,14 @@ from lib.experiments import burned_in, classifiers
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models import backbones
 from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings, HeadSettings
+from lib.two_stage.classification import BackboneSettings, HeadSettings, backbone_weights
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-_BATCH = 16
 _N_WRONG = 3
 
 
-def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
-    backbone = arguments["settings"].backbone
-    return {"weights": backbones.identity(backbone.name, backbone.weights)}
-
-
-@jobs.step("explanation", version=1, raw=_raw, needs={"network": ("weights",), "head": ("weights",)})
+@jobs.step("explanation", version=1, raw=backbone_weights, needs={"network": ("weights",), "head": ("weights",)})
 def explanation(
     data: ImageSet,
     network: Mapping[str, Any],
@@ -58,10 +52,8 @@ def explanation(
     ``stage_1`` and ``stage_2``: activation maps, uint8 (m, height, width).  ``test``; ``emptied`` and ``occluded``:
     :func:`emptied_channels` and columns of :func:`lib.experiments.burned_in.occlude`, one value per test image.
     """
-    size = data.images.shape[1]
-    backbone = classification.frozen_backbone(size, settings.backbone)
-    weights = [part[:1, :1] for part in head["weights"]]
-    model = TwoStageModel.of_weights(size, data.classes, settings, network["weights"], weights, backbone)
+    size, weights = data.images.shape[1], (network["weights"], head["weights"])
+    model = TwoStageModel.of_weights(size, data.classes, settings, *weights)
     images, true = data.images[test], data.labels[test]
     prediction = model.predict(images)
     right = [np.flatnonzero((prediction.labels == true) & (true == k))[:1] for k in range(len(data.classes))]
@@ -132,12 +124,12 @@ def class_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
     prepared = backbones.preprocess(backbone.name, inputs, backbone.preprocessing)
     one_hot = np.eye(len(model.classes), dtype=np.float32)[prediction.labels]
 
-    def target(x, batch: slice):
+    def target(x):
         pooled = backbone.features == "pooled"
         features = keras.ops.mean(x, axis=(1, 2)) if pooled else keras.ops.reshape(x, (len(x), -1))
-        return keras.ops.sum(score(features[:, None], training=False)[:, 0, 0] * one_hot[batch])
+        return keras.ops.sum(score(features[:, None], training=False)[:, 0, 0] * one_hot)
 
-    return _activation_maps(images, lambda batch: model.backbone.predict(prepared[batch], verbose=0), target)
+    return _activation_maps(images, model.backbone.predict(prepared, verbose=0), target)
 
 
 def mask_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
@@ -148,20 +140,16 @@ def mask_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
     (seg-Grad-CAM, Vinogradova et al. 2020, arXiv 2002.11434).  Without a predicted lesion the map is all zeros.
     """
     lesions = (model.predict(images).masks >= 0.5).astype(np.float32)
-    inputs = segmentation.as_input(images)
+    inputs = keras.ops.convert_to_tensor(segmentation.as_input(images))
     unet = _copy(model.unet)
     deepest = unet.get_layer("bottleneck").output
-    encoder = keras.Model(unet.inputs, deepest)
+    maps = keras.Model(unet.inputs, deepest)(inputs, training=False)
     decoder = keras.Model([*unet.inputs, deepest], _without_activation(unet))
 
-    def target(x, batch: slice):
-        logits = decoder([keras.ops.convert_to_tensor(inputs[batch]), x], training=False)
-        return keras.ops.sum(keras.ops.multiply(logits, lesions[batch]))
+    def target(x):
+        return keras.ops.sum(keras.ops.multiply(decoder([inputs, x], training=False), lesions))
 
-    def maps_of(batch: slice):
-        return keras.ops.convert_to_numpy(encoder(keras.ops.convert_to_tensor(inputs[batch]), training=False))
-
-    return _activation_maps(images, maps_of, target)
+    return _activation_maps(images, keras.ops.convert_to_numpy(maps), target)
 
 
 def emptied_channels(model: TwoStageModel, images: np.ndarray) -> dict[str, list[int]]:
@@ -224,20 +212,12 @@ def _gradient(function: Callable, x: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(gradient)
 
 
-def _activation_maps(images: np.ndarray, maps_of: Callable[[slice], np.ndarray], target: Callable) -> np.ndarray:
-    """HiResCAM of all images in their size, each scaled to a maximum of 1 unless it is all zeros.
+def _activation_maps(images: np.ndarray, maps: np.ndarray, target: Callable) -> np.ndarray:
+    """HiResCAM of few images in their size, each scaled to a maximum of 1 unless it is all zeros.
 
-    Parameters
-    ----------
-    maps_of : the maps of a batch of images.
-    target : the score, to be differentiated, from maps and their batch.
+    ``target`` is the score, to be differentiated, from the maps (n, h, w, c).
     """
-    coarse = []
-    for start in range(0, len(images), _BATCH):
-        batch = slice(start, start + _BATCH)
-        maps = maps_of(batch)
-        gradient = _gradient(lambda x, batch=batch: target(x, batch), maps)
-        coarse.append(np.maximum((gradient * maps).sum(axis=-1, keepdims=True), 0))
-    fine = keras.ops.convert_to_numpy(keras.ops.image.resize(np.concatenate(coarse), images.shape[1:3]))[..., 0]
+    coarse = np.maximum((_gradient(target, maps) * maps).sum(axis=-1, keepdims=True), 0)
+    fine = keras.ops.convert_to_numpy(keras.ops.image.resize(coarse, images.shape[1:3]))[..., 0]
     top = fine.max(axis=(1, 2), keepdims=True)
     return np.divide(fine, top, out=np.zeros_like(fine, np.float32), where=top > 0)

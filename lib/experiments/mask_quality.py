@@ -1,33 +1,45 @@
-"""How well the masks of stage 1 agree with the ground truth, over rounds (paper A, IV-B)."""
+"""How well predicted masks agree with the ground truth, over rounds (paper A, IV-B) and under grouped folds (P4)."""
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from lib.core.jobs import Result
-from lib.experiments import frames
+from lib import reported
+from lib.core.jobs import Job, Result
+from lib.core.run import Run
+from lib.data.record import ImageSet
+from lib.evaluation import metrics, statistics
+from lib.experiments import better_masks, frames
+from lib.experiments.grouped_cv import GroupedCV
 from lib.experiments.paper_a import Plan
+from lib.two_stage import segmentation
 
-_SCORES = ("dice", "iou", "hd95", "nsd", "true_area", "predicted_area")
-_TYPES = {"part": str, "round": int, "image": int, "class": str, **dict.fromkeys(_SCORES, float), "kind": str}
+PAPER_UNET, SINGLE, ENSEMBLE = NETWORKS = ("paper's U-Net", "single network", "ensemble")
+LESIONS, LEFT_EMPTY = "lesions", "without lesion, left empty"
+DICE_BOUND = 0.75  # of P4
+_SCORES = dict.fromkeys(("dice", "iou", "hd95", "nsd", "true_area", "predicted_area"), float) | {"kind": str}
 
 
-def frame(plan: Plan, results: Mapping[tuple[str, int], Result]) -> pd.DataFrame:
-    """Scores of :func:`lib.two_stage.segmentation.mask_scores` by part and number of the round, one row per mask.
+def of_masks(results: Mapping[tuple, Result], names: Mapping[str, type], images: ImageSet) -> pd.DataFrame:
+    """Scores of :func:`lib.two_stage.segmentation.mask_scores` jobs that are done, one row per mask.
 
     Returns
     -------
-    ``part``, ``round``, ``image`` (index), ``class``, and the scores.
+    The parts of the jobs' keys, called ``names``, ``image`` (index), ``class``, and the scores.
     """
-    parts = []
-    for (part, number), result in results.items():
+    classes, parts = np.array(images.classes)[images.labels], []
+    for key, result in results.items():
         if result:
-            image = plan.rounds[number].split.parts()[part]
-            place = {"part": part, "round": number, "image": image}
-            place["class"] = np.array(plan.table.classes)[plan.labels[image]]
-            parts.append(pd.DataFrame(place | {name: result[name] for name in (*_SCORES, "kind")}))
-    return frames.stacked(parts, _TYPES)
+            place = result.job.arguments["scored"]
+            origin = {**dict(zip(names, key, strict=True)), "image": place, "class": classes[place]}
+            parts.append(pd.DataFrame(origin | {name: result[name] for name in _SCORES}))
+    return frames.stacked(parts, {**names, "image": int, "class": str, **_SCORES})
+
+
+def frame(plan: Plan, results: Mapping[tuple[str, int], Result]) -> pd.DataFrame:
+    """Columns of :func:`of_masks` by ``part`` and number of the ``round``."""
+    return of_masks(results, {"part": str, "round": int}, plan.table)
 
 
 def histories(results: Iterable[Result]) -> pd.DataFrame:
@@ -59,3 +71,98 @@ def over_rounds(scores: pd.DataFrame) -> pd.DataFrame:
     rows = figures.groupby(["part", "kind"], sort=False)
     table = rows.mean().join(rows[["dice", "iou"]].std().add_suffix(" sd")).assign(rounds=rows.size())
     return table[["dice", "dice sd", "iou", "iou sd", "hd95", "nsd", "dice 0", "images", "rounds"]]
+
+
+def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, int], Job]:
+    """Jobs that score the test masks of each fold, by network and fold.
+
+    The paper's U-Net; with an ImageNet encoder one network, and the ensemble of all that have not seen the fold.
+    """
+    found = {}
+    for kind in NETWORKS:
+        for fold in range(cv.n_folds):
+            others, tested = [cv.without(fold, one) for one in cv.others(fold)], cv.members(fold)
+            networks = {PAPER_UNET: [cv.paper_unet(fold)], SINGLE: [cv.stage_1(fold)], ENSEMBLE: others}[kind]
+            masks = [(one, tested) for one in networks]
+            job = segmentation.mask_scores(data=cv.source, masks=masks, scored=tested, ensemble=kind == ENSEMBLE)
+            found[kind, fold] = job
+    return found
+
+
+def mask_scores(run: Run, cv: GroupedCV) -> pd.DataFrame:
+    """Scores of the test masks, one row per network and image, of those whose training is done.
+
+    Columns of :func:`of_masks` by ``network`` and ``fold``, ``group`` and ``trainings`` (such as
+    "4 of 5").
+    """
+    scores = of_masks(run.results(scoring_jobs(cv)), {"network": str, "fold": int}, cv.table)
+    done = scores.groupby("network")["fold"].transform("nunique").astype(str)
+    return scores.assign(group=cv.groups[scores["image"]], trainings=done + f" of {cv.n_folds}")
+
+
+def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Dice with its 95 % interval over groups, IoU, HD95 and surface Dice, by network, lesions of each class apart.
+
+    Both masks empty: Dice and surface Dice 1, HD95 0.  One empty: 0, 0, and the diagonal of the image; the mean of
+    HD95 is over images with both masks.  In the rows without lesion Dice is the share left empty.
+
+    Parameters
+    ----------
+    scores : one row per mask, as :func:`mask_scores` makes them.
+    """
+    if scores.empty:
+        return scores
+    rows = {}
+    for network, one in scores.groupby("network", sort=False):
+        lesion = one[one.kind == metrics.LESION]
+        subsets = {LESIONS: lesion, **dict(iter(lesion.groupby("class"))), LEFT_EMPTY: one.drop(lesion.index)}
+        for name, part in subsets.items():
+            row = statistics.mean_bootstrap(part.dice, part.group, seed=seed).row("Dice")
+            if name != LEFT_EMPTY:
+                row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median()}
+                row |= {"HD95 mean": part.hd95[part.predicted_area > 0].mean(), "surface Dice": part.nsd.mean()}
+                row |= {"missed": (part.dice == 0).mean()}
+            counts = {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
+            rows[network, name] = {**row, **counts}
+    return pd.DataFrame(rows).T.infer_objects().rename_axis(["network", "images of"])
+
+
+def lesion_dice(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:
+    """Dice of each image (rows) by each network (columns); NaN without lesion, and where it is not tested."""
+    if scores.empty:
+        return scores
+    lesion = scores[scores.kind == metrics.LESION]
+    return lesion.pivot_table(index="image", columns="network", values="dice").reindex(range(len(cv.labels)))
+
+
+def mask_endpoint(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:
+    """P4: lesion Dice of the single network and of the ensemble against the bound."""
+    return cv.against_bound("dice", lesion_dice(cv, scores).filter([SINGLE, ENSEMBLE]), DICE_BOUND)
+
+
+def recipe_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
+    """Mean Dice of lesions, and share of images without lesion left empty, by recipe and part, as far as it is done.
+
+    The validation fold's lesions choose the winner; the test fold chooses nothing.  The classifier of recipe h had
+    its epoch chosen on the same validation fold.
+    """
+    heads, parts = run.result(better_masks.classifier(cv)), []
+    for (recipe, part), result in run.results(better_masks.scoring_jobs(cv)).items():
+        if result:
+            scores = pd.DataFrame(result.values)[["kind", "dice"]]
+            scores = scores.assign(recipe=recipe, column=scores["kind"] + f", {part}")
+            parts.append(scores)
+            if recipe == better_masks.VGG_ENCODER and heads:
+                normal = heads[part][0].mean(axis=0).argmax(axis=-1) == cv.classes.index("normal")
+                emptied = scores["dice"].mask(normal, (scores["kind"] != metrics.LESION).astype(float))
+                parts.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
+    long = frames.stacked(parts, {"recipe": str, "column": str, "dice": float})
+    columns = [f"{kind}, {part}" for kind in (metrics.LESION, metrics.NORMAL) for part in ("validation", "test")]
+    return long.pivot_table("dice", "recipe", "column").reindex(columns=columns)
+
+
+def beside_published(masks: pd.DataFrame) -> pd.DataFrame:
+    """Lesion masks here beside those that others print for other splits: a scale, no comparison."""
+    here = masks.xs(LESIONS, level=1) if len(masks) else pd.DataFrame(columns=["Dice", "IoU", "images"])
+    here = here[["Dice", "IoU", "images"]].rename(columns={"Dice": "dice", "IoU": "iou"})
+    return pd.concat([here.assign(protocol="here: grouped folds"), reported.read("elsewhere_segmentation")])

@@ -10,7 +10,7 @@ from lib.core.config import Profile
 from lib.core.jobs import Job, Result
 from lib.core.run import Run
 from lib.evaluation import metrics, paired, statistics
-from lib.experiments import classifiers, lesion_masks
+from lib.experiments import classifiers, mask_quality
 from lib.experiments.grouped_cv import GroupedCV
 
 ENSEMBLE = "ensemble"  # of P3
@@ -31,7 +31,7 @@ def planned(profile: Profile, seed: int) -> list[Job]:
         printed = [name for name in known if name.startswith(("image, ", classifiers.AS_PRINTED))]
         others = [*classifiers.members(profile), *(name for name in known if name not in printed)]
         found += [job for name in printed for job in known[name]]
-        found += [job for network in lesion_masks.NETWORKS for job in lesion_masks.scoring_jobs(grouped, network)]
+        found += mask_quality.scoring_jobs(grouped).values()
         found += [job for name in others for job in known[name]]
         found += [job for name in printed for job in leaky[name]]
     return list(dict.fromkeys(found))
@@ -163,10 +163,7 @@ def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 
 def differences(cv: GroupedCV, pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -> pd.DataFrame:
     """Differences of columns of :func:`rights`, image by image, with 95 % intervals and p over groups."""
-    if not pairs:
-        return pd.DataFrame()
-    table = paired.table(pairs, cv.groups, seed=cv.seed)
-    return table[["difference", "95 % low", "95 % high", "p", "images"]]
+    return paired.table(pairs, cv.groups, seed=cv.seed)[["difference", "95 % low", "95 % high", "p", "images"]]
 
 
 def against_image(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
@@ -214,9 +211,7 @@ def both_inputs(cv: GroupedCV, right: pd.DataFrame, kind: str) -> tuple[pd.DataF
 
 def ensemble_endpoint(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
     """P3: accuracy of the ensemble against its bound; the greedy one beside it, which is no endpoint."""
-    names = [name for name in (ENSEMBLE, GREEDY) if name in right]
-    rows = {name: cv.against_bound("accuracy", right[name], ACCURACY_BOUND) for name in names}
-    return pd.DataFrame(rows).T.infer_objects()
+    return cv.against_bound("accuracy", right.filter([ENSEMBLE, GREEDY]), ACCURACY_BOUND)
 
 
 def partition_table(run: Run) -> pd.DataFrame:
@@ -226,11 +221,11 @@ def partition_table(run: Run) -> pd.DataFrame:
         cv = GroupedCV.of(run.profile, run.seed, partition)
         right = rights(cv, with_ensembles(cv, answers(run, cv)))
         image, mask = both_inputs(cv, right, classifiers.AS_PRINTED)
-        dice = lesion_masks.lesion_dice(cv, lesion_masks.mask_scores(run, cv))
+        dice = mask_quality.lesion_dice(cv, mask_quality.mask_scores(run, cv))
         values = {
             "accuracy gained by masks as printed": (mask - image).get("all"),
             "accuracy of the ensemble": right.get(ENSEMBLE),
-            "lesion Dice of the single network": dice.get(lesion_masks.SINGLE),
+            "lesion Dice of the single network": dice.get(mask_quality.SINGLE),
         }
         shared = {"group": cv.groups, "partition": f"partition {partition}"}
         done = [(name, one) for name, one in values.items() if one is not None]

@@ -9,7 +9,6 @@ from lib.core.jobs import Result
 from lib.evaluation import statistics
 from lib.experiments import input_ablation
 from lib.experiments.paper_a import STACKED, Plan
-from lib.models import backbones
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
 
 INPUTS = "image+mask"
@@ -60,7 +59,5 @@ def seconds(times: Result, printed: Mapping[str, float]) -> pd.DataFrame:
 
 def trained(plan: Plan, unet: Result, heads: Result) -> TwoStageModel:
     """The whole model with the first head on image and mask; both results have to bring their weights."""
-    settings, size = TwoStageSettings.of(plan.profile), plan.profile.image_size
-    head = [array[KIND : KIND + 1, :1] for array in heads["weights"]]
-    backbone = backbones.build(settings.backbone.name, size, settings.backbone.weights)
-    return TwoStageModel.of_weights(size, plan.table.classes, settings, unet["weights"], head, backbone)
+    size, settings = plan.profile.image_size, TwoStageSettings.of(plan.profile)
+    return TwoStageModel.of_weights(size, plan.table.classes, settings, unet["weights"], heads["weights"], KIND)

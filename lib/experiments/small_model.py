@@ -10,7 +10,6 @@ from lib.core.jobs import Job
 from lib.data import sources
 from lib.evaluation import calibration, metrics, statistics
 from lib.experiments.paper_a import Plan
-from lib.models import backbones
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
@@ -49,9 +48,7 @@ def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | Non
         return None
     unet, scores, head = done
     split, data, settings = plan.rounds[0].split, plan.source.load(), settings_of(profile)
-    size, name = profile.image_size, settings.backbone.name
-    backbone = backbones.build(name, size, profile.weights)
-    model = TwoStageModel.of_weights(size, data.classes, settings, unet["weights"], head["weights"], backbone)
+    model = TwoStageModel.of_weights(profile.image_size, data.classes, settings, unet["weights"], head["weights"])
     file = model.calibrated(data, split.train, split.validation).save(folder / "two_stage.npz", "float16")
 
     model = TwoStageModel.load(file)

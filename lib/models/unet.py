@@ -21,7 +21,6 @@ def build_unet(
     regularizer: str = "none",
     batch_norm: bool = True,
     bn_momentum: float = 0.99,
-    attention: bool = False,
 ) -> keras.Model:
     """The paper's U-Net: 5 contraction blocks, 4 expansion blocks, a 1×1 sigmoid output.
 
@@ -40,8 +39,6 @@ def build_unet(
     batch_norm : whether each 3×3 convolution is followed by batch normalisation.
     bn_momentum : of the running statistics.  With 20 steps per epoch, Keras' 0.99 takes about ten
         epochs to forget the start: short trainings want less.
-    attention : gate each skip connection by what the block below has seen (attention U-Net, Oktay et
-        al. 2018, arXiv 1804.03999), which the paper names as future work.
 
     Returns
     -------
@@ -76,16 +73,8 @@ def build_unet(
         x = layers.Dropout(dropout)(layers.MaxPooling2D(2)(x))
     x = layers.Dropout(dropout, name="bottleneck")(convolutions(x, widths[-1]))
     for width, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
-        x = upsample(x, width)
-        x = layers.Concatenate()([x, _attended(skip, x, width // 2) if attention else skip])
+        x = layers.Concatenate()([upsample(x, width), skip])
         if decoder_dropout:
             x = layers.Dropout(dropout)(x)
         x = convolutions(x, width)
     return keras.Model(inputs, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x), name="unet")
-
-
-def _attended(skip, gate, width: int):
-    """``skip`` times a map in [0, 1] that the gating signal, of the same resolution, computes for it."""
-    signal = layers.Add()([layers.Conv2D(width, 1)(skip), layers.Conv2D(width, 1)(gate)])
-    weight = layers.Conv2D(1, 1, activation="sigmoid")(layers.Activation("relu")(signal))
-    return layers.Multiply()([skip, weight])

@@ -1,6 +1,6 @@
 """Paper B's experiments: which networks and searches a profile trains (``report/protocol.md``, P5, P6 and 7.1)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from lib.data import sources, splits
 from lib.data.record import ImageSet
 from lib.nas.child import Recipe, nas_child
 from lib.nas.notation import Architecture, parse
-from lib.nas.search import Search, SearchSettings, best, search
+from lib.nas.search import Results, Search, SearchSettings, best
 from lib.nas.transforms import improved_space
 from lib.reported import nas as reported
 
@@ -29,7 +29,6 @@ STRATEGIES = {"BbNAS": "evolve", "random": "random"}
 # The paper's 0.02 keeps normalised convolutions from learning within three epochs: the protocol's first amendment.
 NO_PENALTY = 0.0
 SMALL = 150_000  # parameters
-Results = Callable[[Sequence[Job]], Sequence[Result]]
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -117,7 +116,7 @@ def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
     recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
     budget = profile.search_iterations, profile.search_models
     settings = SearchSettings(improved_space(10), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
-    return search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
+    return Search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
 @jobs.step("image_labels", version=1, quick=True)

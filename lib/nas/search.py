@@ -20,6 +20,7 @@ from lib.nas.transforms import NAMES, Space
 _SCORES = ["accuracy", "cross_entropy", "epochs"]
 _COLUMNS = ["name", "iteration", "parent", "transformation", "text", "hash", "parameters", "status", "error", *_SCORES]
 _TRIES = 50  # chains of a random search that end in a model met before are drawn anew so often
+Results = Callable[[Sequence[Job]], Sequence[Result]]
 _Child = tuple[Architecture, int, str, str]  # iteration, transformation, hash of its parent
 
 
@@ -36,7 +37,13 @@ class SearchSettings:
 
 
 class Search:
-    """A search as far as results are there; made by :func:`search`.
+    """A search as far as results are there: plans children, asks for their results, selects and goes on.
+
+    Parameters
+    ----------
+    make_job : from an architecture to its training.
+    results : gives the results of one wave of jobs, as :meth:`lib.core.run.Run.results` does.  A child that
+        failed is recorded and passed over; one that is not done yet ends the search for now.
 
     Attributes
     ----------
@@ -46,13 +53,16 @@ class Search:
     stop_rule : where the paper's rule would end it, or empty; the budget is spent all the same.
     """
 
-    def __init__(self, settings: SearchSettings, make_job: Callable, results: Callable):
+    def __init__(self, settings: SearchSettings, make_job: Callable[[Architecture], Job], results: Results):
         self.settings, self.make_job, self.results = settings, make_job, results
         self.initial = parse(settings.space.initial)
         self.known, self.selected = {self.initial.hash}, set()
         self.rows: list[dict] = []
         self.jobs: list[Job] = []
         self.complete, self.stop_rule = False, ""
+        with suppress(_NotDoneError):
+            {"evolve": self.evolve, "random": self.sample}[settings.strategy]()
+            self.complete = True
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -139,26 +149,6 @@ class Search:
 
 class _NotDoneError(Exception):
     """A child's result is missing: nothing further can be planned."""
-
-
-def search(
-    settings: SearchSettings,
-    make_job: Callable[[Architecture], Job],
-    results: Callable[[Sequence[Job]], Sequence[Result]],
-) -> Search:
-    """Plan children, ask for their results, select and go on.
-
-    Parameters
-    ----------
-    make_job : the training of an architecture.
-    results : gives the results of one wave of jobs, as :meth:`lib.core.run.Run.results` does.  A child that
-        failed is recorded and passed over; one that is not done yet ends the search for now.
-    """
-    found = Search(settings, make_job, results)
-    with suppress(_NotDoneError):
-        {"evolve": found.evolve, "random": found.sample}[settings.strategy]()
-        found.complete = True
-    return found
 
 
 def best(frame: pd.DataFrame) -> pd.Series | None:

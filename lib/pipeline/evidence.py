@@ -84,52 +84,40 @@ def work(
 
     Here one by one in order of value, each with its inputs before it; with ``workers`` module by module.
     """
-    clock, failed = Clock(store), {}
+    clock, failed, late = Clock(store), {}, []
     rest = dict.fromkeys(jobs.waiting([job for ask in planned.values() for job in ask()], store))
+
+    def start(job: Job) -> bool:
+        if not late and time.time() + (clock.expected(job) or 0) > until:
+            late.append(job)
+            say(f"time is up before {label(job)}; still to do: {clock.sum(rest)}")
+        elif not late:
+            say(f"{label(job)} … ({clock.sum(rest)} to do)")
+        return not late
+
     for name, ask in planned.items():
         own = ask()
         n_done = sum(store.holds(job) for job in own)
         say(f"{name}: {n_done} of {len(own)} done; the whole plan still takes {clock.sum(rest)}")
         while todo := [job for job in own if job not in failed and not store.holds(job)]:
-            if workers:
-                results = jobs.run(todo, store, workers=workers, until=until, report=say)
+            for some in [todo] if workers else [[job] for job in todo]:
+                run = jobs.waiting(some, store)
+                results = jobs.run(some, store, workers=workers, start=start, report=say, failed=failed)
                 failed |= {one.job: one.error for one in results if one.error not in ("", jobs.NOT_DONE)}
-                in_time = time.time() < until
-            else:
-                in_time = all(_in_turn(job, store, until, clock, failed, rest, say) for job in todo)
-            if not in_time:
-                return failed
+                for job in filter(store.holds, run):
+                    clock.note(job.describe(), store.about(job)["seconds"])
+                if late:
+                    return failed
+                for job in run:
+                    rest.pop(job, None)
+                _drop_features(run, store, rest)
+                del results
+                gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
             own = ask()
         for job in own:
             rest.pop(job, None)
     say("the plan is complete" if not failed else f"the plan is complete but for {len(failed)} jobs")
     return failed
-
-
-def _in_turn(
-    job: Job, store: Store, until: float, clock: Clock, failed: dict[Job, str], rest: dict[Job, None], say: Callable
-) -> bool:
-    """Run the inputs of a job that are not done, and the job; whether there was time for it."""
-    for one in jobs.waiting([job], store):
-        if one in failed or any(needed in failed for needed, _ in one.inputs()):
-            failed.setdefault(one, "an input of it failed")
-            continue
-        if time.time() + (clock.expected(one) or 0) > until:
-            say(f"time is up before {label(one)}; still to do: {clock.sum(rest)}")
-            return False
-        say(f"{label(one)} … ({clock.sum(rest)} to do)")
-        result = jobs.run([one], store, extras=one.step.working_only)[0]
-        rest.pop(one, None)
-        if not result:
-            failed[one] = result.error
-            say(f"{label(one)}: failed: {result.error}")
-        if store.holds(one):
-            clock.note(one.describe(), store.about(one)["seconds"])
-        del result
-        gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
-    if job.step.name == "heads" and store.holds(job):
-        _drop_features(job, store, rest)
-    return True
 
 
 def label(job: Job) -> str:
@@ -139,10 +127,10 @@ def label(job: Job) -> str:
     return " · ".join([str(job), *words])[:150]
 
 
-def _drop_features(job: Job, store: Store, rest: Iterable[Job]) -> None:
-    # 25 to 100 MB each, of predicted masks, which hardly anybody reads but these heads.
+def _drop_features(run: Iterable[Job], store: Store, rest: Iterable[Job]) -> None:
+    # 25 to 100 MB each, of predicted masks, which hardly anybody reads but the heads that were trained now.
     needed = {one for other in rest for one, _ in other.inputs()}
-    for one, _ in job.inputs():
+    for one in (one for job in run if job.step.name == "heads" and store.holds(job) for one, _ in job.inputs()):
         if one.step.name == "features" and isinstance(one.arguments.get("masks"), list) and one not in needed:
             store.file(one).unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from lib.plots.style import CLASS_COLOURS, label_points, single
+from lib.plots.style import CLASS_COLOURS, label_points, single, with_data
 
 _DOT, _MARK = CLASS_COLOURS["benign"], CLASS_COLOURS["malignant"]
 
@@ -27,6 +27,7 @@ def gain_against_dice(rounds: pd.DataFrame) -> Figure | None:
     return figure
 
 
+@with_data
 def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None:
     """Test accuracy of each round (dots) by input and backbone, their mean (bars) and the printed value (crosses).
 
@@ -35,8 +36,6 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
     scored : columns ``inputs``, ``backbone`` and ``accuracy``, one row per round; None without rows.
     printed : accuracy by input.
     """
-    if scored.empty:
-        return None
     order, names = list(scored["inputs"].unique()), list(scored["backbone"].unique())
     figure, cell = single(7.5, 0.8 + 0.7 * len(order))
     shared = {"y": "inputs", "x": "accuracy", "hue": "backbone", "order": order, "hue_order": names, "ax": cell}
@@ -49,10 +48,9 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
     return figure
 
 
+@with_data
 def tuning_path(path: pd.DataFrame) -> Figure | None:
     """Loss of each configuration in the order tried; kept changes filled, the lowest so far as a line."""
-    if path.empty:
-        return None
     figure, cell = single(6.4, 3.8)
     steps = np.arange(len(path))
     cell.step(steps, path.best, where="post", color="0.6", lw=1)

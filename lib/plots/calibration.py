@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.evaluation import statistics
-from lib.plots.style import BLUE, GREEN, GREY, VERMILION, grid, single
+from lib.plots.style import BLUE, GREEN, GREY, VERMILION, grid, single, with_data
 
 
+@with_data
 def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
     """Accuracy against confidence, bin by bin, with Wilson's 95 % intervals; beside it the images of each bin.
 
@@ -17,8 +18,6 @@ def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
     bins : of at most two kinds of probabilities, by name, from :func:`lib.evaluation.calibration.reliability`.
         Points below the diagonal are too sure.  Without any there is no figure.
     """
-    if not bins:
-        return None
     figure, axes = grid(1, 2, 4.0, 3.6)
     curve, histogram = axes[0]
     curve.plot([0, 1], [0, 1], ls="--", lw=1, color="black")
@@ -41,13 +40,12 @@ def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
     return figure
 
 
+@with_data
 def risk_coverage_plot(curves: dict[str, pd.DataFrame]) -> Figure | None:
     """Error rate among the surest images against their share, by name of the uncertainty; None without curves.
 
     The curves are from :func:`lib.evaluation.calibration.risk_coverage`.
     """
-    if not curves:
-        return None
     figure, cell = single(5.5, 3.4)
     for name, curve in curves.items():
         cell.plot(curve.coverage, curve.risk, label=f"{name}: area {curve.risk.mean():.3f}")
@@ -57,6 +55,7 @@ def risk_coverage_plot(curves: dict[str, pd.DataFrame]) -> Figure | None:
     return figure
 
 
+@with_data
 def decision_curve_plot(frame: pd.DataFrame) -> Figure | None:
     """Net benefit of each ``model`` against the threshold probability, with 95 % intervals; zero is treating none.
 
@@ -64,8 +63,6 @@ def decision_curve_plot(frame: pd.DataFrame) -> Figure | None:
     ----------
     frame : from :func:`lib.experiments.clinical_use.decision_curves`; without rows there is no figure.
     """
-    if frame.empty:
-        return None
     figure, cell = single(5.5, 3.4)
     cell.axhline(0, color="black", lw=1, ls="--", label="treat none")
     for (name, curve), colour in zip(frame.groupby("model", sort=False), (GREY, BLUE, VERMILION, GREEN), strict=False):

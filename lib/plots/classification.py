@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from lib.core.jobs import Result
 from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
-from lib.plots.style import PART_COLOURS, grid, show_image, with_images
+from lib.plots.style import PART_COLOURS, grid, show_image, with_data
 
 
 def head_curves(heads: Result, kind: int = 0) -> Figure | None:
@@ -28,10 +28,9 @@ def head_curves(heads: Result, kind: int = 0) -> Figure | None:
     return figure
 
 
+@with_data
 def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
     """Fig. 2: counts, coloured by the share of the true class, one matrix per title; None without any."""
-    if not matrices:
-        return None
     figure, axes = grid(1, len(matrices), 3.6, 3.4)
     for cell, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
         share = matrix.div(matrix.sum(axis=1), axis=0).fillna(0)
@@ -44,7 +43,7 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
     return figure
 
 
-@with_images
+@with_data
 def example_grid(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure | None:
     """Fig. 1: image, predicted mask with predicted label, true mask with true label; one column per image.
 

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, grid, show_image, single, with_images
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, grid, show_image, single, with_data
 
 
-@with_images
+@with_data
 def examples(data: ImageSet, per_class: int = 6, seed: int = 0) -> Figure:
     """Random images of each class, one row per class, with the border of the ground-truth mask."""
     generator = np.random.default_rng(seed)
@@ -22,7 +22,7 @@ def examples(data: ImageSet, per_class: int = 6, seed: int = 0) -> Figure:
     return figure
 
 
-@with_images
+@with_data
 def several_masks(data: ImageSet, first: ImageSet, most: int = 6) -> Figure | None:
     """Images with several masks: the union above, below it what only the first mask file holds; None without any."""
     indices = np.flatnonzero(data.n_masks > 1)[:most]
@@ -49,10 +49,9 @@ def sizes(data: ImageSet, side: int) -> Figure:
     return figure
 
 
+@with_data
 def mask_areas(areas: pd.DataFrame) -> Figure | None:
     """Share of the image that a lesion covers: columns ``area`` in [0, 1] and ``class``; None without areas."""
-    if areas.empty:
-        return None
     figure, cell = single(5.5, 3)
     style = {"palette": CLASS_COLOURS, "hue_order": ["benign", "malignant"], "element": "step", "alpha": 0.25}
     lesions = areas[areas.area > 0]
@@ -76,7 +75,7 @@ def split_counts(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-@with_images
+@with_data
 def resizing(data: ImageSet, other: ImageSet, index: int, names: tuple[str, str]) -> Figure:
     """One image resized in two ways, with its mask and a histogram of the mask's soft values."""
     figure, axes = grid(3, 2, 2.4, 2.2)

@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.data.record import ImageSet
-from lib.plots.style import BLUE, VERMILION, grid, show_image, with_images
+from lib.plots.style import BLUE, VERMILION, grid, show_image, with_data
 
 _ACROSS = 6
 
 
-@with_images
+@with_data
 def image_pairs(data: ImageSet, pairs: pd.DataFrame) -> Figure | None:
     """Pairs of related images, one above the other, at most six; columns ``first``, ``second``, ``correlation``."""
     if pairs.empty:
@@ -27,6 +27,7 @@ def image_pairs(data: ImageSet, pairs: pd.DataFrame) -> Figure | None:
     return figure
 
 
+@with_data
 def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accuracy", "macro F1")) -> Figure | None:
     """Scores of each model with their 95 % intervals; coloured by the kind of folds, where the index has it.
 
@@ -35,8 +36,6 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
     table : of :func:`lib.experiments.model_comparison.score_table` or
         :func:`lib.experiments.grouped_data.protocol_table`; None without rows.
     """
-    if table.empty:
-        return None
     figure, axes = grid(1, len(names), 4.4, 1.2 + 0.28 * len(table))
     models = table.index.unique("model")
     by_folds = table.groupby("folds", sort=False) if "folds" in table.index.names else [("", table)]
@@ -54,7 +53,7 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
     return figure
 
 
-@with_images
+@with_data
 def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | None:
     """One column per image: the image with its true lesion, and the maps of both stages laid over it.
 

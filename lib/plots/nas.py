@@ -9,13 +9,12 @@ from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullFormatter
 
 from lib.nas.experiments import STRATEGIES
 from lib.nas.transforms import NAMES
-from lib.plots.style import BLUE, GREY, VERMILION, label_points
+from lib.plots.style import BLUE, GREY, VERMILION, label_points, with_data
 
 
+@with_data
 def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
     """The models of one search as in Fig. 4: one row per iteration; filled boxes were selected; None without models."""
-    if frame.empty:
-        return None
     colours = dict(zip(("initial", *NAMES), sns.color_palette(), strict=False))
     levels = frame.groupby("iteration").size()
     width, height = levels.max(), len(levels)
@@ -40,13 +39,12 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
     return figure
 
 
+@with_data
 def fronts(models: pd.DataFrame, printed: pd.DataFrame) -> Figure | None:
     """Validation accuracy over parameters of all models, by ``strategy`` and ``seed``; lines are Pareto fronts.
 
     ``printed`` are ``accuracy`` (of test images) and ``parameters`` from the paper.  None without models.
     """
-    if models.empty:
-        return None
     done = models[models.status == "ok"].reset_index()
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()

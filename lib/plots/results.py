@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.plots.style import BLUE, VERMILION, grid
+from lib.plots.style import BLUE, VERMILION, grid, with_data
 
 
+@with_data
 def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | None:
     """One line per row: the value found here with its 95 % interval, and the printed value as a cross.
 
@@ -19,8 +20,6 @@ def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | No
     label : of the horizontal axis.
     zero : whether a vertical line marks zero.
     """
-    if table.empty:
-        return None
     figure, axes = grid(1, 1, 8, 1.0 + 0.4 * len(table))
     cell, rows = axes[0, 0], np.arange(len(table))[::-1]
     ends = np.abs(table[["low", "high"]].sub(table["number"], axis=0)).to_numpy().T

@@ -17,17 +17,16 @@ from lib.plots.style import (
     grid,
     show_image,
     single,
-    with_images,
+    with_data,
 )
 
 
+@with_data
 def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     """Training (gray) and validation cross-entropy of each round, kept epochs as dots, and the printed mean.
 
     ``histories``: columns ``round``, ``epoch``, ``bce``, ``val_bce``, ``kept``; None without rows.
     """
-    if histories.empty:
-        return None
     figure, cell = single(6, 3.4)
     for _, history in histories.groupby("round"):
         kept = history[history["kept"].astype(bool)]
@@ -41,10 +40,9 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     return figure
 
 
+@with_data
 def dice_distribution(scores: pd.DataFrame) -> Figure | None:
     """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores; None without scores."""
-    if scores.empty:
-        return None
     figure, cell = single(6, 3.4)
     order = [name for name in CLASS_COLOURS if (scores["class"] == name).any()]
     shared = {"x": "part", "y": "dice", "hue": "class", "hue_order": order, "palette": CLASS_COLOURS, "ax": cell}
@@ -55,7 +53,7 @@ def dice_distribution(scores: pd.DataFrame) -> Figure | None:
     return figure
 
 
-@with_images
+@with_data
 def masks(data: ImageSet, unet: Result, rows: Mapping[str, pd.Series]) -> Figure | None:
     """Rows of images with the true border (yellow) and the predicted one (pink); None without rows.
 

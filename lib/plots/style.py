@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from lib.data.record import ImageSet
+
 # Okabe and Ito's palette: told apart with every kind of colour vision.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, VERMILION, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#999999"
@@ -36,12 +38,13 @@ _PLACES = [
 _FAR = 16  # from here on a line leads from the label to its point
 
 
-def with_images(plot: Callable[..., Figure]) -> Callable[..., Figure | None]:
-    """Let ``plot`` return None where its first argument, an :class:`lib.data.record.ImageSet`, has no images."""
+def with_data(plot: Callable[..., Figure]) -> Callable[..., Figure | None]:
+    """Let ``plot`` return None where its first argument has nothing to show: no images, rows or entries."""
 
     @wraps(plot)
     def plotted(data, *arguments, **options):
-        return None if data.images is None else plot(data, *arguments, **options)
+        shown = data.images if isinstance(data, ImageSet) else data
+        return plot(data, *arguments, **options) if shown is not None and len(shown) else None
 
     return plotted
 

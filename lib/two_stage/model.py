@@ -95,7 +95,7 @@ class TwoStageModel:
         head, _ = classification.fit_heads(
             x, data.labels, n_classes, split.train, split.validation, settings.head, [seed]
         )
-        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone)
+        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone=backbone)
 
     @classmethod
     def of_weights(
@@ -104,12 +104,18 @@ class TwoStageModel:
         classes: tuple[str, ...],
         settings: TwoStageSettings,
         unet: list[np.ndarray],
-        head: list[np.ndarray],
-        backbone: keras.Model,
+        heads: list[np.ndarray],
+        kind: int = 0,
+        backbone: keras.Model | None = None,
     ) -> "TwoStageModel":
-        """The pipeline with trained weights, those of :func:`segmenter` and of one head of :func:`heads`."""
+        """The pipeline with the weights of a :func:`segmenter` and of the first of :func:`heads` on a kind of features.
+
+        Without a ``backbone`` it gets the settings' own.
+        """
+        head = [part[kind : kind + 1, :1] for part in heads]
         network = build_heads(1, 1, head[0].shape[-2], len(classes), settings.head)
         network.set_weights(head)
+        backbone = backbone or classification.frozen_backbone(size, settings.backbone)
         return cls(settings, classes, segmentation.restore(size, settings.segmenter, unet), backbone, network)
 
     @property
@@ -188,10 +194,10 @@ class TwoStageModel:
         if not path.is_file():
             raise paths.MissingDataError(f"{paths.relative(path)} is missing: it should hold a two-stage model")
         values = store.read(path, _KEY)
-        settings, size = _settings(values["settings"]), values["size"]
+        settings, size, classes = _settings(values["settings"]), values["size"], tuple(values["classes"])
         backbone = backbones.build(settings.backbone.name, size, "random")
         backbone.set_weights(values["backbone"])
-        model = cls.of_weights(size, tuple(values["classes"]), settings, values["unet"], values["head"], backbone)
+        model = cls.of_weights(size, classes, settings, values["unet"], values["head"], backbone=backbone)
         reference = values["reference"].astype(np.float32) if "reference" in values else None
         return replace(model, temperature=values["temperature"], reference=reference, reach=values["reach"])
 

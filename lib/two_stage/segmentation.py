@@ -14,13 +14,13 @@ from lib.core import jobs
 from lib.core.config import Profile, check_choice
 from lib.core.store import pack_masks, unpack_masks
 from lib.data.record import ImageSet
-from lib.evaluation import metrics, surface
+from lib.evaluation import metrics
 from lib.models import augmentation, backbones, training
 from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
 
 ENCODERS = {"mobilenetv2": "MobileNetV2", "vgg16": "VGG16"}  # ImageNet networks by architecture
-ARCHITECTURES = ("unet", "attention", *ENCODERS)
+ARCHITECTURES = ("unet", *ENCODERS)
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound, "strong": augmentation.strong}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
 MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
@@ -30,7 +30,7 @@ MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
 class SegmenterSettings:
     """Configuration of stage 1; the defaults are those that III-B ends with."""
 
-    architecture: str = "unet"  # the paper's; attention: with gated skips; mobilenetv2, vgg16: an ImageNet encoder
+    architecture: str = "unet"  # the paper's; mobilenetv2, vgg16: with an ImageNet encoder
     filters: int = 16
     dropout: float = 0.1
     decoder_dropout: bool = True
@@ -102,7 +102,7 @@ def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
     else:
         own = ("filters", "decoder_dropout", "upsampling", "regularizer")
         shared |= {name: getattr(settings, name) for name in own}
-        model = build_unet((size, size, 3), attention=settings.architecture == "attention", **shared)
+        model = build_unet((size, size, 3), **shared)
     rate = settings.learning_rate
     if n_steps:
         rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
@@ -230,14 +230,14 @@ def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: 
     Returns
     -------
     Columns of :func:`lib.evaluation.metrics.mask_scores` without ``bce`` and of
-    :func:`lib.evaluation.surface.surface_scores`, one value per image of ``scored``.
+    :func:`lib.evaluation.metrics.surface_scores`, one value per image of ``scored``.
     """
     if ensemble:
         predicted = np.mean([assemble_masks([part], len(data))[scored] for part in masks], axis=0)
     else:
         predicted = assemble_masks(masks, len(data))[scored]
     truth = data.masks[scored]
-    scores = metrics.mask_scores(truth, predicted).drop(columns="bce").join(surface.surface_scores(truth, predicted))
+    scores = metrics.mask_scores(truth, predicted).drop(columns="bce").join(metrics.surface_scores(truth, predicted))
     return scores.to_dict("list")
 
 

@@ -20,7 +20,7 @@ from lib.core.store import Store
 from lib.data.sources import SmallDigits
 from lib.nas.child import Recipe, nas_child
 from lib.nas.notation import parse
-from lib.nas.search import Search, SearchSettings, search
+from lib.nas.search import Search, SearchSettings
 from lib.nas.transforms import paper_space
 from lib.reported import nas as reported
 
@@ -46,7 +46,7 @@ def small_search(store: Store, workers: int) -> tuple[Search, float]:
 
     settings = SearchSettings(paper_space("IB", 10), (8, 8, 1), iterations=2)
     began = time.perf_counter()
-    found = search(settings, child, lambda wave: jobs.run(wave, store, workers=workers))
+    found = Search(settings, child, lambda wave: jobs.run(wave, store, workers=workers))
     return found, time.perf_counter() - began
 
 

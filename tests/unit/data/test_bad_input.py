@@ -13,8 +13,7 @@ from PIL import Image, PngImagePlugin
 from lib.core import paths
 from lib.data import busi, files, group_files
 from lib.data.bus_uclm import BusUclm
-from lib.data.busi import Busi
-from lib.data.curated_busi import CuratedBusi
+from lib.data.busi import Busi, CuratedBusi
 from lib.data.digits import Mnist
 from lib.data.mammograms import KauBcmd, MiniMias
 from lib.data.record import DataError

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lib.evaluation import surface
+from lib.evaluation import metrics
 
 MASKS = hnp.arrays(bool, (7, 9), elements=st.booleans())
 
@@ -16,7 +16,7 @@ def _square(row, column, side=4, size=16):
 
 
 def _scores(truth, predicted, **settings):
-    return surface.surface_scores(truth[None, ..., None] * 1.0, predicted[None, ..., None] * 1.0, **settings).iloc[0]
+    return metrics.surface_scores(truth[None, ..., None] * 1.0, predicted[None, ..., None] * 1.0, **settings).iloc[0]
 
 
 def _border(mask):
@@ -54,7 +54,7 @@ def test_against_brute_force(truth, predicted, tolerance):
 def test_shifted_square_by_hand():
     """A 4 × 4 square moved by 3: its border of 12 pixels lies 0, 1, 2 or 3 pixels away."""
     truth, predicted = _square(5, 3), _square(5, 6)
-    from_truth, from_predicted = surface.border_distances(truth, predicted)
+    from_truth, from_predicted = metrics.border_distances(truth, predicted)
     assert sorted(from_truth) == sorted(from_predicted) == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3]
     assert _scores(truth, predicted).hd95 == 3
     assert _scores(truth, predicted, tolerance=3).nsd == 1
@@ -83,7 +83,7 @@ def test_nsd_grows_with_the_tolerance():
 
 def test_the_edge_of_the_image_is_a_border():
     full = np.ones((8, 8), bool)
-    from_full, from_pixel = surface.border_distances(full, _square(4, 4, side=1, size=8))
+    from_full, from_pixel = metrics.border_distances(full, _square(4, 4, side=1, size=8))
     assert len(from_full) == 28
     assert from_pixel == pytest.approx([3])
 
@@ -94,8 +94,8 @@ def test_masks_are_thresholded_alike_and_one_row_an_image():
     predicted[0, 2:6, 2:6] = 0.6
     predicted[1, 0, 0] = 0.49
     predicted[2, 0, 0] = 0.5
-    scores = surface.surface_scores(truth, predicted)
+    scores = metrics.surface_scores(truth, predicted)
     assert scores.hd95.tolist() == pytest.approx([0, 0, 12 * 2**0.5])
     assert scores.nsd.tolist() == [1, 1, 0]
-    assert surface.surface_scores(truth, predicted, threshold=0.55).nsd.tolist() == [0, 1, 1]
-    assert surface.surface_scores(truth[:0], predicted[:0]).dtypes.tolist() == [float, float]
+    assert metrics.surface_scores(truth, predicted, threshold=0.55).nsd.tolist() == [0, 1, 1]
+    assert metrics.surface_scores(truth[:0], predicted[:0]).dtypes.tolist() == [float, float]

@@ -3,7 +3,7 @@ import pytest
 
 from lib.core.jobs import NOT_DONE, Result
 from lib.core.run import Run
-from lib.experiments import better_masks, lesion_masks
+from lib.experiments import better_masks, mask_quality
 from tests.unit.experiments.folds import LITE, SMOKE, of_folds
 
 
@@ -41,10 +41,10 @@ def test_a_classifier_empties_masks_of_what_it_calls_normal(cv, monkeypatch):
     monkeypatch.setattr(Run, "results", results)
     heads = Result(better_masks.classifier(cv), dict.fromkeys(("validation", "test"), normal_or_not[None]))
     monkeypatch.setattr(Run, "result", lambda run, job: heads)
-    table = lesion_masks.recipe_table(Run("08", LITE, 0), cv)
+    table = mask_quality.recipe_table(Run("08", LITE, 0), cv)
     assert table.loc[better_masks.VGG_ENCODER].tolist() == pytest.approx([0.7, 0.7, 0, 0])
     assert table.loc[better_masks.EMPTIED].tolist() == pytest.approx([0.4, 0.4, 1, 1])
     monkeypatch.setattr(
         Run, "results", lambda run, wanted: {key: Result(job, {}, NOT_DONE) for key, job in wanted.items()}
     )
-    assert lesion_masks.recipe_table(Run("08", LITE, 0), cv).nlargest(1, "lesion, validation").empty
+    assert mask_quality.recipe_table(Run("08", LITE, 0), cv).nlargest(1, "lesion, validation").empty

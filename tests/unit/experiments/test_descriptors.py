@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.experiments import descriptors
+from lib.experiments import lesion_features
 
 
 def ellipse(height, width, size=96, tilt=0.0, centre=(48, 48)):
@@ -13,7 +13,7 @@ def ellipse(height, width, size=96, tilt=0.0, centre=(48, 48)):
 
 def describe(mask, image=None):
     image = np.full_like(mask, 0.5) if image is None else image
-    return descriptors.describe(image, mask).iloc[0]
+    return lesion_features.describe(image, mask).iloc[0]
 
 
 def test_a_circle():

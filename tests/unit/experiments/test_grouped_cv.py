@@ -12,7 +12,7 @@ from lib.core import config, paths
 from lib.core.jobs import Result
 from lib.data import splits
 from lib.data.record import DataError
-from lib.experiments import classifiers, interpretability, lesion_masks
+from lib.experiments import classifiers, interpretability, mask_quality
 from lib.experiments import model_comparison as models
 from lib.experiments.grouped_cv import GroupedCV
 from tests.unit.experiments.folds import LITE, SMOKE, all_jobs, of_folds
@@ -88,10 +88,10 @@ def test_masks_as_printed_come_from_the_network_of_the_training_images(cv):
         assert network.arguments["settings"].architecture == "unet"
 
 
-@pytest.mark.parametrize(("kind", "networks"), list(zip(lesion_masks.NETWORKS, (1, 1, 4), strict=True)))
+@pytest.mark.parametrize(("kind", "networks"), list(zip(mask_quality.NETWORKS, (1, 1, 4), strict=True)))
 def test_scored_masks_are_of_unseen_images(cv, kind, networks):
     tested = []
-    for job in lesion_masks.scoring_jobs(cv, kind):
+    for job in (job for (name, _), job in mask_quality.scoring_jobs(cv).items() if name == kind):
         masks, chosen = job.arguments["masks"], job.arguments["scored"]
         assert len(masks) == networks
         assert job.arguments["ensemble"] == (networks > 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib.core import config, run
-from lib.experiments import clinical_use, grouped_data, lesion_masks
+from lib.experiments import clinical_use, grouped_data, mask_quality
 from lib.experiments import model_comparison as models
 from lib.experiments.grouped_cv import GroupedCV
 from lib.plots import grouped
@@ -48,9 +48,9 @@ def test_tables_say_what_is_not_done_yet(here):
     assert models.against_image(cv, right).empty
     assert models.ensemble_endpoint(cv, right).empty
     assert models.partition_table(one).empty
-    scores = lesion_masks.mask_scores(one, cv)
-    assert lesion_masks.mask_table(scores, 0).empty
-    assert lesion_masks.mask_endpoint(cv, scores).empty
+    scores = mask_quality.mask_scores(one, cv)
+    assert mask_quality.mask_table(scores, 0).empty
+    assert mask_quality.mask_endpoint(cv, scores).empty
     assert clinical_use.calibration_table(cv, None).empty
     assert clinical_use.malignant_calls(cv, None).empty
     assert clinical_use.decision_curves(cv, answers).empty

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib.core import config, run
-from lib.experiments import clinical_use, external, interpretability, lesion_masks
+from lib.experiments import clinical_use, external, interpretability, mask_quality
 from lib.experiments import model_comparison as models
 from lib.experiments.grouped_cv import GroupedCV
 
@@ -32,14 +32,14 @@ def test_everything_is_trained_scored_and_explained(here):
     assert (table.images == 66).all()
     for name, part in answers.items():
         assert part.sum(axis=-1) == pytest.approx(1, abs=1e-4), name
-    scores = lesion_masks.mask_scores(one, cv)
-    assert scores.network.value_counts().to_dict() == dict.fromkeys(lesion_masks.NETWORKS, 66)
+    scores = mask_quality.mask_scores(one, cv)
+    assert scores.network.value_counts().to_dict() == dict.fromkeys(mask_quality.NETWORKS, 66)
     right = models.rights(cv, answers)
     assert models.ensemble_endpoint(cv, right).loc[models.ENSEMBLE, "images"] == 66
     assert len(models.against_image(cv, right)) == len(answers) - 1
     partitions = models.partition_table(one)
     assert partitions["partition 0"].tolist() == partitions["all"].tolist()
-    assert partitions["all"].iloc[-1] == lesion_masks.mask_endpoint(cv, scores).dice.iloc[0]
+    assert partitions["all"].iloc[-1] == mask_quality.mask_endpoint(cv, scores).dice.iloc[0]
     assert clinical_use.decision_curves(cv, answers).model.nunique() == 4
     assert len(clinical_use.risk_curves(cv, answers)) == 3
     depends = interpretability.dependence_table(cv, one.result(interpretability.explained(cv)))

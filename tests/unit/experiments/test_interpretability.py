@@ -147,7 +147,7 @@ def test_what_comes_through_the_skips_alone_leaves_the_map_empty():
     assert interpretability.mask_map(model, bright_quarter()).max() == 0
 
 
-@pytest.mark.parametrize("architecture", ["attention", "mobilenetv2"])
+@pytest.mark.parametrize("architecture", ["unet", "mobilenetv2"])
 def test_every_stage_1_is_explained_and_stays_as_it_is(architecture):
     unet = segmentation.restore(64, SegmenterSettings(architecture, filters=2, weights="random"))
     last = unet.layers[-1] if architecture != "mobilenetv2" else unet.layers[-3]

@@ -37,6 +37,7 @@ def test_choices_of_the_tuning_loop():
 
 
 def test_masks_are_probabilities_and_use_every_pixel():
+    keras.utils.set_random_seed(0)
     model = build_unet((32, 32, 3), 2)
     x = np.random.default_rng(0).uniform(size=(2, 32, 32, 3)).astype(np.float32)
     masks = model.predict(x, verbose=0)

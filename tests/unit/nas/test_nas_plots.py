@@ -4,7 +4,7 @@ import pytest
 from lib.core.jobs import Result
 from lib.nas.drawing import draw_networks
 from lib.nas.notation import parse
-from lib.nas.search import SearchSettings, search
+from lib.nas.search import Search, SearchSettings
 from lib.nas.transforms import paper_space
 from lib.plots import nas as plots
 from lib.reported import nas as reported
@@ -24,7 +24,7 @@ def test_a_drawing_has_a_box_for_every_layer(name):
 def test_searches_are_drawn_before_and_after_they_ran(tmp_path):
     settings = SearchSettings(paper_space("IB", 10), (28, 28, 1))
     scores = {"accuracy": 0.9, "cross_entropy": 0.1, "epochs": 1}
-    whole = search(settings, str, lambda wave: [Result(job, scores) for job in wave]).frame
+    whole = Search(settings, str, lambda wave: [Result(job, scores) for job in wave]).frame
     tree = plots.tree(whole)
     assert len(tree.axes[0].texts) == len(whole) == 21
     models = pd.concat({("BbNAS", 0): whole}, names=["strategy", "seed"])

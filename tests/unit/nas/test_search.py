@@ -9,7 +9,7 @@ from lib.core import jobs
 from lib.core.jobs import NOT_DONE, Result
 from lib.core.store import Store
 from lib.nas.notation import parse
-from lib.nas.search import SearchSettings, best, pareto, search
+from lib.nas.search import Search, SearchSettings, best, pareto
 from lib.nas.transforms import improved_space, paper_space
 
 SETTINGS = SearchSettings(paper_space("IB", 10), (28, 28, 1), seed=1)
@@ -57,7 +57,7 @@ def ever_worse(text):
 
 def test_a_whole_budget_is_one_four_eight_eight():
     results = answering(ever_better)
-    found = search(SETTINGS, make_job, results)
+    found = Search(SETTINGS, make_job, results)
     assert [len(wave) for wave in results.waves] == [1, 4, 8, 8]
     assert found.frame.groupby("iteration").size().tolist() == [1, 4, 8, 8]
     assert (found.complete, found.stop_rule) == (True, "")
@@ -68,14 +68,14 @@ def test_a_whole_budget_is_one_four_eight_eight():
 @pytest.mark.parametrize("settings", [SETTINGS, IMPROVED, replace(IMPROVED, strategy="random", iterations=6)])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_budget_is_spent_on_models_of_different_structure(settings, seed):
-    found = search(replace(settings, seed=seed), make_job, answering())
+    found = Search(replace(settings, seed=seed), make_job, answering())
     assert len(found.frame) == 21
     assert found.frame.hash.is_unique
     assert len(set(found.jobs)) == 21
 
 
 def test_the_best_and_the_smallest_have_four_children_each():
-    frame = search(SETTINGS, make_job, answering(ever_better)).frame
+    frame = Search(SETTINGS, make_job, answering(ever_better)).frame
     first = frame[frame.iteration == 1]
     parents = frame[frame.iteration == 2].parent.value_counts()
     assert parents.tolist() == [4, 4]
@@ -86,15 +86,15 @@ def test_the_best_and_the_smallest_have_four_children_each():
 
 
 def test_a_decline_of_the_best_is_noted_and_the_budget_spent_all_the_same():
-    found = search(SETTINGS, make_job, answering(ever_worse))
+    found = Search(SETTINGS, make_job, answering(ever_worse))
     assert found.stop_rule == "the best of iteration 2 is worse than that of iteration 1"
     assert len(found.frame) == 21
     assert best(found.frame).hash == found.frame.hash[0]
 
 
 def test_a_budget_cuts_an_iteration_and_a_larger_one_begins_alike():
-    whole = search(SETTINGS, make_job, answering(ever_better)).frame
-    part = search(replace(SETTINGS, models=9), make_job, answering(ever_better))
+    whole = Search(SETTINGS, make_job, answering(ever_better)).frame
+    part = Search(replace(SETTINGS, models=9), make_job, answering(ever_better))
     assert part.complete
     columns = ["name", "text", "accuracy", "parent", "transformation"]
     pd.testing.assert_frame_equal(part.frame[columns], whole[columns].head(9))
@@ -102,15 +102,15 @@ def test_a_budget_cuts_an_iteration_and_a_larger_one_begins_alike():
 
 def test_equal_settings_plan_equally_and_seeds_differ():
     for settings in (SETTINGS, replace(SETTINGS, strategy="random")):
-        first, again = (search(settings, make_job, answering()).frame for _ in range(2))
+        first, again = (Search(settings, make_job, answering()).frame for _ in range(2))
         pd.testing.assert_frame_equal(first, again)
-        other = search(replace(settings, seed=2), make_job, answering()).frame
+        other = Search(replace(settings, seed=2), make_job, answering()).frame
         assert set(other.hash) != set(first.hash)
 
 
 def test_a_random_search_is_one_wave_of_chains():
     results = answering()
-    found = search(replace(SETTINGS, strategy="random", models=8), make_job, results)
+    found = Search(replace(SETTINGS, strategy="random", models=8), make_job, results)
     assert [len(wave) for wave in results.waves] == [8]
     assert not found.frame.selected.any()
     assert found.frame.iteration.between(0, SETTINGS.iterations).all()
@@ -118,23 +118,23 @@ def test_a_random_search_is_one_wave_of_chains():
 
 def test_a_failed_child_is_recorded_and_passed_over():
     wide = lambda text: "JobError: the loss is not a number any more" if "C(96,3)" in text else ""  # noqa: E731
-    found = search(replace(SETTINGS, seed=3), make_job, answering(error=wide))
+    found = Search(replace(SETTINGS, seed=3), make_job, answering(error=wide))
     failed = found.frame[found.frame.status == "failed"]
     assert len(failed)
     assert failed.error.str.contains("not a number").all()
     assert failed.accuracy.isna().all()
     assert not (failed.pareto | failed.selected).any()
     assert found.complete
-    assert best(search(SETTINGS, make_job, answering(error=lambda text: "MemoryError")).frame) is None
+    assert best(Search(SETTINGS, make_job, answering(error=lambda text: "MemoryError")).frame) is None
 
 
 def test_missing_results_end_the_search_for_now():
     missing = lambda text: NOT_DONE if text.count("IB") > 1 else ""  # noqa: E731
-    found = search(SETTINGS, make_job, answering(error=missing))
+    found = Search(SETTINGS, make_job, answering(error=missing))
     assert not found.complete
     assert found.frame.iteration.max() == 1
     assert len(found.frame) == 4  # add_block's child is missing
-    nothing = search(SETTINGS, make_job, answering(error=lambda text: NOT_DONE))
+    nothing = Search(SETTINGS, make_job, answering(error=lambda text: NOT_DONE))
     assert len(nothing.frame) == 0
 
 
@@ -149,11 +149,11 @@ def test_a_killed_search_goes_on_from_the_store(tmp_path):
 
     RAN.clear()
     with pytest.raises(KeyboardInterrupt):
-        search(SETTINGS, make_job, interrupted)
+        Search(SETTINGS, make_job, interrupted)
     assert len(RAN) == 1 + 4 + 3
-    found = search(SETTINGS, make_job, lambda wave: jobs.run(wave, store))
+    found = Search(SETTINGS, make_job, lambda wave: jobs.run(wave, store))
     assert len(RAN) == len(set(RAN)) == 21
-    undisturbed = search(SETTINGS, make_job, answering())
+    undisturbed = Search(SETTINGS, make_job, answering())
     pd.testing.assert_frame_equal(found.frame, undisturbed.frame)
 
 

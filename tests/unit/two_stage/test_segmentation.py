@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -38,14 +37,6 @@ def test_what_stage_1_cannot_do():
         segmentation.fit(data, np.arange(16), NONE, SegmenterSettings(filters=4, epochs=1), 0)
     with pytest.raises(ValueError, match="unknown architecture"):
         segmentation.restore(32, SegmenterSettings(architecture="unett"))
-
-
-def test_gated_skips_are_an_option():
-    plain, gated = (
-        segmentation.restore(32, SegmenterSettings(architecture=name, filters=4)) for name in ("unet", "attention")
-    )
-    assert gated.count_params() > plain.count_params()
-    assert sum(isinstance(layer, keras.layers.Multiply) for layer in gated.layers) == 4
 
 
 def _part(masks, predicted=None):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from lib.two_stage import tuning
+from lib.experiments import tuning_loop as tuning
 
 COMPONENTS = {"a": (0, 1, 2), "b": ("x", "y")}
 
