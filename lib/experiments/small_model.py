@@ -13,10 +13,9 @@ from lib.experiments.paper_a import Plan
 from lib.models import backbones
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
-from lib.two_stage.model import TwoStageModel, TwoStageSettings
+from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-FOLDER = paths.ROOT / "report" / "model"
 _NONE = np.empty(0, np.int64)
 
 
@@ -38,7 +37,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     return [unet, segmentation.mask_scores(data=source, masks=masks, scored=split.test), head]
 
 
-def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | None:
+def export(profile: Profile, file: Path = PUBLISHED, seed: int = 0) -> Path | None:
     """Write the model, calibrated and in half precision, and beside it ``about.json``, what it does on test images.
 
     None while its trainings are not done on this machine: their weights are not published.
@@ -52,7 +51,7 @@ def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | Non
     size, name = profile.image_size, settings.backbone.name
     backbone = backbones.build(name, size, profile.weights)
     model = TwoStageModel.of_weights(size, data.classes, settings, unet["weights"], head["weights"], backbone)
-    file = model.calibrated(data, split.train, split.validation).save(folder / "two_stage.npz", "float16")
+    model.calibrated(data, split.train, split.validation).save(file, "float16")
 
     model = TwoStageModel.load(file)
     labels, found = data.labels[split.test], model.predict(data.images[split.test])
@@ -69,7 +68,7 @@ def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | Non
         "answers that half precision changes": int(half_and_whole),
         "far from the training images": {"BUSI, test part": _far(model, data.images[split.test]), **_others(model)},
     }
-    store.write_json(folder / "about.json", about)
+    store.write_json(file.with_name("about.json"), about)
     return file
 
 
