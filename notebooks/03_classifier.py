@@ -217,6 +217,5 @@ else:
 # %% tags=["nbval-ignore-output"]
 model, few = one_model.to_explore(plan, data, run.results)
 look = explorers.two_stage(model, few)
-first = run.save_figure(look(few.names[0]), "03_explorer")
 choices = {"image": list(few.names), "mask": list(explorers.MASKS), "threshold": (0.05, 0.95, 0.05)}
-explorers.explore(look, first, **choices)
+explorers.explore(run, "03_explorer", look, **choices)

@@ -71,8 +71,7 @@ print(f"{step.same.sum()} of {len(step)} children are the printed networks, para
 
 # %% tags=["nbval-ignore-output"]
 look = explorers.networks(reported.MNIST_SHAPE)
-first = run.save_figure(look(reported.M), "06_explorer")
-explorers.explore(look, first, text=reported.M, block=["IB", "SEIB"], draw=(0, 20))
+explorers.explore(run, "06_explorer", look, text=reported.M, block=["IB", "SEIB"], draw=(0, 20))
 
 # %% [markdown]
 # The most accurate child and the smallest are the parents of the next iteration (III-C).

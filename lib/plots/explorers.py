@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.core.run import FIGURES
+from lib.core.run import FIGURES, Run
 from lib.data.record import ImageSet
 from lib.experiments.interpretability import class_map
 from lib.nas import transforms
@@ -24,13 +24,14 @@ from lib.two_stage.model import TwoStageModel
 MASKS = {"predicted": PREDICTED, "ground truth": TRUE, "none": ""}  # and the colours of their contours
 
 
-def explore(look: Callable[..., Figure | None], first: Figure | None, **choices: Any) -> Any:
-    """Widgets for the ``choices`` of ``look``; in a run without a reader the picture ``first``, its first result.
+def explore(run: Run, name: str, look: Callable[..., Figure | None], **choices: Any) -> Any:
+    """Widgets for the ``choices`` of ``look``; in a run without a reader its first picture, saved as ``name``.
 
     ``choices``: by parameter of ``look`` a text to edit, a list to choose from, or the ends and step of a slider.
     """
     if FIGURES in os.environ:
-        return first
+        first = {key: one[0] if isinstance(one, list) else one for key, one in choices.items()}
+        return run.save_figure(look(**{key: one for key, one in first.items() if not isinstance(one, tuple)}), name)
     made = ipywidgets.interactive(look, {"auto_display": True}, **choices)
     for widget in made.children[:-1]:
         widget.layout.width, widget.continuous_update = "95%", False
