@@ -26,7 +26,7 @@ from IPython.display import Markdown
 
 from lib.core.run import start
 from lib.pipeline import ledger, results
-from lib.plots.results import intervals
+from lib.plots.results import counts_and_accuracies, intervals
 
 run = start("09_results", profile, seed)
 tables = run.folder / "figures"
@@ -50,20 +50,22 @@ Markdown(results.abstract(entries, endpoints, run.profile.note))
 # *paper* is printed, *here* is found by this project. A printed value of one test set is set against the interval in
 # which the score of one such test set should lie; a difference against its own interval; a number of parameters against
 # an exact count. *not tested yet*: the notebook under *where* has no such result in this profile. *plan* says what is
-# done of a plan that is not finished.
+# done of a plan that is not finished. Claims that cannot be tested here follow below, with the reason.
 #
 # ### Paper A: two-stage classification of breast ultrasound
 
 # %% tags=["nbval-ignore-output"]
-shown = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
+columns = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
 of_a = entries["place"].str.startswith("A")
-run.save_table(entries.loc[of_a, shown], "09_ledger_a", "Claims of paper A")
+paper_a = entries.loc[of_a, columns]
+run.save_table(paper_a, "09_ledger_a", "Claims of paper A", shown=ledger.by_verdict(paper_a))
 
 # %% [markdown]
 # ### Paper B: search for architectures with squeeze-and-excitation blocks
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(entries.loc[~of_a, shown], "09_ledger_b", "Claims of paper B")
+paper_b = entries.loc[~of_a, columns]
+run.save_table(paper_b, "09_ledger_b", "Claims of paper B", shown=ledger.by_verdict(paper_b))
 
 # %% [markdown]
 # ### How many claims have which verdict?
@@ -89,7 +91,8 @@ run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, 
 # and takes no part in the correction.
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(endpoints, "09_endpoints", "Primary endpoints P1 to P6", precision=4)
+title = "Primary endpoints P1 to P6"
+run.save_table(endpoints, "09_endpoints", title, precision=4, shown=endpoints.drop(columns="where"))
 
 # %% tags=["nbval-ignore-output"]
 done = endpoints["95 % low"].notna()
@@ -106,14 +109,14 @@ run.save_figure(intervals(gains, "gain in accuracy"), "09_paper_a", gains)
 print(results.inside(gains))
 
 # %% [markdown]
-# ## Paper B in one figure: accuracy on MNIST
+# ## Paper B in one figure: parameter counts and accuracies
 
 # %% tags=["nbval-ignore-output"]
-accuracies = results.figure_data(entries[entries.index.str.match("B-.*-accuracy")])
-run.save_figure(intervals(accuracies, "test accuracy on MNIST", zero=False), "09_paper_b", accuracies)
+networks = results.paper_b(tables, entries)
+run.save_figure(counts_and_accuracies(networks), "09_paper_b", networks)
 
 # %% tags=["nbval-ignore-output"]
-print(results.inside(accuracies))
+print(results.paper_b_in_words(networks))
 
 # %% [markdown]
 # ## Where does each result come from?

@@ -82,12 +82,21 @@ class Run:
         return figure
 
     def save_table(
-        self, table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows: int | None = None
+        self,
+        table: pd.DataFrame,
+        name: str,
+        caption: str,
+        precision: int = 3,
+        rows: int | None = None,
+        shown: pd.DataFrame | None = None,
     ) -> HTML:
-        """Write ``table`` as CSV, rounded as shown, with a sidecar; return its first ``rows``, see :mod:`tables`."""
+        """Write ``table`` as CSV, rounded as shown, with a sidecar; return it, or ``shown``, as :mod:`tables` draws it.
+
+        ``rows``: the first so many are returned.
+        """
         self._write_csv(table, name, precision)
         self._write_sidecar(name, {"caption": caption})
-        return HTML(tables.draw(table, name, caption, precision, rows))
+        return HTML(tables.draw(table if shown is None else shown, name, caption, precision, rows))
 
     def read_table(self, name: str, index_col=0, notebook: str = "") -> pd.DataFrame:
         """A table that this or an earlier notebook of the same profile wrote with :meth:`save_table`."""

@@ -26,11 +26,12 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
         return f"<p><b>{title}</b>: no result yet.</p>"
     shown = _with_intervals(table.head(rows).apply(_texts, precision=precision))
     left = [column for column in shown if not shown[column].str.fullmatch(_NUMBER).all()]
-    wide = [column for column in shown if shown[column].str.len().max() > _LONG]
+    wide = [loc.body([column for column in shown if shown[column].str.len().max() > _LONG])]
     columns, stub, group = list(shown), None, None
     if table.index.nlevels > 1 or table.index.name or not is_integer_dtype(table.index):
         levels = shown.index.to_frame().astype(str)
         stub, shown["row name"] = "row name", levels.pop(levels.columns[-1])
+        wide += [loc.stub()] if shown[stub].str.len().max() > _LONG else []
         if len(levels.columns):
             group, shown["row group"] = "row group", levels.agg(" · ".join, axis=1)
     drawn = (
@@ -39,10 +40,11 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
         .tab_stubhead(str(table.index.names[-1] or ""))
         .cols_align("right")
         .cols_align("left", [*left, *([stub] if stub else [])])
-        .tab_style(style.css("min-width: 16em; white-space: normal"), loc.body(wide))
+        .tab_style(style.css("min-width: 14em; white-space: normal"), wide)
         .tab_options(heading_align="left", table_font_size="90%", data_row_padding="3px", row_group_padding="3px")
         .tab_options(row_group_font_weight="bold")
-        .opt_css(f"#table-{name} .gt_row {{ white-space: nowrap; }}")
+        # On a telephone a table scrolls in its own box instead of being squeezed to the width of a word.
+        .opt_css(f"@media (max-width: 600px) {{ #table-{name} .gt_row {{ white-space: nowrap; }} }}")
     )
     if len(shown) < len(table):
         drawn = drawn.tab_source_note(f"The first {len(shown)} of {len(table)} rows; {name}.csv holds all.")
@@ -60,7 +62,7 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
         if isinstance(value, bool | np.bool_):
             return "yes" if value else "no"
         if not isinstance(value, Real):
-            return str(value)
+            return str(value).replace("± ", "±\xa0")  # a line may end before it, not after
         if _RATE in (label, column.name):
             return f"{value:.0e}".replace("e-0", "e-")
         if _RATE in column.index:  # a table of settings

@@ -72,6 +72,13 @@ def ledger(figures: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
 
 
+def by_verdict(entries: pd.DataFrame) -> pd.DataFrame:
+    """The rows of :func:`ledger` to read: claims that can be tested here, under their verdicts."""
+    found = entries[entries.verdict != statistics.NOT_TESTABLE]
+    found = found.sort_values("verdict", key=lambda column: column.map(VERDICTS.index), kind="stable")
+    return found.set_index(["verdict", "claim"])[["place", "paper", "here", "95 % interval", "plan", "where"]]
+
+
 def counts(entries: pd.DataFrame) -> pd.DataFrame:
     """Number of claims with each verdict (rows, without those that none has) in each paper (columns)."""
     table = pd.crosstab(entries.verdict, "paper " + entries["place"].str[0])
