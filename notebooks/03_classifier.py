@@ -29,9 +29,9 @@ import pandas as pd
 
 from lib.core.run import start
 from lib.evaluation import metrics
-from lib.experiments import input_ablation, one_model, tuning_loop
+from lib.experiments import one_model, tuning_loop
 from lib.experiments.paper_a import Plan
-from lib.plots import ablation
+from lib.plots import ablation, explorers
 from lib.plots import classification as plots
 from lib.reported import two_stage as reported
 
@@ -148,9 +148,7 @@ run.save_figure(plots.example_grid(data, unet, wrong["predicted"][:8]), "03_mist
 # the loss is the usual way. Means over heads, image and mask, test part of round 0.
 
 # %% tags=["nbval-ignore-output"]
-balanced = {(way, 0): result for way, result in run.results(plan.balanced_heads()).items()}
-answers = input_ablation.answers(plan, balanced, (one_model.INPUTS,))
-balances = input_ablation.scores(answers, data.classes).groupby("backbone", sort=False).mean().rename_axis("balance")
+balances = one_model.balances(plan, run.results(plan.balanced_heads()))
 caption = f"Balancing the classes · {data.source} · {backbone} · round 0, {run.profile.n_heads} heads"
 run.save_table(balances, "03_balance", caption)
 
@@ -207,3 +205,17 @@ if all(trained):
     print(f"saved; the loaded model agrees on {(again.labels == test['predicted']).sum()} of {len(test)} test images")
 else:
     print("not saved: its weights are not at hand, only what they predicted")
+
+# %% [markdown]
+# ## What does a model see in one image?
+#
+# In JupyterLab choose another test image, another mask for stage 2 (*none* empties it) and another threshold for the
+# contour; stage 2 sees the soft mask. The activation map (HiResCAM) shows which places speak for the most probable
+# class. Phantoms are classified by the model above, images by the small one of `report/model`, where phantoms stand in
+# for images that are not at hand.
+
+# %% tags=["nbval-ignore-output"]
+model, few = one_model.to_explore(plan, data, run.results)
+look = explorers.two_stage(model, few)
+choices = {"image": list(few.names), "mask": list(explorers.MASKS), "threshold": (0.05, 0.95, 0.05)}
+explorers.explore(run, "03_explorer", look, **choices)

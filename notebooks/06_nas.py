@@ -30,6 +30,7 @@ from lib.core.run import start
 from lib.nas import experiments, parameter_counts, tables
 from lib.nas.drawing import draw_networks
 from lib.nas.notation import parse
+from lib.plots import explorers
 from lib.plots import nas as plots
 from lib.reported import nas as reported
 
@@ -64,6 +65,13 @@ run.save_figure(draw_networks({"M": m, **children}, reported.MNIST_SHAPE), "06_s
 
 # %%
 print(f"{step.same.sum()} of {len(step)} children are the printed networks, parameters under their names.")
+
+# %% [markdown]
+# In JupyterLab type another network, choose the block that is added and draw the free choices again.
+
+# %% tags=["nbval-ignore-output"]
+look = explorers.networks(reported.MNIST_SHAPE)
+explorers.explore(run, "06_explorer", look, text=reported.M, block=["IB", "SEIB"], draw=(0, 20))
 
 # %% [markdown]
 # The most accurate child and the smallest are the parents of the next iteration (III-C).

@@ -26,7 +26,7 @@ from IPython.display import Markdown
 
 from lib.core.run import start
 from lib.pipeline import ledger, results
-from lib.plots.results import intervals
+from lib.plots.results import counts_and_accuracies, intervals
 
 run = start("09_results", profile, seed)
 tables = run.folder / "figures"
@@ -109,14 +109,14 @@ run.save_figure(intervals(gains, "gain in accuracy"), "09_paper_a", gains)
 print(results.inside(gains))
 
 # %% [markdown]
-# ## Paper B in one figure: accuracy on MNIST
+# ## Paper B in one figure: parameter counts and accuracies
 
 # %% tags=["nbval-ignore-output"]
-accuracies = results.figure_data(entries[entries.index.str.match("B-.*-accuracy")])
-run.save_figure(intervals(accuracies, "test accuracy on MNIST", zero=False), "09_paper_b", accuracies)
+networks = results.paper_b(tables, entries)
+run.save_figure(counts_and_accuracies(networks), "09_paper_b", networks)
 
 # %% tags=["nbval-ignore-output"]
-print(results.inside(accuracies))
+print(results.paper_b_in_words(networks))
 
 # %% [markdown]
 # ## Where does each result come from?

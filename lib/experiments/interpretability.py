@@ -110,14 +110,14 @@ def dependence_table(cv: GroupedCV, result: Result) -> pd.DataFrame:
     return pd.DataFrame(mean.row(), columns.columns).assign(images=columns.count())
 
 
-def class_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
+def class_map(model: TwoStageModel, images: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
     """Where stage 2 found what speaks for the predicted class: maps, float32 (n, height, width) in [0, 1].
 
-    The score is the class's logit (the input of the softmax), differentiated through the head with respect
-    to the backbone's last map, which is 4 × 4 for most networks at 128 pixels.  Each map is scaled to a
-    maximum of 1, so two do not compare in strength; one without positive evidence is all zeros.
+    Given ``masks`` replace stage 1's.  The score is the class's logit (the input of the softmax), differentiated
+    through the head with respect to the backbone's last map, which is 4 × 4 for most networks at 128 pixels.  Each
+    map is scaled to a maximum of 1, so two do not compare in strength; one without positive evidence is all zeros.
     """
-    prediction, backbone = model.predict(images), model.settings.backbone
+    prediction, backbone = model.predict(images, masks), model.settings.backbone
     head = _copy(model.head)
     score = keras.Model(head.inputs, _without_activation(head))
     inputs = classification.stack_inputs(images, prediction.masks, model.settings.inputs)
@@ -167,7 +167,7 @@ def emptied_channels(model: TwoStageModel, images: np.ndarray) -> dict[str, list
         "label_without_mask": (images, np.zeros_like(masks)),
         "label_without_image": (np.zeros_like(images), masks),
     }
-    return {name: model.classify(*both).argmax(axis=1).tolist() for name, both in channels.items()}
+    return {name: model.predict(*both).labels.tolist() for name, both in channels.items()}
 
 
 def _copy(model: keras.Model) -> keras.Model:

@@ -1,18 +1,21 @@
 """One trained two-stage model, round 0's, looked at closely (paper A, IV-B, Fig. 1 and 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from lib.core.jobs import Result
+from lib.data import phantoms
+from lib.data.record import ImageSet
 from lib.evaluation import statistics
 from lib.experiments import input_ablation
 from lib.experiments.paper_a import STACKED, Plan
-from lib.two_stage.model import TwoStageModel, TwoStageSettings
+from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
 
 INPUTS = "image+mask"
 KIND = STACKED.index(INPUTS)  # its place among the features of the heads
+_STAND_INS = 15  # phantoms, the fewest that hold every class
 # The paper's name of a time, if it prints one, and that of lib.two_stage.timing.
 _TIMES = {
     "training of the U-Net": ("training time of the U-Net", "U-Net"),
@@ -50,6 +53,13 @@ def accuracies(predicted: pd.DataFrame, printed: Mapping[str, float]) -> pd.Data
     return pd.DataFrame(rows, columns).T.astype({"images": int})
 
 
+def balances(plan: Plan, results: Mapping[str, Result]) -> pd.DataFrame:
+    """Mean test scores of :meth:`Plan.balanced_heads` on image and mask, by the way in which classes are balanced."""
+    known = {(way, 0): result for way, result in results.items()}
+    scored = input_ablation.scores(input_ablation.answers(plan, known, (INPUTS,)), plan.table.classes)
+    return scored.groupby("backbone", sort=False).mean().rename_axis("balance")
+
+
 def seconds(times: Result, printed: Mapping[str, float]) -> pd.DataFrame:
     """Seconds of :func:`lib.two_stage.timing.timing` beside the paper's, NaN where there is none."""
     here = times["seconds"] if times else {}
@@ -61,3 +71,25 @@ def trained(plan: Plan, unet: Result, heads: Result) -> TwoStageModel:
     """The whole model with the first head on image and mask; both results have to bring their weights."""
     size, settings = plan.profile.image_size, TwoStageSettings.of(plan.profile)
     return TwoStageModel.of_weights(size, plan.table.classes, settings, unet["weights"], heads["weights"], KIND)
+
+
+def to_explore(plan: Plan, data: ImageSet, results: Callable[..., list[Result]]) -> tuple[TwoStageModel, ImageSet]:
+    """The model and the images of the explorer: two test images of each class, malignant ones first.
+
+    Phantoms are seen by round 0's own model, images by the small published one, which has round 0's split too;
+    where the images are not at hand, phantoms stand in for them.
+
+    Parameters
+    ----------
+    results : :meth:`lib.core.run.Run.results`.
+    """
+    one = plan.rounds[0]
+    if plan.profile.data == "phantoms":
+        jobs = [plan.unet(one), plan.heads(one, plan.profile.backbone)]
+        model = trained(plan, *results(jobs, extras=("weights",)))
+    else:
+        model = TwoStageModel.load(PUBLISHED)
+    data = data.select(one.split.test) if data.images is not None else phantoms.make(_STAND_INS, model.size)
+    return model, data.select(
+        np.concatenate([np.flatnonzero(data.labels == k)[:2] for k in reversed(range(len(data.classes)))])
+    )

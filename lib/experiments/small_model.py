@@ -12,10 +12,9 @@ from lib.evaluation import calibration, metrics, statistics
 from lib.experiments.paper_a import Plan
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
-from lib.two_stage.model import TwoStageModel, TwoStageSettings
+from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-FOLDER = paths.ROOT / "report" / "model"
 _NONE = np.empty(0, np.int64)
 
 
@@ -37,7 +36,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     return [unet, segmentation.mask_scores(data=source, masks=masks, scored=split.test), head]
 
 
-def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | None:
+def export(profile: Profile, file: Path = PUBLISHED, seed: int = 0) -> Path | None:
     """Write the model, calibrated and in half precision, and beside it ``about.json``, what it does on test images.
 
     None while its trainings are not done on this machine: their weights are not published.
@@ -49,7 +48,7 @@ def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | Non
     unet, scores, head = done
     split, data, settings = plan.rounds[0].split, plan.source.load(), settings_of(profile)
     model = TwoStageModel.of_weights(profile.image_size, data.classes, settings, unet["weights"], head["weights"])
-    file = model.calibrated(data, split.train, split.validation).save(folder / "two_stage.npz", "float16")
+    model.calibrated(data, split.train, split.validation).save(file, "float16")
 
     model = TwoStageModel.load(file)
     labels, found = data.labels[split.test], model.predict(data.images[split.test])
@@ -66,7 +65,7 @@ def export(profile: Profile, folder: Path = FOLDER, seed: int = 0) -> Path | Non
         "answers that half precision changes": int(half_and_whole),
         "far from the training images": {"BUSI, test part": _far(model, data.images[split.test]), **_others(model)},
     }
-    store.write_json(folder / "about.json", about)
+    store.write_json(file.with_name("about.json"), about)
     return file
 
 

@@ -96,6 +96,8 @@ def draw(architecture: Architecture, name: str, space: Space, generator: np.rand
     """One random application of the transformation called ``name``; :class:`NetworkError` where it gives none."""
 
     def one_of(options: Sequence) -> Any:
+        if not options:
+            raise NetworkError(f"{name} finds no place in {architecture}")
         return options[generator.integers(len(options))]
 
     match name:

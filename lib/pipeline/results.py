@@ -39,11 +39,37 @@ def figure_data(entries: pd.DataFrame) -> pd.DataFrame:
     return entries[entries.low.notna()].set_index("claim")[["number", "low", "high", "printed"]]
 
 
+def paper_b(figures: Path, entries: pd.DataFrame) -> pd.DataFrame:
+    """Each network of paper B, by its name: its number of parameters and its accuracy, printed and found here.
+
+    Returns
+    -------
+    Of 06's parameter counts ``reported``, ``computed`` and ``verdict``; of the ledger's ``entries`` of accuracies
+    ``printed``, ``number``, ``low``, ``high`` and, as ``tested``, the verdict.  No rows where 06 has not run.
+    """
+    table = Path(figures) / "06_nas" / "06_parameter_counts.csv"
+    if not table.exists():
+        return pd.DataFrame()
+    counts = pd.read_csv(table, index_col=0)[["reported", "computed", "verdict"]]
+    scores = entries.reindex("B-" + counts.index.str.replace(" ", "-") + "-accuracy").set_axis(counts.index)
+    return counts.join(scores[["printed", "number", "low", "high"]]).assign(tested=scores.verdict)
+
+
+def paper_b_in_words(table: pd.DataFrame) -> str:
+    """How many counts of :func:`paper_b` are met, and how many printed accuracies lie in the intervals found here."""
+    if table.empty:
+        return ledger.NOT_YET
+    found, trained = table.verdict.value_counts(), table.number.notna().sum()
+    met = f"{found.get('match', 0)} are met to the digit, {found.get('explained', 0)} by another reading of the paper"
+    counts = f"Of {found.sum()} printed parameter counts {met} and {found.get('open', 0)} by none."
+    return f"{counts} {trained} of {len(table)} networks are trained here. {inside(table) if trained else ''}".strip()
+
+
 def inside(table: pd.DataFrame) -> str:
     """How many printed values of :func:`figure_data` lie in the intervals found here."""
     if table.empty:
         return ledger.NOT_YET
-    printed = table.dropna()
+    printed = table.dropna(subset=["low", "printed"])
     within = printed.printed.between(printed.low, printed.high).sum()
     return f"{within} of {len(printed)} printed values lie in the 95 % intervals found here."
 

@@ -1,4 +1,4 @@
-"""Figures of notebook 03: heads' learning curves, confusion matrices (Fig. 2), the example grid (Fig. 1)."""
+"""Figures of notebook 03: heads' learning curves, confusion matrices (Fig. 2), examples (Fig. 1), one image closely."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from lib.core.jobs import Result
 from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
-from lib.plots.style import PART_COLOURS, grid, show_image, with_data
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_contour, grid, show_image, with_data
 
 
 def head_curves(heads: Result, kind: int = 0) -> Figure | None:
@@ -65,4 +65,29 @@ def example_grid(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure |
         column[2].set_title(data.classes[data.labels[index]], fontsize=8)
     for cell, label in zip(axes[:, 0], ("(a) image", "(b) predicted", "(c) ground truth"), strict=True):
         cell.set_ylabel(label, fontsize=9)
+    return figure
+
+
+def one_image(
+    image: np.ndarray, mask: np.ndarray, colour: str, threshold: float, cam: np.ndarray, probabilities: pd.Series
+) -> Figure:
+    """An image with the contour of its mask at ``threshold``, its activation map, and the class probabilities.
+
+    Parameters
+    ----------
+    image, mask : (height, width, 1) in [0, 1]; ``colour`` is that of the contour.
+    cam : (height, width) in [0, 1]; the higher, the more it covers.
+    probabilities : by class; the name of the series is the title.
+    """
+    figure, (cells,) = grid(1, 3, 2.6, 2.5)
+    show_image(cells[0], image, f"{probabilities.name}\n{(mask >= threshold).mean():.1%} inside the contour")
+    draw_contour(cells[0], mask, colour, threshold)
+    show_image(cells[1], image, f"what speaks for\n{probabilities.idxmax()}")
+    cells[1].imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)
+    bars = cells[2].barh(
+        probabilities.index, probabilities, color=[CLASS_COLOURS[name] for name in probabilities.index]
+    )
+    cells[2].bar_label(bars, fmt="{:.1%}", padding=3)
+    cells[2].set(xlabel="probability", xlim=(0, 1.25), xticks=(0, 0.5, 1))
+    cells[2].invert_yaxis()
     return figure

@@ -5,8 +5,18 @@ import textwrap
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from lib.plots.style import BLUE, VERMILION, grid, with_data
+from lib.evaluation import statistics
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, with_data
+
+# How a count of :func:`lib.nas.parameter_counts.counts` is drawn, by its verdict.
+_COUNTS = {
+    "match": ("met to the digit", "o", GREEN),
+    "explained": ("met by another reading", "s", ORANGE),
+    "open": ("met by no reading", "D", VERMILION),
+    "": ("no count printed", "o", GREY),
+}
 
 
 @with_data
@@ -31,4 +41,50 @@ def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | No
     if zero:
         cell.axvline(0, color="0.4", lw=0.8)
     figure.legend(*cell.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+@with_data
+def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
+    """Paper B: parameters of each network, printed (crosses) and counted, beside its accuracy, printed and here.
+
+    ``table``: of :func:`lib.pipeline.results.paper_b`; without rows there is no figure.
+    """
+    figure, ((left, right),) = grid(1, 2, 2.35, 1.4 + 0.3 * len(table))
+    table = table.fillna({"verdict": ""}).assign(row=np.arange(len(table))[::-1])
+    left.hlines(table.row, table.reported, table.computed, color=GREY, lw=1, zorder=0)
+    for verdict, (label, marker, colour) in _COUNTS.items():
+        of_it = table[table.verdict == verdict]
+        left.plot(of_it.computed, of_it.row, marker, color=colour, ms=7, label=f"{label}: {len(of_it)}")
+    left.plot(table.reported, table.row, "kx", ms=6, mew=1.5, label="printed")
+    left.set(xscale="log", xlabel="parameters", ylim=(-0.6, len(table) - 0.4))
+    left.set_yticks(table.row, [textwrap.fill(name, 14) for name in table.index])
+    left.xaxis.set(major_locator=FixedLocator([5e5, 1e6, 2e6, 4e6]), major_formatter=EngFormatter(sep=" "))
+    left.xaxis.set_minor_locator(NullLocator())
+
+    tested = table[table.number.notna()]
+    ends = np.abs(tested[["low", "high"]].sub(tested["number"], axis=0)).to_numpy().T
+    right.errorbar(
+        tested.number, tested.row, xerr=ends, fmt="o", color=BLUE, ms=6, capsize=2, label="here, 95 % interval"
+    )
+    testable = table[table.tested != statistics.NOT_TESTABLE]
+    right.plot(testable.printed, testable.row, "kx", ms=6, mew=1.5)
+    right.margins(x=0.15)
+    middle = np.mean(right.get_xlim())
+    for row in table[table.number.isna()].itertuples():
+        if row.Index in testable.index:  # beside its cross, where there is more room
+            place, text, sign = (row.printed, row.row), row.tested, 1 if row.printed < middle else -1
+        else:
+            place, text, sign = (right.get_xlim()[0], row.row), f"{row.printed:.2%}, {row.tested}", 1
+        look = {"ha": "left" if sign > 0 else "right", "va": "center", "fontsize": 8, "color": "0.35"}
+        right.annotate(text, place, (7 * sign, 0), textcoords="offset points", **look)
+    right.set(xlabel="test accuracy", yticks=[], ylim=left.get_ylim())
+    right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1))
+    for cell in (left, right):
+        cell.grid(axis="x", alpha=0.3)
+    handles = [
+        one + other
+        for one, other in zip(left.get_legend_handles_labels(), right.get_legend_handles_labels(), strict=True)
+    ]
+    figure.legend(*handles, loc="outside lower center", ncols=2)
     return figure

@@ -20,6 +20,7 @@ from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
+PUBLISHED = paths.ROOT / "report" / "model" / "two_stage.npz"  # small, see :mod:`lib.experiments.small_model`
 _KEY = "two-stage model"
 _NETWORKS = ("unet", "backbone", "head")
 
@@ -123,8 +124,8 @@ class TwoStageModel:
         """Side of the images in pixels."""
         return self.unet.input_shape[1]
 
-    def predict(self, images: np.ndarray) -> Prediction:
-        """Masks and class probabilities of images (n, size, size, 1) in [0, 1].
+    def predict(self, images: np.ndarray, masks: np.ndarray | None = None) -> Prediction:
+        """Masks and class probabilities of images (n, size, size, 1) in [0, 1]; given ``masks`` replace stage 1's.
 
         Raises
         ------
@@ -138,7 +139,8 @@ class TwoStageModel:
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
         if len(images) == 0:
             return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes, np.empty(0))
-        masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
+        if masks is None:
+            masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
         x = _features(self.backbone, images, masks, self.settings)
         probabilities = calibration.apply_temperature(self.head.predict(x, verbose=0)[:, 0, 0], self.temperature)
         return Prediction(masks, probabilities, self.classes, self._distance(x[:, 0]) / self.reach)
@@ -161,11 +163,6 @@ class TwoStageModel:
         if self.reference is None:
             return np.full(len(x), np.nan)
         return distance.cdist(x, self.reference).min(axis=1)
-
-    def classify(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Class probabilities, float32 (n, n_classes), of images with these masks, rounded as published ones are."""
-        x = _features(self.backbone, images, masks, self.settings)
-        return self.head.predict(x, verbose=0)[:, 0, 0]
 
     def save(self, path: Path, dtype: str = "float32") -> Path:
         """Write settings and all weights into one file, so that it predicts on a machine without any weights.

@@ -113,7 +113,7 @@ def _chapter(cells, pages):
 
 def _captioned(code, section):
     """Caption and alternative text of the figure that a cell saves, or the heading above it."""
-    if not (saved := re.search(r'save_figure\(.*?"(\d\d_\w+)"', code, re.DOTALL)):
+    if not (saved := re.search(r'(?:save_figure|explore)\(.*?"(\d\d_\w+)"', code, re.DOTALL)):
         return {}
     caption = CAPTIONS.get(saved[1], section)
     return {"figure": {"caption": caption, "name": saved[1]}, "image": {"alt": caption}}

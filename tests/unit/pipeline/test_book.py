@@ -64,6 +64,6 @@ def test_a_book_that_cannot_be_made_is_one_line_and_keeps_the_one_before(tmp_pat
 
 def test_every_figure_of_the_notebooks_has_a_caption_and_the_other_way_round():
     sources = "".join(file.read_text(encoding="utf-8") for file in (paths.ROOT / "notebooks").glob("*.py"))
-    saved = re.findall(r'save_figure\(.*?"(\d\d_\w+)"', sources, re.DOTALL)
+    saved = re.findall(r'(?:save_figure|explore)\(.*?"(\d\d_\w+)"', sources, re.DOTALL)
     captions = tomllib.loads((publication.REPORT / "book" / "captions.toml").read_text(encoding="utf-8"))
     assert sorted(captions) == sorted(saved)

@@ -1,13 +1,11 @@
 """Every page of the book in a real browser, as wide as a screen and as narrow as a telephone."""
 
 import re
-import shutil
 
 import pytest
 
 from lib.pipeline import publication
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright")
 SOURCES = [*publication.REPORT.glob("*.ipynb"), *publication.REPORT.glob("*.md")]
 PAGES = ["index", "references", *sorted(one.stem for one in SOURCES)]
 BROKEN = "[...document.images].filter(one => !one.naturalWidth).map(one => one.src)"
@@ -16,16 +14,6 @@ TOO_WIDE = """document.documentElement.scrollWidth <= innerWidth ? [] : [...docu
 HIDDEN = """[...document.querySelectorAll("article div")]
     .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText.slice(0, 60))"""
 RAW = re.compile(r"Traceback|\w+Warning:|array\(\[|\{'[^']+':|<lib\.| object at 0x|np\.float64|ImageSet\(")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not (program := shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")):
-        pytest.skip("no browser on this machine: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

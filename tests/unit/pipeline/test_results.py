@@ -2,8 +2,9 @@ import json
 
 import pandas as pd
 
+from lib.nas import parameter_counts
 from lib.pipeline import ledger, results
-from lib.plots.results import intervals
+from lib.plots.results import counts_and_accuracies, intervals
 
 
 def test_abstract_counts_claims_and_names_every_endpoint(tmp_path):
@@ -45,3 +46,25 @@ def test_figure_shows_what_has_an_interval():
     assert axes.get_xlabel() == "gain"
     assert [text.get_text() for text in axes.get_yticklabels()] == ["x"]
     assert intervals(shown[:0], "gain") is None
+
+
+def test_paper_b_has_a_row_for_every_network_and_says_what_is_not_trained(tmp_path):
+    assert results.paper_b(tmp_path, ledger.ledger(tmp_path)).empty
+    assert counts_and_accuracies(pd.DataFrame()) is None
+    (tmp_path / "06_nas").mkdir()
+    parameter_counts.counts().to_csv(tmp_path / "06_nas" / "06_parameter_counts.csv")
+    score = {"accuracy": [0.985], "accuracy low": 0.98, "accuracy high": 0.99, "accuracy printed": 0.9861}
+    pd.DataFrame(score, ["M"]).to_csv(tmp_path / "06_nas" / "06_printed_networks.csv")
+    table = results.paper_b(tmp_path, ledger.ledger(tmp_path))
+    assert table.printed.notna().all()
+    assert table.number.dropna().to_dict() == {"M": 0.985}
+    said = results.paper_b_in_words(table)
+    assert (
+        "Of 9 printed parameter counts 4 are met to the digit, 3 by another reading of the paper and 2 by none" in said
+    )
+    assert "1 of 10 networks are trained here. 1 of 1 printed values lie" in said
+    counts, accuracies = counts_and_accuracies(table).axes
+    assert [len(line.get_xdata()) for line in counts.lines] == [4, 3, 2, 1, 10]
+    notes = [text.get_text() for text in accuracies.texts]
+    assert notes.count("not tested yet") == 6
+    assert "84.25%, not testable here" in notes
