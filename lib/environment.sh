@@ -1,6 +1,17 @@
 # Sourced by run_all.sh and tests/run.sh, in the repository's root: sets PYTHON to an interpreter that
 # has what pyproject.toml asks for.  An active environment is used if it has it all; otherwise .venv is
-# made, or updated, from requirements.lock.
+# made, or updated, from requirements.lock.  With KERAS_BACKEND=jax these are .venv-jax and
+# requirements-jax.lock, without TensorFlow; the same with torch.
+
+backend=${KERAS_BACKEND:-tensorflow}
+case $backend in
+    tensorflow) venv=.venv lock=requirements.lock ;;
+    jax | torch) venv=.venv-$backend lock=requirements-$backend.lock ;;
+    *)
+        echo "error: KERAS_BACKEND is $backend; it can be tensorflow, jax or torch" >&2
+        exit 2
+        ;;
+esac
 
 find_python() {
     local candidate
@@ -15,9 +26,14 @@ find_python() {
 }
 
 wanted_state() {
-    # The lock, the project's own list, and whether the GPU libraries belong to it.
-    cat requirements.lock pyproject.toml
-    has_gpu && echo cuda
+    # The lock, the project's own list, and what else is installed.
+    cat "$lock" pyproject.toml
+    extras
+}
+
+extras() {
+    # CUDA libraries for an NVIDIA GPU; those of torch are in its lock.
+    [ "$backend" != torch ] && has_gpu && echo "[$backend-cuda]"
     return 0
 }
 
@@ -26,26 +42,25 @@ has_gpu() {
 }
 
 make_venv() {
-    local base
-    if [ ! -x .venv/bin/python ]; then
+    local base pip
+    if [ ! -x $venv/bin/python ]; then
         base=$(find_python) || return 1
-        echo "setting up .venv with $("$base" --version) (once, a few minutes) …"
-        "$base" -m venv .venv || {
+        echo "setting up $venv with $("$base" --version) (once, a few minutes) …"
+        "$base" -m venv $venv || {
             echo "error: $base cannot make a virtual environment (on Debian: apt install python3-venv)" >&2
-            rm -rf .venv
+            rm -rf $venv
             return 1
         }
-    elif ! wanted_state | cmp -s - .venv/installed; then
-        echo "updating .venv …"
+    elif ! wanted_state | cmp -s - $venv/installed; then
+        echo "updating $venv …"
     fi
-    wanted_state | cmp -s - .venv/installed && return
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock || return 1
-    if has_gpu; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock '.[cuda]' || return 1
-    fi
-    # --no-deps, because the lock has it all.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . || return 1
-    wanted_state > .venv/installed
+    wanted_state | cmp -s - $venv/installed && return
+    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    $pip -r "$lock" || return 1
+    # The project itself has no hash; --no-deps, because the lock has it all but CUDA.
+    $pip --no-deps -e . || return 1
+    [ -z "$(extras)" ] || $pip -e ".$(extras)" || return 1
+    wanted_state > $venv/installed
 }
 
 PYTHON=
@@ -53,12 +68,12 @@ if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && command -v python >/dev/null; t
     if lacking=$(python lib/requirements.py 2>/dev/null); then
         PYTHON=$(command -v python)
     else
-        echo "the active environment lacks ${lacking:-what the project needs}: using .venv"
+        echo "the active environment lacks ${lacking:-what the project needs}: using $venv"
     fi
 fi
 if [ -z "$PYTHON" ]; then
     make_venv || exit 1
-    PYTHON=$PWD/.venv/bin/python
+    PYTHON=$PWD/$venv/bin/python
 fi
 # An active environment need not have the project itself installed.
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"

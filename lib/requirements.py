@@ -4,18 +4,20 @@ Run as a file by ``lib/environment.sh``, before the project is known to be insta
 nothing but the standard library and, if it is there, packaging.
 """
 
+import os
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
 
-def missing(extras: tuple[str, ...] = ("test",)) -> list[str]:
-    """Requirements of the project and its ``extras`` that are not installed, or in another version."""
+def missing() -> list[str]:
+    """Requirements of the project, its tests and its backend that are not installed, or in another version."""
     from packaging.requirements import Requirement
 
     content = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = content["dependencies"] + [line for extra in extras for line in content["optional-dependencies"][extra]]
+    extras = content["optional-dependencies"]
+    wanted = content["dependencies"] + extras["test"] + extras[os.environ.get("KERAS_BACKEND") or "tensorflow"]
     return [line for line in wanted if not _is_installed(Requirement(line))]
 
 

@@ -1,5 +1,6 @@
 """Seeds, determinism, backend and device of a run; quiet logs.  Only this module names a backend."""
 
+import importlib.util
 import logging
 import os
 import platform
@@ -13,10 +14,14 @@ from typing import TextIO
 
 from lib.core import paths
 
+_PACKAGES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",), "torch": ("torch",)}
+
 
 def set_environment() -> None:
-    """Choose the backend and silence TensorFlow; must run before keras is imported."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    """Choose the backend, TensorFlow unless only another is installed, and silence it; must run before keras."""
+    if not os.environ.get("KERAS_BACKEND"):
+        installed = [name for name in _PACKAGES if importlib.util.find_spec(name)]
+        os.environ["KERAS_BACKEND"] = (*installed, "tensorflow")[0]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
@@ -139,8 +144,7 @@ def machine() -> Machine:
 
 
 def _backend_version() -> str:
-    names = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",), "torch": ("torch",)}
-    for name in names.get(os.environ["KERAS_BACKEND"], ()):
+    for name in _PACKAGES.get(os.environ["KERAS_BACKEND"], ()):
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -59,10 +59,12 @@ def read_published(path: Path, names: np.ndarray) -> np.ndarray:
     Raises
     ------
     DataError
-        If the file is no such CSV, names unknown images or one twice, or a class is not that in the image's name.
+        If the file is no such CSV, names unknown images or one twice, a class is not that in the image's name, or a
+        group is empty.
     """
     frame = read_table(path, ["group", "class", "image"])
-    images = frame["image"]
+    # A spreadsheet writes 0 as 0.0.
+    images, groups = frame["image"], frame["group"].str.replace(r"\.0+$", "", regex=True)
     odd = [image for label, image in zip(frame["class"], images, strict=True) if not image.startswith(label)]
     _refuse(
         path,
@@ -70,9 +72,10 @@ def read_published(path: Path, names: np.ndarray) -> np.ndarray:
             "images unknown": sorted(set(images) - set(names)),
             "images repeated": sorted(images[images.duplicated()]),
             "images of another class": odd,
+            "images without a group": images[groups == ""].tolist(),
         },
     )
-    group_of = dict(zip(images, frame["group"], strict=True))
+    group_of = dict(zip(images, groups, strict=True))
     # A tuple cannot be mistaken for a group of the file.
     return number(group_of.get(name, (name,)) for name in names)
 

@@ -216,6 +216,11 @@ TABLE_CASES = [
     (published, "group,class,image\n1,image,image (9)\n", r"1 images unknown \['image \(9\)'\]"),
     (published, "group,class,image\n1,image,image (1)\n2,image,image (1)\n", "1 images repeated"),
     (published, "group,class,image\n7,benign,image (1)\n", "1 images of another class"),
+    (
+        published,
+        "group,class,image\n1,image,image (1)\n,image,image (2)\n",
+        r"1 images without a group \['image \(2\)'\]",
+    ),
     (published, "group,image\n1,image (1)\n", "needs columns group, class, image; lacks class"),
     (published, "", "no CSV file"),
     (published, HEAD.encode("utf-16"), "no CSV file in UTF-8"),
@@ -234,6 +239,12 @@ TABLE_CASES = [
     ),
     (overrides, HEAD.replace(",", ";") + "image (0);image (1);yes\n", "lacks first, second, related"),
 ]
+
+
+def test_a_group_that_a_spreadsheet_wrote_as_a_decimal_is_the_same(tmp_path):
+    rows = "".join(f"{group},image,image ({k})\n" for k, group in enumerate(["0", "0.0", "10", "1", "1.00", "1.5"]))
+    text(tmp_path / "some.csv", "group,class,image\n" + rows)
+    assert published(tmp_path / "some.csv").tolist() == [0, 0, 1, 2, 2, 3]
 
 
 @pytest.mark.parametrize(("reader", "content", "message"), TABLE_CASES)
