@@ -49,8 +49,9 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
         threads = client.nthreads().values()
         if max(threads, default=1) > 1:
             raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
-        submit, ends = partial(client.submit, pure=False), (distributed.wait, distributed.KilledWorker)
-        yield from _on_workers(submit, *ends, task, iter(jobs), store, max(1, len(threads)))
+        ends = distributed.wait, distributed.KilledWorker
+        send = partial(client.submit, pure=False)
+        yield from _on_workers(send, *ends, task, iter(jobs), store, max(1, len(threads)))
     elif workers:
 
         def submit(*call: Any) -> Future:
@@ -65,7 +66,8 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
 def _on_workers(
     submit: Callable, wait: Callable, death: type[Exception], task: Task, jobs: Iterator, store: Any, at_once: int
 ) -> Iterator[tuple[Any, float, str]]:
-    running, suspects = {}, []
+    running: dict[Future, Any] = {}
+    suspects = []
 
     def start(number: int) -> None:
         running.update((submit(task, job, store, True), job) for job in itertools.islice(jobs, number))

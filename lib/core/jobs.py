@@ -42,7 +42,7 @@ class Step:
     name: str
     version: int
     working_only: tuple[str, ...] = ()
-    needs: Mapping[str, tuple[str, ...]] = None
+    needs: Mapping[str, tuple[str, ...]] | None = None
     raw: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
     quick: bool = False
 

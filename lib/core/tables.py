@@ -3,6 +3,7 @@
 import re
 from itertools import groupby
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
         return f"<p><b>{title}</b>: no result yet.</p>"
     shown = _with_intervals(table.head(rows).apply(_texts, precision=precision))
     left = [column for column in shown if not shown[column].str.fullmatch(_NUMBER).all()]
-    wide = [loc.body([column for column in shown if shown[column].str.len().max() > _LONG])]
+    wide: list[Any] = [loc.body([column for column in shown if shown[column].str.len().max() > _LONG])]
     columns, stub, group = list(shown), None, None
     if table.index.nlevels > 1 or table.index.name or not is_integer_dtype(table.index):
         levels = shown.index.to_frame().astype(str)

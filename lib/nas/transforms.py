@@ -98,7 +98,7 @@ def draw(architecture: Architecture, name: str, space: Space, generator: np.rand
     def one_of(options: Sequence) -> Any:
         if not options:
             raise NetworkError(f"{name} finds no place in {architecture}")
-        return options[generator.integers(len(options))]
+        return options[int(generator.integers(len(options)))]
 
     match name:
         case "add_layer":
@@ -108,7 +108,7 @@ def draw(architecture: Architecture, name: str, space: Space, generator: np.rand
         case "widen":
             wide = [place for place, layer in enumerate(architecture.layers, start=1) if layer.wider]
             return widen(architecture, one_of(wide), space.widen_by)
-        case "concat":
+        case _:  # concat
             # Sizes are compared on a large input, so that this does not depend on the data; joining a map with
             # its own identity pooling is allowed, as the paper does it (M_3).
             shapes = architecture.shapes((1024, 1024, 1))
