@@ -19,9 +19,9 @@ from lib.two_stage.classification import HeadSettings
 
 
 def networks() -> dict[str, keras.Model]:
-    backbone = backbones.build("DenseNet201", 32, "random")
-    heads = build_heads(1, 2, 1920, 3, HeadSettings())
-    flat = keras.layers.Reshape((1, 1920))(keras.layers.Flatten()(backbone.output))
+    backbone = backbones.build("MobileNet", 32, "random")
+    heads = build_heads(1, 2, 1024, 3, HeadSettings())
+    flat = keras.layers.Reshape((1, 1024))(keras.layers.Rescaling(20.0)(keras.layers.Flatten()(backbone.output)))
     return {
         "unet": build_unet((32, 32, 3), 4, attention=True),
         "unet_bilinear": build_unet((32, 32, 3), 4, upsampling="bilinear"),
@@ -41,8 +41,9 @@ def main(folder: Path) -> None:
         if file.exists():
             network.load_weights(file)
         else:
-            for variable in network.weights:  # statistics of batch normalisation and biases too are not 0 and 1
-                variable.assign(np.array(variable) + generator.uniform(0, 0.01, variable.shape))
+            for variable in network.weights:
+                if len(variable.shape) == 1:  # biases and statistics of batch normalisation, which begin as 0 and 1
+                    variable.assign(keras.ops.convert_to_numpy(variable) + generator.uniform(0, 0.01, variable.shape))
             network.save_weights(file)
         answers[name] = network.predict(images, verbose=0)
     np.savez(folder / f"{keras.backend.backend()}.npz", **answers)
