@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's test command: lint, spelling and types, unit tests, a replay of what is published, canaries, and a smoke run of every
-# notebook, which nbval compares with the golden ones.
+# The README's test command: lint, spelling and types, unit tests, a replay of what is published, canaries, and a smoke
+# run of every notebook, which nbval compares with the golden ones.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . lib/environment.sh

@@ -1,6 +1,8 @@
 """What is installed: the locks hold what pyproject.toml asks for, and an installation keeps its repository."""
 
+import importlib.util
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -75,6 +77,25 @@ def test_backends_share_their_versions(backend):
         assert {name: other[name] for name in default.keys() & other} == {
             name: default[name] for name in default.keys() & other
         }
+
+
+def _said(backend, *words):
+    done = subprocess.run(
+        words, cwd=paths.ROOT, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_unknown_backend_is_refused():
+    expected = "error: KERAS_BACKEND is mxnet; it can be tensorflow, jax or torch\n"
+    assert _said("mxnet", "bash", "run_all.sh", "smoke") == (2, expected)
+
+
+@pytest.mark.parametrize("backend", LOCKS)
+def test_an_environment_without_the_backend_is_not_used(backend):
+    status, lacking = _said(backend, sys.executable, "lib/requirements.py")
+    assert bool(importlib.util.find_spec(backend)) != (backend in lacking)
+    assert status == bool(lacking.strip())
 
 
 def test_an_installation_without_its_repository_is_refused(tmp_path):

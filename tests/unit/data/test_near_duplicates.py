@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.core import jobs, paths, raw, store
@@ -96,7 +96,6 @@ def test_images_with_impossible_values(value):
 # Groups
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(*[st.integers(0, n - 1)] * 2)))))
 def test_connected_is_the_smallest_equivalence(case):
     n, pairs = case
@@ -187,7 +186,6 @@ def test_no_wins_over_what_yes_would_bring_together(tmp_path):
     assert _override(tmp_path, [0, 0, 0, 1, 2, 3], (1, 2, "yes"), (0, 1, "no")) == [0, 1, 1, 2, 3, 4]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(st.integers(0, 2), min_size=6, max_size=6),
     st.dictionaries(st.sampled_from(list(itertools.combinations(range(6), 2))), st.booleans(), max_size=6),

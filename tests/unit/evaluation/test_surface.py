@@ -39,7 +39,7 @@ def _brute_force(truth, predicted, tolerance):
 
 
 @given(MASKS, MASKS, st.sampled_from([0.0, 1.0, 1.5, 2.0]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_against_brute_force(truth, predicted, tolerance):
     scores = _scores(truth, predicted, tolerance=tolerance)
     if truth.any() and predicted.any():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.core import config, paths
@@ -24,7 +24,6 @@ def cv():
     return of_folds(np.arange(100) % 5, labels)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 2**16), st.integers(2, 5), st.integers(0, 3))
 def test_no_group_lies_on_both_sides(seed, n_folds, partition):
     generator = np.random.default_rng(seed)

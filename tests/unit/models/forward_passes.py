@@ -21,7 +21,7 @@ from lib.two_stage.classification import HeadSettings
 def networks() -> dict[str, keras.Model]:
     backbone = backbones.build("MobileNet", 32, "random")
     heads = build_heads(1, 2, 1024, 3, HeadSettings())
-    flat = keras.layers.Reshape((1, 1024))(keras.layers.Flatten()(backbone.output))
+    flat = keras.layers.Reshape((1, 1024))(keras.layers.Rescaling(20.0)(keras.layers.Flatten()(backbone.output)))
     return {
         "unet": build_unet((32, 32, 3), 4, attention=True),
         "unet_bilinear": build_unet((32, 32, 3), 4, upsampling="bilinear"),

@@ -68,7 +68,7 @@ def test_counts_that_the_paper_prints(text, shape, count):
     assert parse(text).count_params(shape) == count
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(architectures(), st.sampled_from([(12, 12, 1), (16, 13, 3)]))
 def test_count_is_what_keras_counts(architecture, shape):
     assert architecture.count_params(shape) == architecture.build(shape).count_params()
