@@ -93,8 +93,9 @@ print(f"The paper calls {paper} the most accurate, but its printed accuracies sa
 
 # %%
 counts = parameter_counts.counts()
+short = counts.drop(columns=["explanation", "text"]).rename(columns={"reported": "paper", "computed": "here"})
 title = "Parameter counts of Tables I and III to VI, printed and computed"
-run.save_table(counts, "06_parameter_counts", title, shown=counts.drop(columns=["explanation", "text"]))
+run.save_table(counts, "06_parameter_counts", title, shown=short)
 
 # %%
 found, why = counts.verdict.value_counts(), counts.explanation[counts.verdict == "explained"]
