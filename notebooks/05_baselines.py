@@ -98,15 +98,14 @@ print(f"{len(states) - len(missing)} of {len(states)} networks have results; wit
 groups = input_ablation.clusters(run.result(plan.groups()), len(data))
 alone = found[found["inputs"].isin(["image", backbone_comparison.OWN])]
 hold_outs = input_ablation.hold_outs(alone, printed, groups, data.classes)
-run.save_table(
-    hold_outs, "05_hold_outs", f"Printed scores in prediction intervals of one hold-out of 79 images · {what}"
-)
+accuracies = input_ablation.inside(hold_outs)
+title = f"Printed accuracies in prediction intervals of one hold-out of 79 images · {what}"
+run.save_table(hold_outs, "05_hold_outs", title, shown=accuracies)
 
 # %% tags=["nbval-ignore-output"]
-for (inputs, name, score), row in hold_outs.iterrows():
-    if score == "accuracy":
-        fits = "inside" if row["95 % low"] <= row["paper"] <= row["95 % high"] else "outside"
-        print(f"{name}, {inputs}: printed {row['paper']:.3f}, here {row['here']:.3f}; {fits} the interval.")
+fits = accuracies["paper"].between(accuracies["95 % low"], accuracies["95 % high"])
+outside = "; ".join(map(", ".join, fits.index[~fits])) or "none"
+print(f"{fits.sum()} of {len(fits)} printed accuracies lie inside. Outside: {outside}.")
 
 # %% tags=["nbval-ignore-output"]
 pairs = [(backbone_comparison.OWN, "image")]

@@ -143,6 +143,13 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
     return frames.of_rows(rows, [*_ROW, "score"], ["paper", "here", "95 % low", "95 % high", "rounds"])
 
 
+def inside(table: pd.DataFrame) -> pd.DataFrame:
+    """The accuracies of :func:`hold_outs`, and ``scores inside``: how many of a row's ten printed scores fit."""
+    fits = table["paper"].between(table["95 % low"], table["95 % high"]).groupby(level=_ROW, sort=False)
+    accuracies = table[table.index.get_level_values("score") == "accuracy"].droplevel("score")
+    return accuracies.assign(**{"scores inside": fits.agg(lambda one: f"{one.sum()} of {len(one)}")})
+
+
 def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
     """Paired differences in accuracy between inputs, for each backbone and for all of the first primary endpoint.
 

@@ -104,6 +104,9 @@ def test_printed_scores_beside_the_interval_of_one_hold_out(found):
     assert always[["paper", "here", "95 % low", "95 % high"]].tolist() == [0.9873, 1, 1, 1]
     alone = table.loc[("image", "MobileNetV2", "accuracy")]
     assert alone["95 % low"] < alone["here"] < alone["95 % high"]
+    shown = input_ablation.inside(table)
+    assert len(shown) == len(table) / 10
+    assert shown.loc[(ORACLE, "MobileNetV2"), "scores inside"] == "5 of 10", "those that are printed as 1"
 
 
 def test_validation_figures(results):
@@ -124,7 +127,9 @@ def test_nothing_done_gives_empty_tables():
     assert pd.concat([empty, empty])["predicted"].dtype == int, "put beside others it must not change their type"
     assert input_ablation.gains(rounds).empty
     assert input_ablation.malignant_as_normal(empty, CLASSES).empty
-    assert input_ablation.hold_outs(empty, reported.table_i(), groups, CLASSES).empty
+    hold_outs = input_ablation.hold_outs(empty, reported.table_i(), groups, CLASSES)
+    assert hold_outs.empty
+    assert input_ablation.inside(hold_outs).empty
     assert input_ablation.validation(PLAN, [], {}).empty
     assert len(input_ablation.table_1(rounds, reported.table_i())) == 4
     assert mask_quality.over_rounds(mask_quality.frame(PLAN, {})).empty
