@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.experiments import classifiers
@@ -38,15 +36,7 @@ def network(cv: GroupedCV, recipe: str) -> Job:
     changes = dict(RECIPES[recipe])
     if cv.profile.weights == "random":  # smoke: nothing is pretrained, and epochs are few
         changes = {name: changes[name] for name in ("average", "augmentation") if name in changes}
-    settings, split = replace(SegmenterSettings.pretrained(cv.profile), **changes), cv.split(_FOLD)
-    return segmentation.segmenter(
-        data=cv.source,
-        train=split.train,
-        validation=np.empty(0, np.int64),
-        settings=settings,
-        seed=cv.seed,
-        predicted=cv.members(_FOLD, cv.validates(_FOLD)),
-    )
+    return cv.stage_1(_FOLD, replace(SegmenterSettings.pretrained(cv.profile), **changes))
 
 
 def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, str], Job]:

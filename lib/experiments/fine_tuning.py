@@ -69,12 +69,9 @@ def fine_tuned(
     x, one_hot = segmentation.as_input(data.images[train]), np.eye(n_classes, dtype=np.float32)[data.labels[train]]
     how = {"epochs": settings.epochs, "batch_size": settings.batch_size, "augment": augmentation.ultrasound}
     history = training.fit(model, x, one_hot, None, **how, seed=seed, keep="last", state=state)
-
-    def predict(part: np.ndarray) -> np.ndarray:
-        views = [data.images[part], data.images[part][:, :, ::-1]]
-        return np.mean([model.predict(segmentation.as_input(x), verbose=0) for x in views], axis=0)[None]
-
-    return {"validation": predict(validation), "test": predict(test), "history": history.to_dict("list")}
+    parts = {"validation": validation, "test": test}
+    answers = {name: segmentation.mean_of_views(model, data.images[part])[None] for name, part in parts.items()}
+    return {**answers, "history": history.to_dict("list")}
 
 
 def _build(

@@ -21,6 +21,7 @@ from lib.models.unet import build_unet
 
 ENCODERS = {"mobilenetv2": "MobileNetV2", "vgg16": "VGG16"}  # ImageNet networks by architecture
 ARCHITECTURES = ("unet", *ENCODERS)
+NONE = np.empty(0, np.int64)  # validation images, where the last epoch is kept
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound, "strong": augmentation.strong}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
 MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
@@ -256,6 +257,12 @@ def predict(model: keras.Model, images: np.ndarray, mirrored: bool = False) -> n
     """
     masks = model.predict(as_input(images), batch_size=32, verbose=0)
     return (masks + predict(model, images[:, :, ::-1])[:, :, ::-1]) / 2 if mirrored else masks
+
+
+def mean_of_views(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """What a network says of images and of their mirror images, averaged: features or probabilities (n, k)."""
+    views = images, images[:, :, ::-1]
+    return np.mean([model.predict(as_input(view), batch_size=32, verbose=0) for view in views], axis=0)
 
 
 def as_input(images: np.ndarray) -> np.ndarray:
