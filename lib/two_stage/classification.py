@@ -77,11 +77,7 @@ def backbone_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 @jobs.step("features", version=1, working_only=("features",), raw=backbone_weights)
 def features(
-    data: ImageSet,
-    inputs: str,
-    settings: BackboneSettings,
-    masks: segmentation.MaskParts | str = (),
-    seed: int = 0,
+    data: ImageSet, inputs: str, settings: BackboneSettings, masks: segmentation.MaskParts | str = (), seed: int = 0
 ) -> dict[str, Any]:
     """Features of all images by a frozen backbone, as a job.
 
