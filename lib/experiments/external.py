@@ -144,11 +144,8 @@ def _class_table(
         for inputs, test in zip(INPUTS, probabilities, strict=True):
             row = model_comparison.scores(whole, np.where(chosen[:, None], test, np.nan))
             ece = calibration.ece(labels[chosen], test.mean(axis=0)[chosen])
-            rows[title, inputs] = {
-                **row,
-                "ECE": ece,
-                "majority class": np.bincount(labels[chosen]).max() / chosen.sum(),
-            }
+            most = np.bincount(labels[chosen]).max() / chosen.sum()
+            rows[title, inputs] = {**row, "ECE": ece, "majority class": most}
     return pd.DataFrame(rows).T.astype({"images": int}).rename_axis(["images", "inputs"])
 
 

@@ -111,14 +111,10 @@ class GroupedCV:
         Without folds it is trained on all images and predicts one of them: it is meant for other data.  Given
         ``settings`` replace those of the network.
         """
-        return segmentation.segmenter(
-            data=self.source,
-            train=self.members(*self.others(*left_out)),
-            validation=segmentation.NONE,
-            settings=settings or SegmenterSettings.pretrained(self.profile),
-            seed=self.seed,
-            predicted=self.members(*left_out) if left_out else self.members(0)[:1],
-        )
+        train = {"train": self.members(*self.others(*left_out)), "validation": segmentation.NONE}
+        predicted = self.members(*left_out) if left_out else self.members(0)[:1]
+        chosen = {"settings": settings or SegmenterSettings.pretrained(self.profile), "seed": self.seed}
+        return segmentation.segmenter(data=self.source, **train, **chosen, predicted=predicted)
 
     def stage_1(self, fold: int, settings: SegmenterSettings | None = None) -> Job:
         """The network that has seen neither the tested ``fold`` nor the one that validates."""
@@ -139,14 +135,9 @@ class GroupedCV:
 
     def heads(self, fold: int, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
-        return classification.heads(
-            data=self.source,
-            x=x,
-            **self.split(fold).parts(),
-            settings=HeadSettings(epochs=self.profile.head_epochs, **changes),
-            seeds=self.head_seeds,
-            mirrored=mirrored,
-        )
+        settings = HeadSettings(epochs=self.profile.head_epochs, **changes)
+        images = {"data": self.source, **self.split(fold).parts()}
+        return classification.heads(**images, x=x, mirrored=mirrored, settings=settings, seeds=self.head_seeds)
 
     @property
     def head_seeds(self) -> list[int]:

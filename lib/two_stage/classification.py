@@ -130,18 +130,7 @@ def fit_heads(
     one_hot = np.eye(n_classes, dtype=np.float32)[labels]
     chosen, weights = _balance(labels, train, n_classes, settings.balance, seeds[0])
     keeper = _HeadKeeper(x[validation], labels[validation], settings.keep)
-    training.fit(
-        heads,
-        x,
-        one_hot * weights,
-        None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=seeds[0],
-        keep="last",
-        chosen=chosen,
-        callbacks=[keeper],
-    )
+    training.fit(heads, x, one_hot * weights, None, settings, seeds[0], keep="last", chosen=chosen, callbacks=[keeper])
     heads.set_weights(keeper.weights)
     return heads, keeper.history()
 

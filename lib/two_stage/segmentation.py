@@ -1,6 +1,5 @@
 """Stage 1 as steps: settings, a trained U-Net, the masks it predicts (paper A, II-B and III-B)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,22 +152,11 @@ def fit(
     -------
     The model, valid until the next call, and its history, one row per epoch.
     """
-    n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
-    model = network(data.images.shape[1], settings, seed, n_steps)
-    history = training.fit(
-        model,
-        as_input(data.images[train]),
-        data.masks[train],
-        (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=seed,
-        monitor="val_bce",
-        keep=settings.keep,
-        augment=AUGMENTATIONS[settings.augmentation],
-        state=state,
-    )
-    return model, history
+    model = network(data.images.shape[1], settings, seed, training.n_steps(settings, len(train)))
+    beside = (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None
+    options = {"monitor": "val_bce", "keep": settings.keep, "augment": AUGMENTATIONS[settings.augmentation]}
+    x, y = as_input(data.images[train]), data.masks[train]
+    return model, training.fit(model, x, y, beside, settings, seed, **options, state=state)
 
 
 @jobs.step("segmenter", version=1, working_only=("weights",), raw=_raw)
