@@ -15,7 +15,7 @@ from typing import Any
 from lib.core import paths, store
 
 LISTING = "data.json"
-_CLUTTER = {"Thumbs.db", "desktop.ini"}
+CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; hidden files are passed over too
 
 
 def files(name: str) -> Mapping[str, str]:
@@ -35,7 +35,8 @@ def identity(name: str) -> str:
 
 @lru_cache(maxsize=16)
 def _identity(name: str, place: str, moment: int) -> str:
-    return _digest(files(name))
+    listing = files(name)
+    return hashlib.sha256(json.dumps(listing, sort_keys=True).encode()).hexdigest()[:16] if listing else "absent"
 
 
 def weights_identity(pattern: str) -> str:
@@ -97,7 +98,7 @@ def _parsed(path: Path, size: int, modified: int) -> Mapping[str, Mapping]:
 def _hashed(found: Path) -> dict[str, str]:
     if found.is_file():
         return {found.name: _sha256(found, *_state(found))}
-    every = sorted(path for path in found.rglob("*") if path.is_file() and path.name not in _CLUTTER)
+    every = sorted(path for path in found.rglob("*") if path.is_file() and path.name not in CLUTTER)
     return {
         path.relative_to(found).as_posix(): _sha256(path, *_state(path))
         for path in every
@@ -115,9 +116,3 @@ def _sha256(path: Path, size: int, modified: int) -> str:
     # Size and time let a file that is replaced while a notebook is open be read again.
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(listing: Mapping[str, str]) -> str:
-    if not listing:
-        return "absent"
-    return hashlib.sha256(json.dumps(listing, sort_keys=True).encode()).hexdigest()[:16]

@@ -30,7 +30,6 @@ CURATED = "curated-busi"
 _SIZES = "busi sizes"  # in the published listing, beside the files
 
 _FILE = r"(?P<label>normal|benign|malignant)/(?P<name>(?P=label) \((?P<number>\d+)\))(?P<mask>_mask(?:_\d+)?)?\.png"
-_CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; hidden files are passed over too
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,9 @@ def record() -> None:
         raw.record("busi", **{_SIZES: _at_hand(root).set_index("image")["size"].to_dict()})
 
 
-def read_image(file: Path, size: int = 128, resize: str = "bilinear") -> np.ndarray:
+def read_image(file: Path, size: int = 128) -> np.ndarray:
     """One image file as :func:`load` reads it: float32 (size, size, 1) in [0, 1]."""
-    check_choice("resize", resize, RESIZES)
-    return resized(files.read_gray(file), size, resize)[..., None]
+    return resized(files.read_gray(file), size, "bilinear")[..., None]
 
 
 def resized(image: Image.Image, size: int, resize: str) -> np.ndarray:
@@ -169,7 +167,7 @@ def _download(target: Path) -> Path:
 
 def _at_hand(root: Path) -> pd.DataFrame:
     """:func:`_pictures` of a folder with the ``size`` (height, width) of each image, from the head of its file."""
-    listed = [path for name in CLASSES for path in (root / name).glob("[!.]*") if path.name not in _CLUTTER]
+    listed = [path for name in CLASSES for path in (root / name).glob("[!.]*") if path.name not in raw.CLUTTER]
     pictures = _pictures(root, [path.relative_to(root).as_posix() for path in listed])
 
     def size(image: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Groups of related images in files: the published list, a table to review, corrections by hand, which win."""
+"""Groups of related images in files: the published list, and corrections by hand, which win."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,35 +19,6 @@ def number(groups: Iterable) -> np.ndarray:
 def pairs_within(groups: np.ndarray) -> np.ndarray:
     """All pairs of images in one group, int64 (m, 2), first < second, ascending."""
     return np.argwhere(np.triu(groups[:, None] == groups, 1))
-
-
-def review_table(
-    names: np.ndarray, labels: np.ndarray, classes: list[str], groups: np.ndarray, pairs: pd.DataFrame
-) -> pd.DataFrame:
-    """One row per image that has relatives, group by group, for a person to look through.
-
-    Parameters
-    ----------
-    groups : int (n,).
-    pairs : of :func:`lib.data.near_duplicates.find_pairs`.
-
-    Returns
-    -------
-    ``name``, ``group``, ``label`` (class name), ``conflict``: whether the group has different labels,
-    ``identical``: whether another image has the same pixels, ``closest``: the name of the most correlated
-    image of the group and ``correlation`` with it (empty and NaN where no pair of this image connects it).
-    """
-    both = pd.concat([pairs, pairs.rename(columns={"first": "second", "second": "first"})])
-    both = both[groups[both["first"]] == groups[both["second"]]]
-    closest = both.sort_values("correlation", ascending=False, kind="stable").groupby("first").first()
-    frame = pd.DataFrame({"name": names, "group": groups, "label": np.array(classes)[labels]})
-    by_group = frame.groupby("group")["label"]
-    frame["conflict"] = by_group.transform("nunique") > 1
-    frame["identical"] = frame.index.isin(both.loc[both["identical"].astype(bool), "first"])
-    frame["closest"] = closest["second"].map(frame["name"])
-    frame["correlation"] = closest["correlation"]
-    related = frame[by_group.transform("size") > 1].fillna({"closest": ""})
-    return related.sort_values("group", kind="stable", ignore_index=True)
 
 
 def read_published(path: Path, names: np.ndarray) -> np.ndarray:

@@ -54,11 +54,7 @@ def compare(
     return pd.Series(row)
 
 
-def table(
-    pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]],
-    groups: np.ndarray,
-    seed: int = 0,
-) -> pd.DataFrame:
+def table(pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]], groups: np.ndarray, seed: int = 0) -> pd.DataFrame:
     """One row of :func:`compare` per pair (first, second), all on the same resamples; tuples give a MultiIndex."""
     rows = {name: compare(*pair, groups, seed=seed) for name, pair in pairs.items()}
     counts = ("only first", "only second", "images", "rounds")

@@ -18,12 +18,14 @@ from statsmodels.stats.proportion import proportion_confint
 N_RESAMPLES = 2000
 LEVEL = 0.95
 
-REPRODUCED = "reproduced"
-DIRECTION_ONLY = "direction reproduced, size not reproduced"
-NOT_REPRODUCED = "not reproduced"
-CONTRADICTED = "contradicted by arithmetic"
-UNDECIDED = "undecided at this sample size"
-NOT_TESTABLE = "not testable here"
+VERDICTS = REPRODUCED, DIRECTION_ONLY, NOT_REPRODUCED, CONTRADICTED, UNDECIDED, NOT_TESTABLE = (
+    "reproduced",
+    "direction reproduced, size not reproduced",
+    "not reproduced",
+    "contradicted by arithmetic",
+    "undecided at this sample size",
+    "not testable here",
+)
 
 
 def proportion_interval(right: int, n: int) -> tuple[float, float]:

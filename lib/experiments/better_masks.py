@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.experiments import classifiers
@@ -36,15 +34,7 @@ _FOLD = 0  # is tested; the next one validates
 def network(cv: GroupedCV, recipe: str) -> Job:
     """The network of a recipe, trained beside the first test fold and its validation fold, whose images it predicts."""
     changes = {} if cv.profile.weights == "random" else RECIPES[recipe]  # smoke: one network for all
-    settings, split = replace(SegmenterSettings.pretrained(cv.profile), **changes), cv.split(_FOLD)
-    return segmentation.segmenter(
-        data=cv.source,
-        train=split.train,
-        validation=np.empty(0, np.int64),
-        settings=settings,
-        seed=cv.seed,
-        predicted=cv.members(_FOLD, cv.validates(_FOLD)),
-    )
+    return cv.stage_1(_FOLD, replace(SegmenterSettings.pretrained(cv.profile), **changes))
 
 
 def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, str], Job]:

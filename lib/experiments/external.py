@@ -110,7 +110,7 @@ def planned(profile: Profile, seed: int) -> list[Job]:
     found = [masks_job(cv), classes_job(cv)]
     if curated := curated_cv(profile, seed):
         by_name = model_comparison.by_name(curated)
-        found += curated_scores(curated)
+        found += curated_scores(curated).values()
         found += [job for name in by_name if name.startswith(CURATED) for job in by_name[name]]
     return found
 
@@ -144,11 +144,8 @@ def _class_table(
         for inputs, test in zip(INPUTS, probabilities, strict=True):
             row = model_comparison.scores(whole, np.where(chosen[:, None], test, np.nan))
             ece = calibration.ece(labels[chosen], test.mean(axis=0)[chosen])
-            rows[title, inputs] = {
-                **row,
-                "ECE": ece,
-                "majority class": np.bincount(labels[chosen]).max() / chosen.sum(),
-            }
+            most = np.bincount(labels[chosen]).max() / chosen.sum()
+            rows[title, inputs] = {**row, "ECE": ece, "majority class": most}
     return pd.DataFrame(rows).T.astype({"images": int}).rename_axis(["images", "inputs"])
 
 
@@ -162,11 +159,11 @@ def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
     return replace(whole, source=source, folds=splits.k_fold(table.labels, 4, 0), table=table, groups=groups)
 
 
-def curated_scores(cv: GroupedCV) -> list[Job]:
-    """Jobs that score masks of Curated BUSI, one network per fold, which is not trained on the fold."""
-    tested = {fold: cv.members(fold) for fold in range(cv.n_folds)}
-    masks = {fold: [(cv.without(fold), images)] for fold, images in tested.items()}
-    return [segmentation.mask_scores(data=cv.source, masks=masks[fold], scored=tested[fold]) for fold in tested]
+def curated_scores(cv: GroupedCV) -> dict[tuple[int], Job]:
+    """Jobs that score masks of Curated BUSI by fold, each by a network that is not trained on the fold."""
+    parts = [(cv.without(fold), cv.members(fold)) for fold in range(cv.n_folds)]
+    jobs = (segmentation.mask_scores(data=cv.source, masks=[part], scored=part[1]) for part in parts)
+    return {(fold,): job for fold, job in enumerate(jobs)}
 
 
 def curated_table(run: Run) -> pd.DataFrame:
@@ -174,10 +171,8 @@ def curated_table(run: Run) -> pd.DataFrame:
     cv = curated_cv(run.profile, run.seed)
     if cv is None:
         return reported.read("elsewhere_curated")
-    label = np.array(cv.classes)[cv.labels]
-    done = [result for result in run.results(curated_scores(cv)) if result]
-    dice = [pd.Series(one["dice"]).groupby(label[one.job.arguments["scored"]]).mean() for one in done]
-    by_fold = {"MobileNetV2 encoder": pd.DataFrame(dice)} if dice else {}
+    masks = mask_quality.of_masks(run.results(curated_scores(cv)), {"fold": int}, cv.table)
+    by_fold = {"MobileNetV2 encoder": masks.pivot_table("dice", "fold", "class")} if len(masks) else {}
     right = model_comparison.rights(cv, model_comparison.answers(run, cv, CURATED))
     by_fold |= {name: one.groupby(cv.folds).mean().to_frame("accuracy").dropna() for name, one in right.items()}
     rows = {}

@@ -1,6 +1,5 @@
 """Classifiers whose convolutions are trained too: from ImageNet weights, or from a network of stage 1."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,21 +59,18 @@ def fine_tuned(
     ``validation`` and ``test``: probabilities, float32 (1, n_images, n_classes); ``history`` by column.
     """
     size, n_classes = data.images.shape[1], len(data.classes)
-    n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
+    n_steps = training.n_steps(settings, len(train))
     key = ("fine-tuned", size, n_classes, settings, segmenter, n_steps)
     model = training.network(key, lambda: _build(size, n_classes, settings, segmenter, n_steps), seed)
     if network is not None:
         for place, value in zip(model.stage_1_places, network["weights"], strict=True):
             model.weights[place].assign(value)
     x, one_hot = segmentation.as_input(data.images[train]), np.eye(n_classes, dtype=np.float32)[data.labels[train]]
-    how: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size, "seed": seed, "keep": "last"}
-    history = training.fit(model, x, one_hot, None, augment=augmentation.ultrasound, state=state, **how)
-
-    def predict(part: np.ndarray) -> np.ndarray:
-        views = [data.images[part], data.images[part][:, :, ::-1]]
-        return np.mean([model.predict(segmentation.as_input(x), verbose=0) for x in views], axis=0)[None]
-
-    return {"validation": predict(validation), "test": predict(test), "history": history.to_dict("list")}
+    options: dict[str, Any] = {"augment": augmentation.ultrasound, "keep": "last", "state": state}
+    history = training.fit(model, x, one_hot, None, settings, seed, **options)
+    parts = {"validation": validation, "test": test}
+    answers = {name: segmentation.mean_of_views(model, data.images[part])[None] for name, part in parts.items()}
+    return {**answers, "history": history.to_dict("list")}
 
 
 def _build(

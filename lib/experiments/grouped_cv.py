@@ -21,7 +21,6 @@ from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-_NONE = np.empty(0, np.int64)
 Parts = list[tuple[Job, np.ndarray | None]]  # of lib.two_stage.segmentation.assemble_masks
 
 
@@ -106,23 +105,20 @@ class GroupedCV:
             data=self.source, train=split.train, validation=split.validation, settings=settings, seed=self.seed
         )
 
-    def without(self, *left_out: int) -> Job:
+    def without(self, *left_out: int, settings: SegmenterSettings | None = None) -> Job:
         """The network with an ImageNet encoder that has not seen the folds ``left_out``, whose images it predicts.
 
-        Without folds it is trained on all images and predicts one of them: it is meant for other data.
+        Without folds it is trained on all images and predicts one of them: it is meant for other data.  Given
+        ``settings`` replace those of the network.
         """
-        return segmentation.segmenter(
-            data=self.source,
-            train=self.members(*self.others(*left_out)),
-            validation=_NONE,
-            settings=SegmenterSettings.pretrained(self.profile),
-            seed=self.seed,
-            predicted=self.members(*left_out) if left_out else self.members(0)[:1],
-        )
+        train = {"train": self.members(*self.others(*left_out)), "validation": segmentation.NONE}
+        predicted = self.members(*left_out) if left_out else self.members(0)[:1]
+        chosen = {"settings": settings or SegmenterSettings.pretrained(self.profile), "seed": self.seed}
+        return segmentation.segmenter(data=self.source, **train, **chosen, predicted=predicted)
 
-    def stage_1(self, fold: int) -> Job:
+    def stage_1(self, fold: int, settings: SegmenterSettings | None = None) -> Job:
         """The network that has seen neither the tested ``fold`` nor the one that validates."""
-        return self.without(fold, self.validates(fold))
+        return self.without(fold, self.validates(fold), settings=settings)
 
     def unseen_masks(self, fold: int) -> Parts:
         """Masks of all images by networks that have seen neither the image nor ``fold``: the same kind for all."""
@@ -139,14 +135,9 @@ class GroupedCV:
 
     def heads(self, fold: int, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
-        return classification.heads(
-            data=self.source,
-            x=x,
-            **self.split(fold).parts(),
-            settings=HeadSettings(epochs=self.profile.head_epochs, **changes),
-            seeds=self.head_seeds,
-            mirrored=mirrored,
-        )
+        settings = HeadSettings(epochs=self.profile.head_epochs, **changes)
+        images = {"data": self.source, **self.split(fold).parts()}
+        return classification.heads(**images, x=x, mirrored=mirrored, settings=settings, seeds=self.head_seeds)
 
     @property
     def head_seeds(self) -> list[int]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib.core.jobs import Result
 from lib.core.run import Run
-from lib.data import group_files, near_duplicates, splits
+from lib.data import near_duplicates, splits
 from lib.experiments.grouped_cv import GroupedCV
 from lib.experiments.model_comparison import Answers, differences, mask_gain, score_table
 
@@ -44,20 +44,39 @@ def pair_table(cv: GroupedCV, found: Result, pairs: pd.DataFrame) -> pd.DataFram
     table = pairs[pairs["score"] >= near_duplicates.SCORE].drop(columns="overlap")
     table["listed"] = found["listed"][table["first"]] == found["listed"][table["second"]]
     for side in ("first", "second"):
-        table[f"{side} image"] = cv.table.names[table[side]]
-        table[f"{side} label"] = np.array(cv.classes)[cv.labels[table[side]]]
+        table[[f"{side} image", f"{side} label"]] = _images(cv).loc[table[side], ["name", "label"]].to_numpy()
     return table.sort_values(["listed", "score"], ignore_index=True)
 
 
 def review_table(cv: GroupedCV, pairs: pd.DataFrame) -> pd.DataFrame:
-    """All images with relatives, for a person to look through (:func:`lib.data.group_files.review_table`)."""
-    return group_files.review_table(cv.table.names, cv.labels, list(cv.classes), cv.groups, pairs)
+    """One row per image that has relatives, group by group, for a person to look through.
+
+    Returns
+    -------
+    ``name``, ``group``, ``label`` (class name), ``conflict``: whether the group has different labels,
+    ``identical``: whether another image has the same pixels, ``closest``: the name of the most correlated
+    image of the group and ``correlation`` with it (empty and NaN where no pair of this image connects it).
+    """
+    both = pd.concat([pairs, pairs.rename(columns={"first": "second", "second": "first"})])
+    both = both[cv.groups[both["first"]] == cv.groups[both["second"]]]
+    closest = both.sort_values("correlation", ascending=False, kind="stable").groupby("first").first()
+    frame = _images(cv)
+    by_group = frame.groupby("group")["label"]
+    frame["conflict"] = by_group.transform("nunique") > 1
+    frame["identical"] = frame.index.isin(both.loc[both["identical"].astype(bool), "first"])
+    frame["closest"] = closest["second"].map(frame["name"])
+    frame["correlation"] = closest["correlation"]
+    related = frame[by_group.transform("size") > 1].fillna({"closest": ""})
+    return related.sort_values("group", kind="stable", ignore_index=True)
+
+
+def _images(cv: GroupedCV) -> pd.DataFrame:
+    return pd.DataFrame({"name": cv.table.names, "group": cv.groups, "label": np.array(cv.classes)[cv.labels]})
 
 
 def conflict_table(cv: GroupedCV) -> pd.DataFrame:
     """Groups whose images have different labels, one row each: ``images``, ``labels`` and ``names``."""
-    images = pd.DataFrame({"group": cv.groups, "label": np.array(cv.classes)[cv.labels], "name": cv.table.names})
-    chosen = images[near_duplicates.conflicts(cv.groups, cv.labels)].groupby("group")
+    chosen = _images(cv)[near_duplicates.conflicts(cv.groups, cv.labels)].groupby("group")
     labels, names = (chosen[column].agg(lambda values: ", ".join(values.unique())) for column in ("label", "name"))
     return pd.DataFrame({"images": chosen.size(), "labels": labels, "names": names})
 

@@ -42,10 +42,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
 
 def answers(
-    plan: Plan,
-    results: Mapping[tuple[str, int], Result],
-    inputs: Sequence[str] = STACKED,
-    part: str = "test",
+    plan: Plan, results: Mapping[tuple[str, int], Result], inputs: Sequence[str] = STACKED, part: str = "test"
 ) -> pd.DataFrame:
     """The answers of :meth:`Plan.heads` on a part's images; results that are missing have no rows.
 

@@ -22,7 +22,7 @@ from lib.experiments import burned_in, classifiers
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models import backbones
 from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings, HeadSettings, backbone_weights
+from lib.two_stage.classification import backbone_weights
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
@@ -74,11 +74,7 @@ def explanation(
 def explained(cv: GroupedCV, fold: int = 0) -> Job:
     """:func:`explanation` of image + mask of the ImageNet encoder in the single backbone, one test fold."""
     name = classifiers.single_backbone(cv.profile)
-    settings = TwoStageSettings(
-        SegmenterSettings.pretrained(cv.profile),
-        BackboneSettings(name, cv.profile.weights),
-        HeadSettings(epochs=cv.profile.head_epochs),
-    )
+    settings = TwoStageSettings.of(cv.profile, SegmenterSettings.pretrained(cv.profile), name=name)
     networks = {"network": cv.stage_1(fold), "head": classifiers.encoder_heads(cv, fold, name)}
     return explanation(data=cv.source, **networks, test=cv.members(fold), settings=settings, seed=cv.seed)
 

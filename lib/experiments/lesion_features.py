@@ -51,9 +51,7 @@ def stage_1_maps(data: ImageSet, network: Mapping[str, Any], settings: Segmenter
     network : result of :func:`lib.two_stage.segmentation.segmenter`, with the ``settings`` that made it.
     """
     pooler = reader(segmentation.restore(data.images.shape[1], settings, network["weights"]))
-    views = [data.images, data.images[:, :, ::-1]]
-    both = [pooler.predict(segmentation.as_input(x), batch_size=32, verbose=0) for x in views]
-    return {"features": np.mean(both, axis=0)}
+    return {"features": segmentation.mean_of_views(pooler, data.images)}
 
 
 def reader(unet: keras.Model) -> keras.Model:

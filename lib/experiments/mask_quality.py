@@ -111,7 +111,7 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     scores : one row per mask, as :func:`mask_scores` makes them.
     """
     if scores.empty:
-        return scores
+        return pd.DataFrame()
     rows = {}
     for network, one in scores.groupby("network", sort=False):
         lesion = one[one.kind == metrics.LESION]

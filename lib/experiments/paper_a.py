@@ -27,7 +27,6 @@ STACKED = (*classification.INPUTS, ORACLE)  # trained side by side in every roun
 INPUTS = (*classification.INPUTS, OUT_OF_FOLD, ORACLE)
 # Of the first primary endpoint, cheapest first; others are planned after them.
 BACKBONES = ("VGG16", "MobileNetV2", "Xception")
-_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,11 @@ class Plan:
         They are trained to the last epoch, since all images but the held-out fold are trained on.
         """
         train, seed = self.rounds[0].split.train, self.rounds[0].seed
-        shared = {"data": self.source, "settings": replace(self.unet_settings, keep="last"), "seed": seed}
+        settings = replace(self.unet_settings, keep="last")
+        shared = {"data": self.source, "validation": segmentation.NONE, "settings": settings, "seed": seed}
         folds = splits.k_fold(self.labels[train], self.profile.oof_folds, seed)
         parts = [(train[folds != fold], train[folds == fold]) for fold in range(self.profile.oof_folds)]
-        return [segmentation.segmenter(train=rest, validation=_NONE, predicted=part, **shared) for rest, part in parts]
+        return [segmentation.segmenter(train=rest, predicted=part, **shared) for rest, part in parts]
 
     def mask_parts(self, one: Round, inputs: str) -> list[tuple[Job, np.ndarray | None]] | str:
         """The masks that belong to an input, as parts of :func:`lib.two_stage.segmentation.assemble_masks`."""

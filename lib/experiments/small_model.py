@@ -11,16 +11,13 @@ from lib.data import sources
 from lib.evaluation import calibration, metrics, statistics
 from lib.experiments.paper_a import Plan
 from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-_NONE = np.empty(0, np.int64)
-
 
 def settings_of(profile: Profile) -> TwoStageSettings:
-    backbone = BackboneSettings("MobileNetV2", profile.weights, preprocessing="own", features="pooled")
-    return TwoStageSettings(SegmenterSettings.pretrained(profile), backbone, HeadSettings(epochs=profile.head_epochs))
+    backbone = {"name": "MobileNetV2", "preprocessing": "own", "features": "pooled"}
+    return TwoStageSettings.of(profile, SegmenterSettings.pretrained(profile), **backbone)
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -28,7 +25,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     plan, settings = Plan(profile, seed), settings_of(profile)
     split, source = plan.rounds[0].split, plan.source
     unet = segmentation.segmenter(
-        data=source, train=split.train, validation=_NONE, settings=settings.segmenter, seed=seed
+        data=source, train=split.train, validation=segmentation.NONE, settings=settings.segmenter, seed=seed
     )
     masks = [(unet, None)]
     x = classification.features(data=source, inputs=settings.inputs, settings=settings.backbone, masks=masks)

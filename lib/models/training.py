@@ -108,10 +108,9 @@ def fit(
     x: np.ndarray,
     y: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray] | None,
-    *,
-    epochs: int,
-    batch_size: int,
+    settings: Any,
     seed: int,
+    *,
     monitor: str = "val_loss",
     keep: str = "best",
     patience: int = 0,
@@ -126,6 +125,7 @@ def fit(
     ----------
     x, y : training arrays, same length; ``validation`` the same for the data that choose the epoch, or
         None if the last epoch is kept.
+    settings : with ``epochs`` and ``batch_size``.
     seed : of the order of batches and their augmentation.
     monitor : quantity of ``validation`` that is best at its minimum; of equals the earliest epoch is kept.
     keep : ``"best"`` epoch as in the paper, or ``"last"`` as the authors' code does.
@@ -142,18 +142,18 @@ def fit(
     check_choice("keep", keep, KEEPS)
     if validation is None and (keep == "best" or patience):
         raise ValueError("the best epoch is chosen on validation data, and there are none")
-    batches = _Batches(x, y, np.arange(len(x)) if chosen is None else chosen, batch_size, seed, augment)
+    batches = _Batches(x, y, np.arange(len(x)) if chosen is None else chosen, settings.batch_size, seed, augment)
     keeper = _Keeper(batches, monitor, keep, patience, state)
     keeper.set_model(model)
     keeper.resume()
-    if len(keeper.rows) < epochs and not keeper.is_over():
+    if len(keeper.rows) < settings.epochs and not keeper.is_over():
         model.fit(
             batches,
             shuffle=False,
             validation_data=validation,
             validation_batch_size=64,
             initial_epoch=len(keeper.rows),
-            epochs=epochs,
+            epochs=settings.epochs,
             callbacks=[keeper, *callbacks],
             verbose=0,
         )
@@ -163,6 +163,11 @@ def fit(
         model.set_weights(keeper.best)
     frame = pd.DataFrame(keeper.rows)
     return frame.assign(kept=frame.index == (keeper.best_epoch() if keep == "best" else len(frame) - 1))
+
+
+def n_steps(settings: Any, n: int) -> int:
+    """Batches of a whole training on ``n`` images with the ``epochs`` and ``batch_size`` of the settings."""
+    return settings.epochs * math.ceil(n / settings.batch_size)
 
 
 _kept: dict[Hashable, Any] = {}  # the latest used at the end

@@ -1,6 +1,5 @@
 """One network of the notation, trained and scored as a job (paper B, III-B and IV-D2)."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,22 +94,15 @@ def nas_child(
     ``history`` by column and ``weights``; with ``test`` also its ``labels``, ``probabilities``
     (n, classes) and ``test_cross_entropy``, computed before the probabilities were rounded.
     """
-    n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
-    model = network(text, data.images.shape[1:], settings, seed, n_steps)
-    history = training.fit(
-        model,
-        data.images,
-        data.labels,
-        (data.images[validation], data.labels[validation]),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=seed,
-        monitor="val_cross_entropy",
-        patience=settings.patience,
-        augment=AUGMENTATIONS[settings.augmentation],
-        state=state,
-        chosen=train,
-    )
+    model = network(text, data.images.shape[1:], settings, seed, training.n_steps(settings, len(train)))
+    beside = data.images[validation], data.labels[validation]
+    options: dict[str, Any] = {
+        "patience": settings.patience,
+        "augment": AUGMENTATIONS[settings.augmentation],
+        "chosen": train,
+    }
+    options |= {"monitor": "val_cross_entropy", "state": state}
+    history = training.fit(model, data.images, data.labels, beside, settings, seed, **options)
     # A ReLU makes 0 of NaN, so weights that are no numbers show in the penalty first.
     if not np.isfinite(history.val_loss).all():
         raise jobs.JobError("the loss is not a number any more")

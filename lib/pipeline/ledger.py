@@ -16,15 +16,7 @@ from lib.evaluation import statistics
 from lib.reported import arithmetic
 
 NOT_YET = "not tested yet"
-VERDICTS = (
-    statistics.REPRODUCED,
-    statistics.DIRECTION_ONLY,
-    statistics.NOT_REPRODUCED,
-    statistics.CONTRADICTED,
-    statistics.UNDECIDED,
-    statistics.NOT_TESTABLE,
-    NOT_YET,
-)
+VERDICTS = (*statistics.VERDICTS, NOT_YET)
 ROUNDS = 10  # of Tables I and II
 # Where a table keeps the interval of a column, in this order.
 _LIMITS = (("95 % low", "95 % high"), ("{} low", "{} high"), ("low", "high"))

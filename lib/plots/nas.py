@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullFormatter
 
 from lib.nas.experiments import STRATEGIES
 from lib.nas.transforms import NAMES
-from lib.plots.style import BLUE, GREY, VERMILION, label_points, with_data
+from lib.plots.style import BLUE, GREY, VERMILION, label_points, single, with_data
 
 
 @with_data
@@ -18,8 +18,8 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
     colours = dict(zip(("initial", *NAMES), sns.color_palette(), strict=False))
     levels = frame.groupby("iteration").size()
     width, height = levels.max(), len(levels)
-    figure = Figure(figsize=(max(6.0, 1.15 * width), 1.25 * height + 0.6), layout="constrained")
-    axes, places = figure.subplots(), dict[str, tuple[float, float]]()
+    figure, axes = single(max(6.0, 1.15 * width), 1.25 * height + 0.6)
+    places: dict[str, tuple[float, float]] = {}
     for level, rows in frame.groupby("iteration"):
         # Children stand in the order of their parents, so that fewer lines cross.
         ordered = sorted(rows.itertuples(), key=lambda row: places.get(row.parent, (0, 0)))
@@ -46,8 +46,7 @@ def fronts(models: pd.DataFrame, printed: pd.DataFrame) -> Figure | None:
     ``printed`` are ``accuracy`` (of test images) and ``parameters`` from the paper.  None without models.
     """
     done = models[models.status == "ok"].reset_index()
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = single(7, 4)
     shared = {"x": "parameters", "y": "accuracy", "hue": "strategy", "hue_order": STRATEGIES, "ax": axes}
     front = done[done.pareto]
     sns.scatterplot(done, alpha=0.5, linewidth=0, **shared)
@@ -64,8 +63,7 @@ def error_over_size(table: pd.DataFrame) -> Figure:
     """Test error over parameters of :func:`lib.nas.tables.small_networks`; bars are 95 % intervals."""
     rows = table.astype(float).reset_index()
     rows[["error", "most", "least"]] = 100 * (1 - rows[["accuracy", "low", "high"]])
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = single(7, 4.2)
     look = {"palette": {"here": VERMILION, "paper": BLUE, "elsewhere": GREY}, "s": 40}
     sns.scatterplot(rows, x="parameters", y="error", hue="source", style="source", ax=axes, **look)
     bars = rows.dropna(subset="least")[["parameters", "least", "most"]].to_numpy()

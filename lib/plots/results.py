@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from lib.evaluation import statistics
-from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, with_data
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, single, with_data
 
 # How a count of :func:`lib.nas.parameter_counts.counts` is drawn, by its verdict.
 _COUNTS = {
@@ -30,8 +30,8 @@ def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | No
     label : of the horizontal axis.
     zero : whether a vertical line marks zero.
     """
-    figure, axes = grid(1, 1, 8, 1.0 + 0.4 * len(table))
-    cell, rows = axes[0, 0], np.arange(len(table))[::-1]
+    figure, cell = single(8, 1.0 + 0.4 * len(table))
+    rows = np.arange(len(table))[::-1]
     ends = np.abs(table[["low", "high"]].sub(table["number"], axis=0)).to_numpy().T
     cell.errorbar(table["number"], rows, xerr=ends, fmt="o", color=BLUE, ms=5, capsize=2, label="here, 95 % interval")
     cell.plot(table["printed"], rows, "x", color=VERMILION, ms=7, mew=2, label="printed")

@@ -9,16 +9,7 @@ from matplotlib.figure import Figure
 from lib.core.jobs import Result
 from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
-from lib.plots.style import (
-    CLASS_COLOURS,
-    PART_COLOURS,
-    PREDICTED,
-    draw_contour,
-    grid,
-    show_image,
-    single,
-    with_data,
-)
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, PREDICTED, draw_contour, grid, show_image, single, with_data
 
 
 @with_data

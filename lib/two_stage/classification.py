@@ -77,11 +77,7 @@ def backbone_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 @jobs.step("features", version=1, working_only=("features",), raw=backbone_weights)
 def features(
-    data: ImageSet,
-    inputs: str,
-    settings: BackboneSettings,
-    masks: segmentation.MaskParts | str = (),
-    seed: int = 0,
+    data: ImageSet, inputs: str, settings: BackboneSettings, masks: segmentation.MaskParts | str = (), seed: int = 0
 ) -> dict[str, Any]:
     """Features of all images by a frozen backbone, as a job.
 
@@ -134,18 +130,7 @@ def fit_heads(
     one_hot = np.eye(n_classes, dtype=np.float32)[labels]
     chosen, weights = _balance(labels, train, n_classes, settings.balance, seeds[0])
     keeper = _HeadKeeper(x[validation], labels[validation], settings.keep)
-    training.fit(
-        heads,
-        x,
-        one_hot * weights,
-        None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=seeds[0],
-        keep="last",
-        chosen=chosen,
-        callbacks=[keeper],
-    )
+    training.fit(heads, x, one_hot * weights, None, settings, seeds[0], keep="last", chosen=chosen, callbacks=[keeper])
     heads.set_weights(keeper.weights)
     return heads, keeper.history()
 

@@ -35,9 +35,10 @@ class TwoStageSettings:
     inputs: str = "image+mask"
 
     @classmethod
-    def of(cls, profile: Profile) -> "TwoStageSettings":
-        backbone = BackboneSettings(profile.backbone, profile.weights)
-        return cls(SegmenterSettings.of(profile), backbone, HeadSettings(epochs=profile.head_epochs))
+    def of(cls, profile: Profile, segmenter: SegmenterSettings | None = None, **backbone: Any) -> "TwoStageSettings":
+        """The profile's, with another ``segmenter`` if one is given, and other fields of the ``backbone``."""
+        chosen = BackboneSettings(**{"name": profile.backbone, "weights": profile.weights, **backbone})
+        return cls(segmenter or SegmenterSettings.of(profile), chosen, HeadSettings(epochs=profile.head_epochs))
 
 
 @dataclass(frozen=True)

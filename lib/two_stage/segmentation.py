@@ -1,6 +1,5 @@
 """Stage 1 as steps: settings, a trained U-Net, the masks it predicts (paper A, II-B and III-B)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from lib.models.unet import build_unet
 
 ENCODERS = {"mobilenetv2": "MobileNetV2", "vgg16": "VGG16"}  # ImageNet networks by architecture
 ARCHITECTURES = ("unet", *ENCODERS)
+NONE = np.empty(0, np.int64)  # validation images, where the last epoch is kept
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound, "strong": augmentation.strong}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
 MaskParts = Sequence[tuple[Mapping[str, Any], np.ndarray | None]]
@@ -152,22 +152,15 @@ def fit(
     -------
     The model, valid until the next call, and its history, one row per epoch.
     """
-    n_steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
-    model = network(data.images.shape[1], settings, seed, n_steps)
-    history = training.fit(
-        model,
-        as_input(data.images[train]),
-        data.masks[train],
-        (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=seed,
-        monitor="val_bce",
-        keep=settings.keep,
-        augment=AUGMENTATIONS[settings.augmentation],
-        state=state,
-    )
-    return model, history
+    model = network(data.images.shape[1], settings, seed, training.n_steps(settings, len(train)))
+    beside = (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None
+    options: dict[str, Any] = {
+        "monitor": "val_bce",
+        "keep": settings.keep,
+        "augment": AUGMENTATIONS[settings.augmentation],
+    }
+    x, y = as_input(data.images[train]), data.masks[train]
+    return model, training.fit(model, x, y, beside, settings, seed, **options, state=state)
 
 
 @jobs.step("segmenter", version=1, working_only=("weights",), raw=_raw)
@@ -256,6 +249,12 @@ def predict(model: keras.Model, images: np.ndarray, mirrored: bool = False) -> n
     """
     masks = model.predict(as_input(images), batch_size=32, verbose=0)
     return (masks + predict(model, images[:, :, ::-1])[:, :, ::-1]) / 2 if mirrored else masks
+
+
+def mean_of_views(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """What a network says of images and of their mirror images, averaged: features or probabilities (n, k)."""
+    views = images, images[:, :, ::-1]
+    return np.mean([model.predict(as_input(view), batch_size=32, verbose=0) for view in views], axis=0)
 
 
 def as_input(images: np.ndarray) -> np.ndarray:

@@ -21,12 +21,7 @@ _SINGLE = 8  # images that are predicted one at a time
 
 @jobs.step("timing", version=1, raw=classification.backbone_weights)
 def timing(
-    data: ImageSet,
-    train: np.ndarray,
-    validation: np.ndarray,
-    test: np.ndarray,
-    settings: TwoStageSettings,
-    seed: int,
+    data: ImageSet, train: np.ndarray, validation: np.ndarray, test: np.ndarray, settings: TwoStageSettings, seed: int
 ) -> dict[str, Any]:
     """Seconds that training and prediction take, as a job; its result is of one machine, at one time.
 

@@ -145,17 +145,6 @@ def test_a_correction_of_the_groups_makes_them_anew(tmp_path, monkeypatch):
 # Files
 
 
-def test_a_review_table_shows_whole_groups(planted):
-    data, pairs = planted
-    labels, groups = data.labels.copy(), group_files.number(data.groups)
-    first = pairs["first"][0]
-    labels[first] = (labels[first] + 1) % 3
-    table = group_files.review_table(data.names, labels, data.classes, groups, pairs)
-    assert len(table) == 80
-    assert set(table["name"][table["conflict"]]) == set(data.names[pairs.loc[0, ["first", "second"]].to_list()])
-    assert (table["closest"].str.removesuffix(" relative") == table["name"].str.removesuffix(" relative")).all()
-
-
 def test_published_list(tmp_path):
     # With a spreadsheet's byte order mark and blanks.
     path = _csv(tmp_path, "\ufeffgroup,class,image\n7,image,image (1) \n 7,image,image (4)\n")

@@ -35,6 +35,19 @@ def test_planted_relatives_are_found_and_grouped_folds_do_not_leak(here):
     assert grouped_data.fold_table(cv).groups.sum() == 90
 
 
+def test_a_review_table_shows_whole_groups(here):
+    one, cv, _ = here
+    _, pairs = grouped_data.related_images(one, cv)
+    pairs = pairs[cv.groups[pairs["first"]] == cv.groups[pairs["second"]]].reset_index(drop=True)
+    changed, labels = pairs.loc[0, ["first", "second"]].to_list(), cv.labels.copy()
+    labels[changed[0]] = (labels[changed[0]] + 1) % 3
+    table = grouped_data.review_table(replace(cv, table=replace(cv.table, labels=labels)), pairs)
+    assert len(table) == 18
+    assert set(table["name"][table["conflict"]]) == set(cv.table.names[changed])
+    known = table[table["closest"] != ""]
+    assert (known["closest"].str.removesuffix(" relative") == known["name"].str.removesuffix(" relative")).all()
+
+
 def test_tables_say_what_is_not_done_yet(here):
     one, cv, random = here
     answers = models.answers(one, cv, ("image, ",))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -40,9 +41,8 @@ def train(target: Path, seed: int, state: Path | None = None, callbacks=()) -> N
         images[:16],
         masks[:16],
         (images[16:], masks[16:]),
-        epochs=EPOCHS,
-        batch_size=8,
-        seed=seed,
+        SimpleNamespace(epochs=EPOCHS, batch_size=8),
+        seed,
         augment=augmentation.ultrasound,
         state=state,
         callbacks=callbacks,

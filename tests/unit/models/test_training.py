@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -37,8 +38,8 @@ def _model(seed=0):
     return training.network("training test", _build, seed)
 
 
-def _fit(model, validation=VALIDATION, **changes):
-    return training.fit(model, X, Y, validation, **{"epochs": 4, "batch_size": 16, "seed": 0, **changes})
+def _fit(model, validation=VALIDATION, y=Y, epochs=4, **options):
+    return training.fit(model, X, y, validation, SimpleNamespace(epochs=epochs, batch_size=16), 0, **options)
 
 
 @pytest.mark.parametrize("keep", training.KEEPS)
@@ -68,7 +69,7 @@ def test_a_network_is_traced_once_and_drawn_anew_by_each_seed():
 
 def test_a_loss_that_is_no_number_is_the_trainings_result():
     with pytest.raises(JobError, match="not a number"):
-        training.fit(_model(), X, Y * np.nan, None, epochs=2, batch_size=16, seed=0, keep="last")
+        _fit(_model(), None, Y * np.nan, keep="last")
 
 
 def test_indices_may_repeat_and_leave_out():
