@@ -36,8 +36,7 @@ class Shapes:
     layer: int  # position of the one that runs
 
     def __init__(self) -> None:
-        self.parameters: Counter[int] = Counter()
-        self.multiply_adds: Counter[int] = Counter()
+        self.parameters, self.multiply_adds = Counter[int](), Counter[int]()
 
     def conv(self, x: Shape, filters: int, size: int, part="", padding: str = "same", norm: bool = False) -> Shape:
         height, width, channels = self._slide(x, size, 1, padding)

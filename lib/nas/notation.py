@@ -149,8 +149,7 @@ def parse(text: str) -> Architecture:
     NotationError
         For an unknown layer, wrong numbers or an impossible order; points at the layer.
     """
-    found: list[re.Match[str]] = []
-    at = 0
+    found, at = list[re.Match[str]](), 0
     while (between := _BETWEEN.match(text, at)) and ((at := between.end()) < len(text) or not found):
         match = _LAYER.match(text, at)
         if not match or match[1] not in KINDS:
