@@ -49,8 +49,9 @@ def predict_files(model: TwoStageModel, files: Sequence[Path], out: Path | None 
         if images:
             found = model.predict(np.stack(list(images.values())))
             parts.append(as_frame(list(images), found))
-            for file, mask in zip(images, found.masks, strict=True) if out else ():
-                _draw(file, mask[..., 0], out)
+            for file, mask in zip(images, found.masks, strict=True):
+                if out:
+                    _draw(file, mask[..., 0], out)
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 

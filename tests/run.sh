@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's test command: lint and spelling, unit tests, a replay of what is published, canaries, and a smoke run of every
-# notebook, which nbval compares with the golden ones.
+# The README's test command: lint, spelling and types, unit tests, a replay of what is published, canaries, and a smoke
+# run of every notebook, which nbval compares with the golden ones.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . lib/environment.sh
@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m codespell_lib
+"$PYTHON" -m mypy
 "$PYTHON" -m pytest --replay tests/unit tests/canaries "$@"
 "$PYTHON" -m lib.pipeline.driver smoke
 "$PYTHON" -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/golden/sanitize.cfg tests/golden

@@ -120,7 +120,7 @@ def get(name: str, **overrides: Any) -> Profile:
     """
     if name not in _PROFILES:
         raise SettingsError(f"unknown profile {name!r}; {_hint(name, names())}")
-    asked = {"trains": True} if os.environ.get(TRAIN) or os.environ.get(RETRAIN) else {}
+    asked: dict[str, Any] = {"trains": True} if os.environ.get(TRAIN) or os.environ.get(RETRAIN) else {}
     asked |= {"workers": int(os.environ[JOBS])} if os.environ.get(JOBS) else {}
     settings = {"name": name, **_PROFILES[name], **asked, **overrides}
     known = tuple(field.name for field in fields(Profile))

@@ -42,7 +42,7 @@ class Step:
     name: str
     version: int
     working_only: tuple[str, ...] = ()
-    needs: Mapping[str, tuple[str, ...]] = None
+    needs: Mapping[str, tuple[str, ...]] | None = None
     raw: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
     quick: bool = False
 
@@ -164,9 +164,8 @@ def run(
             errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
         ready = [job for job in level if job not in errors and (train or job.step.quick)]
         ready = [job for job in ready if all(store.holds(*one) for one in job.inputs())]
-        if until is not None:
-            ready = (job for job in ready if time.time() < until)
-        for job, seconds, error in cluster.run(_attempt, ready, store, workers):
+        timely = (job for job in ready if until is None or time.time() < until)
+        for job, seconds, error in cluster.run(_attempt, timely, store, workers):
             errors |= {job: error} if error else {}
             report(f"{job}: {error or f'done in {seconds:.0f} s'}")
     return [_result(job, store, errors, tuple(extras)) for job in jobs]

@@ -18,7 +18,7 @@ LISTING = "data.json"
 _CLUTTER = {"Thumbs.db", "desktop.ini"}
 
 
-def files(name: str) -> dict[str, str]:
+def files(name: str) -> Mapping[str, str]:
     """SHA-256 of each file of the data set ``name``, by its path below the data folder; empty if nothing is known.
 
     ``name`` is a folder or a file, for example ``busi`` or ``mnist.npz``.
@@ -65,7 +65,7 @@ def record(*names: str, **details: Mapping) -> None:
     listing = dict(_recorded())
     for name in names:
         if name == "weights":
-            listing[name] = weights_identities() | listing.get(name, {})
+            listing[name] = {**weights_identities(), **listing.get(name, {})}
         elif name not in listing and paths.find_data(name):
             listing[name] = files(name)
     listing = {**details, **listing}

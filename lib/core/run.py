@@ -44,10 +44,8 @@ class Run:
     def store(self) -> store.Store:
         return config.store_of(self.profile)
 
-    def results(
-        self, wanted: Iterable[jobs.Job] | Mapping[Any, jobs.Job], extras: Sequence[str] = ()
-    ) -> list[jobs.Result] | dict[Any, jobs.Result]:
-        """The results of the jobs, in their order or under their names; see :func:`lib.core.jobs.run`.
+    def results(self, wanted: Iterable[jobs.Job] | Mapping[Any, jobs.Job], extras: Sequence[str] = ()) -> Any:
+        """Results of the jobs: a list in their order, or a dictionary by their names; see :func:`lib.core.jobs.run`.
 
         A profile that does not train looks costly jobs up only: those that are not published have
         :data:`lib.core.jobs.NOT_DONE` for an error.

@@ -26,7 +26,7 @@ from lib.core import paths
 try:
     import fcntl
 except ImportError:  # Windows: there two runs at once may do the same job twice, with the same result
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 PUBLISHED = paths.ROOT / "report" / "results"

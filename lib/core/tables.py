@@ -67,7 +67,7 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
             return f"{value:g}"
         if str(column.name).split(" ")[0] == "p":
             return "< 0.001" if value < 0.001 else f"{value:.3f}"
-        return f"{value:,.{0 if is_count or abs(value) >= 1000 else precision}f}".replace("-", "−")
+        return f"{value:,.{0 if is_count or abs(float(value)) >= 1000 else precision}f}".replace("-", "−")
 
     return pd.Series([text(*one) for one in column.items()], column.index)
 

@@ -157,9 +157,9 @@ def _at_hand(root: Path) -> pd.DataFrame:
 
 def _pictures(root: Path, listed: Iterable[str]) -> pd.DataFrame:
     """One row per image, by class and number: ``name``, ``label``, ``image`` and ``masks``, files below ``root``."""
-    listed = pd.Series(list(listed), dtype=str)
-    parts = listed.str.extract(_FILE).assign(file=listed)
-    odd = listed[parts["name"].isna()]
+    names = pd.Series(list(listed), dtype=str)
+    parts = names.str.extract(_FILE).assign(file=names)
+    odd = names[parts["name"].isna()]
     if len(odd):
         raise DataError(f"{root / odd.iloc[0]}: not a name of BUSI, like 'benign (1).png' or 'benign (1)_mask.png'")
     if lacking := [name for name in CLASSES if name not in set(parts["label"])]:

@@ -12,6 +12,7 @@ ones nearly smooth), so a mask alone does not settle the class.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import ndimage, signal
@@ -60,7 +61,7 @@ def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
         raise DataError(f"phantoms need at least 15 images of 32 pixels, not {n} of {size}")
     labels = np.repeat(np.arange(len(CLASSES)), class_counts(n))
     # One generator per image: image k stays the same when n changes nothing before it.
-    pairs = [_phantom(label, size, np.random.default_rng([seed, k])) for k, label in enumerate(labels)]
+    pairs = [_phantom(label, size, np.random.default_rng([seed, k])) for k, label in enumerate(labels.tolist())]
     images, masks = (np.stack(arrays)[..., None] for arrays in zip(*pairs, strict=True))
     return ImageSet(
         images=(np.round(images * 255) / 255).astype(np.float32),
@@ -98,7 +99,7 @@ def with_relatives(data: ImageSet, n: int) -> ImageSet:
             mask[:] = _relative(mask, kind, np.random.default_rng([0, k])) >= 0.5
     copies = replace(copies, names=np.array([f"{name} relative" for name in copies.names], str))
     arrays = ("images", "labels", "names", "masks", "sizes", "n_masks", "groups")
-    joined = {name: np.concatenate([getattr(data, name), getattr(copies, name)]) for name in arrays}
+    joined: dict[str, Any] = {name: np.concatenate([getattr(data, name), getattr(copies, name)]) for name in arrays}
     return replace(data, **joined, source=f"{data.source} and {n} relatives")
 
 
@@ -155,7 +156,7 @@ def _tissue(size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.n
     across = np.linspace(0, 1, size)[None, :]
 
     def border(level: float, swing: float) -> np.ndarray:
-        waves = sum(
+        waves: Any = sum(
             generator.normal(0, swing / k) * np.sin(2 * np.pi * (k * across * 0.7 + generator.uniform()))
             for k in (1, 2, 3)
         )

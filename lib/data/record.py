@@ -20,6 +20,8 @@ class DataError(ValueError):
 class ImageSet:
     """Images with labels and, where the data set has them, masks, original sizes and groups.
 
+    What may be None has the type ``Any`` beside its own: who uses it knows that this data set has it.
+
     Attributes
     ----------
     images : float32 (n, height, width, 1), values in [0, 1]; None where the files are absent and only the
@@ -35,15 +37,15 @@ class ImageSet:
     groups : int64 (n,), images that must stay on one side of a split (patient, case), or None.
     """
 
-    images: np.ndarray | None
+    images: np.ndarray | Any
     labels: np.ndarray
     names: np.ndarray
     classes: tuple[str, ...]
     source: str
-    masks: np.ndarray | None = None
-    sizes: np.ndarray | None = None
-    n_masks: np.ndarray | None = None
-    groups: np.ndarray | None = None
+    masks: np.ndarray | Any = None
+    sizes: np.ndarray | Any = None
+    n_masks: np.ndarray | Any = None
+    groups: np.ndarray | Any = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,13 +61,18 @@ class ImageSet:
         return pd.Series(counts, index=pd.Index(self.classes, name="class"), name="images")
 
 
+@dataclass(frozen=True)
 class Source:
     """A data set by description: read where a job runs, and known by the content of its files.
 
-    Subclasses are frozen dataclasses with a method ``read`` that returns an :class:`ImageSet`.
+    Subclasses are frozen dataclasses.
     """
 
     folder = ""  # of the raw files, below the data folders; empty for data that are made
+
+    def read(self) -> ImageSet:
+        """The images from their files, or made."""
+        raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
         """What stands for the images in keys: the files' content and the settings that differ from the default."""

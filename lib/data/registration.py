@@ -93,7 +93,8 @@ def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[
     """
     batches = [slice(k, k + _BATCH) for k in range(0, max(len(first), 1), _BATCH)]
     results = [_refine(first[batch], second[batch], start[batch]) for batch in batches]
-    return tuple(np.concatenate(arrays) for arrays in zip(*results, strict=True))
+    registrations, correlation, overlap = (np.concatenate(arrays) for arrays in zip(*results, strict=True))
+    return registrations, correlation, overlap
 
 
 def _collect(

@@ -7,6 +7,7 @@ resampled as well.  Wilson's interval cannot, and is too narrow where many image
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,12 +59,12 @@ class Bootstrap:
         interval leaves those out.
     """
 
-    estimate: float | np.ndarray
-    low: float | np.ndarray
-    high: float | np.ndarray
+    estimate: float | Any
+    low: float | Any
+    high: float | Any
     replicates: np.ndarray
 
-    def row(self, name: str = "value") -> dict[str, float]:
+    def row(self, name: str = "value") -> dict[str, Any]:
         """The estimate, called ``name``, and ``95 % low`` and ``95 % high`` as columns of a table."""
         return {name: self.estimate, "95 % low": self.low, "95 % high": self.high}
 
@@ -116,7 +117,7 @@ def prediction_interval(
     size: int,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
-) -> tuple[float | np.ndarray, float | np.ndarray]:
+) -> tuple[Any, Any]:
     """Where the score of one hold-out of about ``size`` images should lie: the interval for a printed value.
 
     Each time one training is chosen, groups of its test images are drawn with replacement until they hold as

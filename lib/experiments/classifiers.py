@@ -41,7 +41,7 @@ MC_DROPOUT = "MC dropout"
 AS_PRINTED = "image + mask as printed"
 _PENALTIES = tuple(10.0**power for power in (-4, -3, -2, -1, 0))
 _COMPONENTS = 100
-_OWN = {"features": "pooled", "preprocessing": "own"}
+_OWN: dict[str, Any] = {"features": "pooled", "preprocessing": "own"}
 
 
 @jobs.step("logistic_regression", version=1, needs={"x": ("features",)})
@@ -122,7 +122,8 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
     """
     profile, parts, unseen = cv.profile, cv.split(fold).parts(), cv.unseen_masks(fold)
     segmenter = SegmenterSettings.pretrained(profile)
-    fine = replace(cv.source, size=profile.crop_size) if profile.crop_size else cv.source
+    source: Any = cv.source  # of images, whatever their size
+    fine = replace(source, size=profile.crop_size) if profile.crop_size else source
     one = cv.features(single_backbone(profile))
     found: dict[str, Job] = {}
     for name in profile.backbones:

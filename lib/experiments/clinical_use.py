@@ -113,7 +113,7 @@ def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
 
     The models are the ensemble, and both inputs of the paper in the single backbone: ``model`` names them.
     """
-    name, curves = single_backbone(cv.profile), {}
+    name, curves = single_backbone(cv.profile), dict[str, pd.DataFrame]()
     for model in (ENSEMBLE, f"{AS_PRINTED}, {name}", f"image, {name}"):
         if model in answers:
             p = probabilities(cv, answers[model])[SCALED][cv.positive]

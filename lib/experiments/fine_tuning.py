@@ -67,8 +67,8 @@ def fine_tuned(
         for place, value in zip(model.stage_1_places, network["weights"], strict=True):
             model.weights[place].assign(value)
     x, one_hot = segmentation.as_input(data.images[train]), np.eye(n_classes, dtype=np.float32)[data.labels[train]]
-    how = {"epochs": settings.epochs, "batch_size": settings.batch_size, "augment": augmentation.ultrasound}
-    history = training.fit(model, x, one_hot, None, **how, seed=seed, keep="last", state=state)
+    how: dict[str, Any] = {"epochs": settings.epochs, "batch_size": settings.batch_size, "seed": seed, "keep": "last"}
+    history = training.fit(model, x, one_hot, None, augment=augmentation.ultrasound, state=state, **how)
 
     def predict(part: np.ndarray) -> np.ndarray:
         views = [data.images[part], data.images[part][:, :, ::-1]]

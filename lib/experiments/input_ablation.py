@@ -127,12 +127,12 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
     -------
     By inputs, backbone and score: ``paper``, ``here`` (mean over rounds and heads), and the 95 % prediction interval.
     """
-    rows = {}
+    rows: dict[tuple, list[float]] = {}
     for names, part in found.groupby(_ROW, sort=False):
         label, predicted = part["label"].to_numpy(), part["predicted"].to_numpy()
         for name in printed.index.intersection(names):
             low, high = statistics.prediction_interval(
-                lambda chosen, label=label, predicted=predicted: metrics.score_row(label[chosen], predicted[chosen]),
+                lambda chosen, a=label, b=predicted: metrics.score_row(a[chosen], b[chosen]),  # type: ignore[misc]
                 groups[part["image"]],
                 part.groupby(["round", "head"]).ngroup().to_numpy(),
                 HOLD_OUT,
@@ -208,7 +208,7 @@ def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, in
 
 
 def _mean(values: Sequence[float]) -> list[float]:
-    return [np.mean(values), *statistics.mean_interval(np.asarray(values)), len(values)]
+    return [float(np.mean(values)), *statistics.mean_interval(np.asarray(values)), len(values)]
 
 
 def clusters(result: Result, n: int) -> np.ndarray:

@@ -200,7 +200,7 @@ def _without_activation(model: keras.Model):
     return output
 
 
-def _gradient(function: Callable, x: np.ndarray) -> np.ndarray:
+def _gradient(function: Callable, x: Any) -> np.ndarray:
     """The gradient of a scalar ``function`` at ``x``; Keras has none of its own, so each backend's."""
     x = keras.ops.convert_to_tensor(x)
     match keras.backend.backend():

@@ -1,6 +1,7 @@
 """The comparison of classifiers under grouped folds: scores, paired differences, ensembles, endpoints P2 and P3."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,7 @@ def _greedy(cv: GroupedCV, models: np.ndarray) -> np.ndarray:
     mixed = np.full_like(models[:, 0], np.nan)
     for fold in range(cv.n_folds):
         split = cv.split(fold)
-        validation, picks = models[1][:, split.validation], []
+        validation, picks = models[1][:, split.validation], list[int]()
         for _ in range(_N_PICKS):
             mixtures = [validation[[*picks, one]].mean(axis=0) for one in range(len(validation))]
             losses = [log_loss(cv.labels[split.validation], p, labels=range(len(cv.classes))) for p in mixtures]
@@ -161,7 +162,7 @@ def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def differences(cv: GroupedCV, pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -> pd.DataFrame:
+def differences(cv: GroupedCV, pairs: Mapping[Any, tuple[pd.Series, pd.Series]]) -> pd.DataFrame:
     """Differences of columns of :func:`rights`, image by image, with 95 % intervals and p over groups."""
     if not pairs:
         return pd.DataFrame()

@@ -86,7 +86,7 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
     results : of :func:`jobs`.
     groups : of related images, int (n_images,).
     """
-    test, rows = plan.rounds[0].split.test, {}
+    test, rows = plan.rounds[0].split.test, dict[str, dict[str, Any]]()
     right = {
         name: heads["test"][0].argmax(axis=-1) == plan.labels[test] for name, (heads, *_) in results.items() if heads
     }

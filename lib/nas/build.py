@@ -1,5 +1,7 @@
 """The Keras half of the layers: what :class:`lib.nas.layers.Shapes` counts, as tensors of a model."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -11,8 +13,10 @@ class Tensors:
     are part of a result: sums of gradients are ordered by them.  Kernels are penalised by ``l2`` times their squares.
     """
 
+    layer: int  # position of the one that runs
+
     def __init__(self, l2: float) -> None:
-        self.penalty = {"kernel_regularizer": keras.regularizers.L2(l2) if l2 else None}
+        self.penalty: dict[str, Any] = {"kernel_regularizer": keras.regularizers.L2(l2) if l2 else None}
 
     def conv(self, x, filters, size, part="", padding="same", norm=False):
         if not norm:

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 from lib.nas.layers import KINDS, Shape, times
 from lib.nas.notation import Architecture
 
-_COLOURS = dict(zip(KINDS, colormaps["Set3"].colors, strict=False))
+_COLOURS = dict(zip(KINDS, colormaps["Set3"](range(12)), strict=False))
 
 
 def draw_networks(networks: Mapping[str, Architecture], input_shape: Shape) -> Figure:
@@ -30,7 +30,7 @@ def draw_networks(networks: Mapping[str, Architecture], input_shape: Shape) -> F
                 far = place + 1 < x - 1
                 ends = ((x, y + 0.2), (place + 1, y + 0.2)) if far else ((x - 0.42, y), (x - 0.58, y))
                 style = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
-                axes.annotate("", *ends, arrowprops=style | {"connectionstyle": f"arc3,rad={-0.3 * far}"})
+                axes.annotate("", ends[0], ends[1], arrowprops=style | {"connectionstyle": f"arc3,rad={-0.3 * far}"})
     axes.set(xlim=(-2, width + 0.5), ylim=(-1.2 * len(networks) + 0.6, 0.6))
     axes.set_axis_off()
     return figure

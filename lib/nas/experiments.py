@@ -37,7 +37,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
     To be asked again when they are done: a child depends on the results of its parents' iteration.
     """
-    store, done, missing = store_of(profile), [], []
+    store, done, missing = store_of(profile), list[Job](), list[Job]()
 
     def results(wave: Sequence[Job]) -> list[Result]:
         found = jobs.run(wave, store, train=False)

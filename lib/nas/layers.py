@@ -8,7 +8,7 @@ numbers and says in ``apply`` what it is made of; :class:`Shapes` counts that wi
 import math
 from collections import Counter
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 Shape = tuple[int, ...]  # (height, width, channels) of a map, (length,) of a vector
 
@@ -33,8 +33,10 @@ class Shapes:
     Multiply-adds are multiply-accumulate steps; pooling, additions and activations are left out.
     """
 
+    layer: int  # position of the one that runs
+
     def __init__(self) -> None:
-        self.parameters, self.multiply_adds = Counter(), Counter()
+        self.parameters, self.multiply_adds = Counter[int](), Counter[int]()
 
     def conv(self, x: Shape, filters: int, size: int, part="", padding: str = "same", norm: bool = False) -> Shape:
         height, width, channels = self._slide(x, size, 1, padding)
@@ -82,12 +84,15 @@ class Shapes:
         self.multiply_adds[self.layer] += multiply_adds
 
 
-KINDS: dict[str, type["Layer"]] = {}  # by symbol
+KINDS: dict[str, Any] = {}  # by symbol
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer with its numbers as fields; ``symbol`` is its name in the text, ``wider`` are the fields Widen raises."""
+
+    symbol: ClassVar[str]
+    wider: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, symbol: str, wider: tuple[str, ...] = ()) -> None:
         cls.symbol, cls.wider = symbol, wider

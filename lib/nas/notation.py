@@ -113,7 +113,8 @@ class Architecture:
         for index, layer in enumerate(self.layers):
             if index == 0 or layer != IDENTITY:
                 if isinstance(layer, Concat):
-                    layer = Concat(*sorted((place_of[layer.first], place_of[layer.second])))
+                    first, second = sorted((place_of[layer.first], place_of[layer.second]))
+                    layer = Concat(first, second)
                 kept.append(layer)
             place_of.append(len(kept) - 1)
         return Architecture(tuple(kept))
@@ -129,7 +130,8 @@ class Architecture:
         def moved(layer: Layer) -> Layer:
             if not isinstance(layer, Concat):
                 return layer
-            return Concat(*(place + len(new) * (place >= position) for place in (layer.first, layer.second)))
+            first, second = (place + len(new) * (place >= position) for place in (layer.first, layer.second))
+            return Concat(first, second)
 
         layers = [moved(layer) for layer in self.layers]
         return Architecture((*layers[:position], *new, *layers[position:]))
@@ -147,21 +149,22 @@ def parse(text: str) -> Architecture:
     NotationError
         For an unknown layer, wrong numbers or an impossible order; points at the layer.
     """
-    found, at = [], _BETWEEN.match(text).end()
-    while at < len(text) or not found:
+    found, at = list[re.Match[str]](), 0
+    while (between := _BETWEEN.match(text, at)) and ((at := between.end()) < len(text) or not found):
         match = _LAYER.match(text, at)
         if not match or match[1] not in KINDS:
             raise NotationError(f"expected a layer such as C(64,3); known: {', '.join(KINDS)}", text, at)
         found.append(match)
-        at = _BETWEEN.match(text, match.end()).end()
+        at = match.end()
     try:
-        return Architecture(tuple(_layer(*match.groups(), index, len(found)) for index, match in enumerate(found)))
+        return Architecture(tuple(_layer(match, index, len(found)) for index, match in enumerate(found)))
     except NetworkError as error:
         raise NotationError(str(error), text, found[error.layer].start()) from None
 
 
-def _layer(name: str, inside: str, index: int, total: int) -> Layer:
-    """The layer called ``name`` with ``inside`` its parentheses; a Concat's places become positions from the start."""
+def _layer(match: re.Match[str], index: int, total: int) -> Layer:
+    """The layer of a name and what is in its parentheses; a Concat's places become positions from the start."""
+    name, inside = match.groups()
     numbers, kind = inside.replace(",", " ").split(), KINDS[name]
     if kind is not Concat:
         least = sum(one.default is MISSING for one in fields(kind))
@@ -178,7 +181,7 @@ def _layer(name: str, inside: str, index: int, total: int) -> Layer:
 
 
 def _check_order(layers: tuple[Layer, ...]) -> None:
-    vector, read = False, set()
+    vector, read = False, set[int]()
     for index, layer in enumerate(layers):
         read.update(layer.reads(index))
         if isinstance(layer, Concat) and not all(0 <= place < index for place in layer.reads(index)):

@@ -8,6 +8,7 @@ validation scores are seen.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ class Search:
     def __init__(self, settings: SearchSettings, make_job: Callable, results: Callable):
         self.settings, self.make_job, self.results = settings, make_job, results
         self.initial = parse(settings.space.initial)
-        self.known, self.selected = {self.initial.hash}, set()
+        self.known, self.selected = {self.initial.hash}, set[str]()
         self.rows: list[dict] = []
         self.jobs: list[Job] = []
         self.complete, self.stop_rule = False, ""
@@ -103,7 +104,7 @@ class Search:
         for attempt in range(_TRIES):
             generator = np.random.default_rng([self.settings.seed, number, attempt])
             steps = 1 + int(generator.integers(self.settings.iterations))
-            child = self.initial
+            child: Architecture | None = self.initial
             for step in range(1, steps + 1):
                 name = NAMES[generator.integers(len(NAMES))]
                 child = child and self.draw(child, name, [number, attempt, step], last=step == steps)
@@ -161,7 +162,7 @@ def search(
     return found
 
 
-def best(frame: pd.DataFrame) -> pd.Series | None:
+def best(frame: pd.DataFrame) -> pd.Series | Any:
     """The row of highest accuracy; of equals the smallest, then the first by hash; None without a trained model."""
     trained = frame[frame.status == "ok"]
     ranked = trained.sort_values(["accuracy", "parameters", "hash"], ascending=[False, True, True])

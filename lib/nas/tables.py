@@ -1,6 +1,7 @@
 """Paper B's tables: printed beside what the jobs of :mod:`lib.nas.experiments` scored; unfinished plans are marked."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,10 +59,10 @@ def _single_training(result: Result) -> dict[str, float]:
 
 def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
     """Table IV: test accuracy of the printed SE-BbNAS network minus that of BbNAS on the same digits; one row."""
-    pair, name = [results.get(f"MNIST {name}") for name in ("SE-BbNAS", "BbNAS")], "SE-BbNAS – BbNAS"
-    if not all(pair):
+    first, second, name = results.get("MNIST SE-BbNAS"), results.get("MNIST BbNAS"), "SE-BbNAS – BbNAS"
+    if not (first and second):
         return pd.DataFrame({"difference": [np.nan]}, index=[name])
-    right = tuple(map(_right, pair))
+    right = _right(first), _right(second)
     return paired.table({name: right}, np.arange(len(right[0])))
 
 
@@ -87,7 +88,7 @@ def _scores(result: Result) -> dict[str, float]:
 
 def winners(searches: Searches) -> pd.DataFrame:
     """One row per search: its models, what chose the winner, and the retrained winner's test accuracy."""
-    rows = {}
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
     for key, search in searches.found.items():
         rows[key] = {"models": int((search.frame.status == "ok").sum()), "complete": search.complete}
         rows[key]["rule of III-D"] = search.stop_rule or ("never met" if search.complete else NOT_TESTED)
@@ -130,7 +131,7 @@ def small_networks(searches: Searches, profile: Profile) -> pd.DataFrame:
 
 def answers(results: Mapping[tuple[str, int, int], Result]) -> dict[str, np.ndarray]:
     """Predicted classes of all mammograms, int (seeds, n), by kind of block; only seeds with all folds done."""
-    predicted = {kind: [] for kind in BLOCKS}
+    predicted: dict[str, list[np.ndarray]] = {kind: [] for kind in BLOCKS}
     for seed in sorted({seed for _, seed, _ in results}):
         parts = {kind: [one for key, one in results.items() if key[:2] == (kind, seed)] for kind in BLOCKS}
         if all(map(all, parts.values())):
@@ -163,7 +164,7 @@ def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.D
 
 def mammogram_difference(predicted: Mapping[str, np.ndarray], known: Result, planned: int) -> pd.DataFrame:
     """P5: balanced accuracy of SE blocks minus plain blocks, seeds ``done`` of those ``planned``; one row."""
-    row = dict.fromkeys(("difference", "95 % low", "95 % high", "p"), np.nan)
+    row: dict[str, Any] = dict.fromkeys(("difference", "95 % low", "95 % high", "p"), np.nan)
     if done := len(predicted["SE"]):
         right = {kind: (classes == known["labels"]).mean(axis=0) for kind, classes in predicted.items()}
         bootstrap = _balanced(right["SE"] - right["plain"], known)
@@ -177,7 +178,8 @@ def _balanced(right: np.ndarray, known: Result) -> statistics.Bootstrap:
     recalls = np.where(known["labels"][:, None] == np.unique(known["labels"]), right[:, None], np.nan)
     bootstrap = statistics.mean_bootstrap(recalls, known["groups"])
     replicates = bootstrap.replicates.mean(axis=1)
-    return statistics.Bootstrap(bootstrap.estimate.mean(), *np.nanquantile(replicates, [0.025, 0.975]), replicates)
+    low, high = np.nanquantile(replicates, [0.025, 0.975])
+    return statistics.Bootstrap(np.mean(bootstrap.estimate), low, high, replicates)
 
 
 def _verdict(low: float, high: float, done: int, planned: int) -> dict[str, int | str]:

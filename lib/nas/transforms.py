@@ -96,7 +96,7 @@ def draw(architecture: Architecture, name: str, space: Space, generator: np.rand
     """One random application of the transformation called ``name``; :class:`NetworkError` where it gives none."""
 
     def one_of(options: Sequence) -> Any:
-        return options[generator.integers(len(options))]
+        return options[int(generator.integers(len(options)))]
 
     match name:
         case "add_layer":
@@ -106,7 +106,7 @@ def draw(architecture: Architecture, name: str, space: Space, generator: np.rand
         case "widen":
             wide = [place for place, layer in enumerate(architecture.layers, start=1) if layer.wider]
             return widen(architecture, one_of(wide), space.widen_by)
-        case "concat":
+        case _:  # concat
             # Sizes are compared on a large input, so that this does not depend on the data; joining a map with
             # its own identity pooling is allowed, as the paper does it (M_3).
             shapes = architecture.shapes((1024, 1024, 1))

@@ -164,7 +164,7 @@ def _main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _renew(before: Sequence[Notebook], now: Sequence[Notebook]) -> Sequence[Notebook]:
+def _renew(before: list[Notebook], now: list[Notebook]) -> list[Notebook]:
     """Let notebooks that are done stay so when the run itself has published results of quick steps."""
     for old, new in zip(before, now, strict=True):
         if old.is_done():

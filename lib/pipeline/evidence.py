@@ -47,7 +47,7 @@ class Clock:
 
     def __init__(self, store: Store):
         self.seconds: dict[str, list[float]] = {}
-        for folder in (store.published, store.working):
+        for folder in filter(None, (store.published, store.working)):
             for file in folder.glob("*/*.npz"):
                 about = read_about(file)
                 self.note(about["inputs"], about["made"]["seconds"])
@@ -84,7 +84,7 @@ def work(
 
     Here one by one in order of value, each with its inputs before it; with ``workers`` module by module.
     """
-    clock, failed = Clock(store), {}
+    clock, failed = Clock(store), dict[Job, str]()
     rest = dict.fromkeys(jobs.waiting([job for ask in planned.values() for job in ask()], store))
     for name, ask in planned.items():
         own = ask()

@@ -7,6 +7,7 @@ tables that the notebooks of a profile saved.  A row is named by its index level
 import math
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -128,8 +129,8 @@ def _unfinished(cells: pd.Series | None) -> str:
 def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple[float | str, float, float, str]:
     """What was found ("" if nothing), its interval, and the verdict."""
     if claim.rule == "arithmetic" and not claim.table:
-        holds, here = computed[claim.Index]
-        return here, *_NO_INTERVAL, statistics.REPRODUCED if holds else statistics.CONTRADICTED
+        holds, computed_here = computed[claim.Index]
+        return computed_here, *_NO_INTERVAL, statistics.REPRODUCED if holds else statistics.CONTRADICTED
     if claim.rule == "values":
         return _judge_row(claim, figures)
     found = _found(figures, claim)
@@ -171,15 +172,16 @@ def _absent(claim, figures: Path) -> str:
     return statistics.NOT_TESTABLE if known else NOT_YET
 
 
-def _found(figures: Path, claim) -> tuple[float | str, float, float, float] | None:
+def _found(figures: Path, claim) -> tuple[Any, float, float, float] | None:
     """What :func:`_values` says of a claim; a row "a > b" stands for the ratio of the two."""
     parts = [_values(_row(figures, claim.table, row), claim.column) for row in claim.row.split(" > ")]
     if len(parts) == 1 or not all(part and part[0] for part in parts):
         return parts[0] if len(parts) == 1 else None
-    return parts[0][0] / parts[1][0], *_NO_INTERVAL, math.nan
+    first, second = (part[0] for part in parts if part)
+    return first / second, *_NO_INTERVAL, math.nan
 
 
-def _values(cells: pd.Series | None, column: str) -> tuple[float | str, float, float, float] | None:
+def _values(cells: pd.Series | None, column: str) -> tuple[Any, float, float, float] | None:
     """A value with its interval and p, NaN where it has none; None where there is no value
     or a search is not finished."""
     if cells is None or column not in cells or pd.isna(cells[column]) or not cells.get("finished", True):

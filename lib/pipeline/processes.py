@@ -25,7 +25,7 @@ def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: in
     In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.  Every
     second thread begins at the end: neighbours share jobs, and would wait for one another.
     """
-    waiting, answers = deque(calls), queue.SimpleQueue()
+    waiting, answers = deque(calls), queue.SimpleQueue[int | BaseException]()
 
     def work(take: Callable[[], tuple]) -> None:
         with suppress(IndexError):

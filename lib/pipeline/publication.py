@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -61,7 +62,7 @@ def title(notebook: Path) -> str:
     return first.lstrip("# ")
 
 
-def published() -> dict[str, dict]:
+def published() -> dict[str, Any]:
     """``report/run.json``: the profile, and what is known of each published notebook by its name."""
     marker = REPORT / "run.json"
     return json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else {"profile": "", "notebooks": {}}

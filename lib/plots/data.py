@@ -68,7 +68,7 @@ def split_counts(counts: pd.DataFrame) -> Figure:
     shares = counts.div(counts.sum(axis=1), axis=0)
     shares.plot.barh(stacked=True, width=0.8, color=PART_COLOURS, ax=cell)
     for bars, part in zip(cell.containers, counts, strict=True):
-        cell.bar_label(bars, counts[part].astype(str), label_type="center")
+        cell.bar_label(bars, counts[part].astype(str), label_type="center")  # type: ignore[arg-type]
     cell.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     cell.set(xlabel="share of the class", ylabel="", xlim=(0, 1))
     cell.invert_yaxis()

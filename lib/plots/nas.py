@@ -20,7 +20,7 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
     levels = frame.groupby("iteration").size()
     width, height = levels.max(), len(levels)
     figure = Figure(figsize=(max(6.0, 1.15 * width), 1.25 * height + 0.6), layout="constrained")
-    axes, places = figure.subplots(), {}
+    axes, places = figure.subplots(), dict[str, tuple[float, float]]()
     for level, rows in frame.groupby("iteration"):
         # Children stand in the order of their parents, so that fewer lines cross.
         ordered = sorted(rows.itertuples(), key=lambda row: places.get(row.parent, (0, 0)))

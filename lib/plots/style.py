@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -36,7 +37,7 @@ _PLACES = [
 _FAR = 16  # from here on a line leads from the label to its point
 
 
-def with_images(plot: Callable[..., Figure]) -> Callable[..., Figure | None]:
+def with_images(plot: Callable[..., Figure | None]) -> Callable[..., Figure | None]:
     """Let ``plot`` return None where its first argument, an :class:`lib.data.record.ImageSet`, has no images."""
 
     @wraps(plot)
@@ -82,8 +83,9 @@ def label_points(
 
     Call it last: places are found on the finished axes.  Where none is free the text stays at the upper right.
     """
-    axes.figure.draw_without_rendering()
-    margin = 3 * axes.figure.dpi / 72  # three points
+    figure: Any = axes.figure
+    figure.draw_without_rendering()
+    margin = 3 * figure.dpi / 72  # three points
     shapes = [[(x, y), (x, y)] for _, x, y in points] + [[(x, low), (x, high)] for x, low, high in bars]
     taken = [Bbox(axes.transData.transform(shape)).padded(margin) for shape in shapes]
     for index, (text, x, y) in enumerate(points):
@@ -91,7 +93,7 @@ def label_points(
         others = taken[:index] + taken[index + 1 :]
         for place in (*_PLACES, _PLACES[0]):
             label.xyann = place
-            label.set_ha({-6: "right", 0: "center", 6: "left"}[place[0]])
+            label.set(ha={-6: "right", 0: "center", 6: "left"}[place[0]])
             box = label.get_window_extent()
             inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
             if inside and not any(box.overlaps(other) for other in others):

@@ -45,7 +45,7 @@ class HeadSettings:
     balance: str = "none"
 
 
-def stack_inputs(images: np.ndarray, masks: np.ndarray | None, inputs: str) -> np.ndarray:
+def stack_inputs(images: np.ndarray, masks: np.ndarray | Any, inputs: str) -> np.ndarray:
     """The three channels that the backbone takes, float32 (n, height, width, 3) in [0, 1].
 
     ``"image"``: the image three times; ``"mask"``: the mask three times; ``"image+mask"``: image,
@@ -96,7 +96,7 @@ def features(
     -------
     ``features``: float32 (n, n_features).
     """
-    known = data.masks if masks == "ground truth" else segmentation.assemble_masks(masks, len(data)) if masks else None
+    known = data.masks if isinstance(masks, str) else segmentation.assemble_masks(masks, len(data)) if masks else None
     stacked = stack_inputs(data.images, known, inputs)
     stacked = stacked[:, :, ::-1] if settings.mirrored else stacked
     return {"features": extract(frozen_backbone(stacked.shape[1], settings, seed), stacked, settings)}
@@ -178,7 +178,7 @@ def heads(
         stacked = np.concatenate([stacked, np.stack([one["features"] for one in mirrored], axis=1)])
     views = len(data) * np.arange(2 if mirrored else 1)[:, None]  # where each view's images begin
     labels, parts = np.tile(data.labels, len(views)), [np.ravel(part + views) for part in (train, validation)]
-    model, history = fit_heads(stacked, labels, len(data.classes), *parts, settings, seeds)
+    model, history = fit_heads(stacked, labels, len(data.classes), parts[0], parts[1], settings, seeds)
 
     def predict(part: np.ndarray) -> np.ndarray:
         answers = [model.predict(stacked[part + view], verbose=0) for view in views]
@@ -194,7 +194,8 @@ class _HeadKeeper(keras.callbacks.Callback):
     def __init__(self, x: np.ndarray, labels: np.ndarray, keep: str):
         super().__init__()
         self.x, self.labels, self.keep = x, labels, keep
-        self.accuracy, self.loss, self.kept, self.weights = [], [], 0, []
+        self.accuracy, self.loss, self.weights = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
+        self.kept: np.ndarray | Any = 0
 
     def on_epoch_end(self, epoch, logs=None):
         probabilities = self.model.predict(self.x, verbose=0)

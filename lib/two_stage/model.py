@@ -166,7 +166,8 @@ class TwoStageModel:
 
         The file holds numbers only; ``dtype`` float16 halves it.
         """
-        arrays = {name: [part.astype(dtype) for part in getattr(self, name).get_weights()] for name in _NETWORKS}
+        networks = {name: getattr(self, name).get_weights() for name in _NETWORKS}
+        arrays: dict[str, Any] = {name: [part.astype(dtype) for part in parts] for name, parts in networks.items()}
         if self.reference is not None:
             arrays["reference"] = self.reference.astype(dtype)
         plain = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings)}

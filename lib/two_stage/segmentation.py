@@ -207,7 +207,7 @@ def assemble_masks(parts: MaskParts, n: int) -> np.ndarray:
     parts : results of :func:`segmenter`, each with the indices of the images whose
         masks are taken from it (None: all); later parts replace earlier ones.  Images of no part stay empty.
     """
-    masks: np.ndarray | None = None
+    masks: Any = None
     for values, chosen in parts:
         predicted = np.asarray(values.get("predicted", np.arange(n)))
         rows = pd.Series(np.arange(len(predicted)), predicted)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 # Of each stage: choices by name of the component, and the combination that the loop starts from.
-STAGES = {
+STAGES: dict[str, tuple[dict[str, Sequence], dict[str, Any]]] = {
     "unet": (
         {
             "learning_rate": (1e-2, 1e-3, 1e-4),
