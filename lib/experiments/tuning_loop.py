@@ -19,7 +19,7 @@ from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 # Of each stage: choices by name of the component, and the combination that the loop starts from.
-STAGES: dict[str, tuple[dict[str, tuple], dict[str, Any]]] = {
+STAGES: dict[str, tuple[dict[str, Sequence], dict[str, Any]]] = {
     "unet": (
         {
             "learning_rate": (1e-2, 1e-3, 1e-4),
