@@ -99,7 +99,8 @@ def _dask_client() -> Any:
     from dask.distributed import default_client
 
     with suppress(ValueError):
-        return default_client()
+        client = default_client()
+        return client if client.status == "running" else None  # not one whose scheduler never answered
 
 
 @cache
