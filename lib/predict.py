@@ -1,11 +1,13 @@
 """``python -m lib.predict IMAGE… | FOLDER``: class and lesion of ultrasound images by a trained model."""
 
 import argparse
+import gc
 import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,18 +16,19 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from lib.core import config, paths, store
-from lib.data import busi, phantoms
+from lib.data import busi
 from lib.data.record import DataError
-from lib.two_stage.model import Prediction, TwoStageModel
 
-MODEL = paths.ROOT / "report" / "model" / "two_stage.npz"
+if TYPE_CHECKING:
+    from lib.two_stage.model import Prediction, TwoStageModel
+
 _KINDS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 _MASK = re.compile(r"_mask(_\d+)?$")  # as BUSI names them
 _BATCH = 16  # images in memory
 _BORDER = (240, 228, 66)  # yellow
 
 
-def as_frame(files: Sequence[Path], found: Prediction) -> pd.DataFrame:
+def as_frame(files: Sequence[Path], found: "Prediction") -> pd.DataFrame:
     """One row per file: ``image``, ``class``, a probability per class, ``lesion`` (a share) and ``distance``."""
     frame = pd.DataFrame(found.probabilities, columns=list(found.classes))
     frame.insert(0, "image", [str(file) for file in files])
@@ -33,11 +36,13 @@ def as_frame(files: Sequence[Path], found: Prediction) -> pd.DataFrame:
     return frame.assign(lesion=(found.masks >= 0.5).mean(axis=(1, 2, 3)), distance=found.distance)
 
 
-def predict_files(model: TwoStageModel, files: Sequence[Path], out: Path | None = None) -> pd.DataFrame:
+def predict_files(model: "TwoStageModel", files: Sequence[Path], out: Path | None = None) -> pd.DataFrame:
     """:func:`as_frame` of image files of any size and colour; what cannot be read is named and left out.
 
     ``out``: folder for each image in its own size with the border of the lesion, and for the mask.
     """
+    from lib.models.training import at_once
+
     parts = [pd.DataFrame(columns=["image", "class", *model.classes, "lesion", "distance"])]
     for start in tqdm(range(0, len(files), _BATCH), unit="batch", disable=None if len(files) > _BATCH else True):
         images = {}
@@ -47,7 +52,7 @@ def predict_files(model: TwoStageModel, files: Sequence[Path], out: Path | None 
             except DataError as error:
                 print(f"error: {error}", file=sys.stderr)
         if images:
-            found = model.predict(np.stack(list(images.values())))
+            found = model.predict(np.stack(list(images.values())), forward=at_once)
             parts.append(as_frame(list(images), found))
             for file, mask in zip(images, found.masks, strict=True):
                 if out:
@@ -91,8 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace, folder: Path) -> int:
     if options.demo:
+        from lib.data import phantoms
+
         demo = folder / "phantom.png"
-        Image.fromarray(np.uint8(255 * phantoms.make(15, 256).images[-1, ..., 0])).save(demo)
+        Image.fromarray(np.uint8(255 * phantoms.make(15).images[-1, ..., 0])).save(demo)
         options.images = [demo]
     files = _listed(options.images)
     if not files:
@@ -102,7 +109,7 @@ def _main(options: argparse.Namespace, folder: Path) -> int:
         raise config.SettingsError(
             f"two images are called {stems[stems.duplicated()].iloc[0]}: --out would mix them up"
         )
-    frame = predict_files(TwoStageModel.load(options.model), files, options.out)
+    frame = predict_files(_load(options.model), files, options.out)
     for one in frame[frame["distance"] > 1].itertuples():
         print(f"warning: {one.image} is unlike all training images ({one.distance:.1f} times too far)", file=sys.stderr)
     frame = frame.round(4)
@@ -114,6 +121,17 @@ def _main(options: argparse.Namespace, folder: Path) -> int:
     return 0 if len(frame) == len(files) else 2
 
 
+def _load(path: Path | None) -> "TwoStageModel":
+    """The model, in the shortest time; a mistyped command need not wait for it."""
+    gc.disable()  # a quarter of the start would go into looking for garbage among modules and layers
+    try:
+        from lib.two_stage.model import PUBLISHED, TwoStageModel
+
+        return TwoStageModel.load(path or PUBLISHED)
+    finally:
+        gc.enable()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.predict",
@@ -123,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write lesions' borders, masks and a CSV here")
     parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
     parser.add_argument("--demo", action="store_true", help="predict a phantom")
-    parser.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help="a model saved elsewhere")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a model saved elsewhere")
     return parser
 
 

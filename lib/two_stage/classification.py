@@ -1,6 +1,6 @@
 """Stage 2 as steps: its input, the backbone's features, trained heads (paper A, II-C and III-B)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,11 +55,13 @@ def stack_inputs(images: np.ndarray, masks: np.ndarray | Any, inputs: str) -> np
     return np.concatenate(channels[inputs], axis=-1, dtype=np.float32)
 
 
-def extract(backbone: keras.Model, inputs: np.ndarray, settings: BackboneSettings) -> np.ndarray:
+def extract(
+    backbone: keras.Model, inputs: np.ndarray, settings: BackboneSettings, forward: Callable = training.in_graph
+) -> np.ndarray:
     """Features, float32 (n, n_features), of inputs (n, height, width, 3) in [0, 1]."""
     check_choice("features", settings.features, FEATURES)
     prepared = backbones.preprocess(settings.name, inputs, settings.preprocessing)
-    maps = backbone.predict(prepared, batch_size=32, verbose=0)
+    maps = forward(backbone, prepared)
     return maps.mean(axis=(1, 2)) if settings.features == "pooled" else maps.reshape(len(maps), -1)
 
 

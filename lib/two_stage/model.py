@@ -1,6 +1,6 @@
 """Paper A's pipeline as one object: a U-Net predicts the mask, a frozen backbone and a head name the class."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lib.data.splits import Split
 from lib.evaluation import calibration
 from lib.models import backbones
 from lib.models.head import build_heads
+from lib.models.training import in_graph
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
@@ -125,8 +126,10 @@ class TwoStageModel:
         """Side of the images in pixels."""
         return self.unet.input_shape[1]
 
-    def predict(self, images: np.ndarray, masks: np.ndarray | None = None) -> Prediction:
+    def predict(self, images: np.ndarray, masks: np.ndarray | None = None, forward: Callable = in_graph) -> Prediction:
         """Masks and class probabilities of images (n, size, size, 1) in [0, 1]; given ``masks`` replace stage 1's.
+
+        ``forward`` calls a network: :func:`~lib.models.training.in_graph`, or ``at_once`` where few images come once.
 
         Raises
         ------
@@ -141,9 +144,9 @@ class TwoStageModel:
         if len(images) == 0:
             return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes, np.empty(0))
         if masks is None:
-            masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
-        x = _features(self.backbone, images, masks, self.settings)
-        probabilities = calibration.apply_temperature(self.head.predict(x, verbose=0)[:, 0, 0], self.temperature)
+            masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored, forward)
+        x = _features(self.backbone, images, masks, self.settings, forward)
+        probabilities = calibration.apply_temperature(forward(self.head, x)[:, 0, 0], self.temperature)
         return Prediction(masks, probabilities, self.classes, self._distance(x[:, 0]) / self.reach)
 
     def calibrated(self, data: ImageSet, train: np.ndarray, validation: np.ndarray) -> "TwoStageModel":
@@ -201,11 +204,17 @@ class TwoStageModel:
         return replace(model, temperature=values["temperature"], reference=reference, reach=values["reach"])
 
 
-def _features(backbone: keras.Model, images: np.ndarray, masks: np.ndarray, settings: TwoStageSettings) -> np.ndarray:
+def _features(
+    backbone: keras.Model,
+    images: np.ndarray,
+    masks: np.ndarray,
+    settings: TwoStageSettings,
+    forward: Callable = in_graph,
+) -> np.ndarray:
     """Features, float32 (n, 1, n_features), of images with masks that are rounded as published ones are."""
     rounded = store.unpack_masks(store.pack_masks(masks))
     inputs = classification.stack_inputs(images, rounded, settings.inputs)
-    return classification.extract(backbone, inputs, settings.backbone)[:, None]
+    return classification.extract(backbone, inputs, settings.backbone, forward)[:, None]
 
 
 def _settings(values: Mapping[str, Any]) -> TwoStageSettings:

@@ -1,6 +1,6 @@
 """Stage 1 as steps: settings, a trained U-Net, the masks it predicts (paper A, II-B and III-B)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -242,13 +242,15 @@ def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray] | 
     return model
 
 
-def predict(model: keras.Model, images: np.ndarray, mirrored: bool = False) -> np.ndarray:
+def predict(
+    model: keras.Model, images: np.ndarray, mirrored: bool = False, forward: Callable = training.in_graph
+) -> np.ndarray:
     """Masks, float32 (n, height, width, 1) in [0, 1], of images (n, height, width, 1) in [0, 1].
 
     ``mirrored`` averages the masks of each image and of its mirror image (test-time averaging).
     """
-    masks = model.predict(as_input(images), batch_size=32, verbose=0)
-    return (masks + predict(model, images[:, :, ::-1])[:, :, ::-1]) / 2 if mirrored else masks
+    masks = forward(model, as_input(images))
+    return (masks + forward(model, as_input(images[:, :, ::-1]))[:, :, ::-1]) / 2 if mirrored else masks
 
 
 def mean_of_views(model: keras.Model, images: np.ndarray) -> np.ndarray:
