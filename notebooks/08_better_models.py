@@ -79,9 +79,9 @@ recipes = mask_quality.recipe_table(run, cv)
 run.save_table(recipes, "08_recipes", f"Mean Dice by recipe of stage 1, validation and test fold · {what}")
 
 # %% tags=["nbval-ignore-output"]
-best = recipes if recipes.empty else recipes.nlargest(1, "lesion, validation")
+best = recipes if recipes.empty else recipes.nlargest(1, "validation lesion")
 for name, row in best.iterrows():
-    both = f"{row['lesion, validation']:.3f} on the validation fold, {row['lesion, test']:.3f} on the test fold"
+    both = f"{row['validation lesion']:.3f} on the validation fold, {row['test lesion']:.3f} on the test fold"
     print(f"Best of {len(recipes)} recipes done: {name}; lesion Dice {both}.")
 
 # %% [markdown]

@@ -12,8 +12,8 @@ from pandas.api.types import is_integer_dtype
 
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
-_COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seeds", "trainings"}
-_NUMBER = r"[−–<\d].{0,19}"  # or an interval, or a number with its spread
+_COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seed", "seeds", "trainings"}
+_NUMBER = r"–|[−+<]? ?\d[\d.,e%×-]*( .{1,16})?"  # or an interval, or a number with its spread
 
 
 def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows: int | None = None) -> str:

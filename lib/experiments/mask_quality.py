@@ -150,14 +150,14 @@ def recipe_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
     for (recipe, part), result in run.results(better_masks.scoring_jobs(cv)).items():
         if result:
             scores = pd.DataFrame(result.values)[["kind", "dice"]]
-            scores = scores.assign(recipe=recipe, column=scores["kind"] + f", {part}")
+            scores = scores.assign(recipe=recipe, column=f"{part} " + scores["kind"])
             parts.append(scores)
             if recipe == better_masks.VGG_ENCODER and heads:
                 normal = heads[part][0].mean(axis=0).argmax(axis=-1) == cv.classes.index("normal")
                 emptied = scores["dice"].mask(normal, (scores["kind"] != metrics.LESION).astype(float))
                 parts.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
     long = frames.stacked(parts, {"recipe": str, "column": str, "dice": float})
-    columns = [f"{kind}, {part}" for kind in (metrics.LESION, metrics.NORMAL) for part in ("validation", "test")]
+    columns = [f"{part} {kind}" for part in ("validation", "test") for kind in (metrics.LESION, metrics.NORMAL)]
     return long.pivot_table("dice", "recipe", "column").reindex(columns=columns)
 
 

@@ -47,4 +47,4 @@ def test_a_classifier_empties_masks_of_what_it_calls_normal(cv, monkeypatch):
     monkeypatch.setattr(
         Run, "results", lambda run, wanted: {key: Result(job, {}, NOT_DONE) for key, job in wanted.items()}
     )
-    assert mask_quality.recipe_table(Run("08", LITE, 0), cv).nlargest(1, "lesion, validation").empty
+    assert mask_quality.recipe_table(Run("08", LITE, 0), cv).nlargest(1, "validation lesion").empty

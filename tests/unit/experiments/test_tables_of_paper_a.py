@@ -10,7 +10,7 @@ from lib.experiments import backbone_comparison, input_ablation, mask_quality, o
 from lib.experiments.paper_a import BACKBONES, ORACLE, STACKED, Plan
 from lib.reported import two_stage as reported
 
-PLAN = Plan(config.get("smoke", backbones=("MobileNetV2", "VGG16")))
+PLAN = Plan(config.get("smoke", n_phantoms=160, backbones=("MobileNetV2", "VGG16")))
 CLASSES = PLAN.table.classes
 NORMAL, BENIGN, MALIGNANT = range(3)
 

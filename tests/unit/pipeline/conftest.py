@@ -13,7 +13,7 @@ def html(tmp_path_factory):
     return target
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # tests of the driver end all children of this process
 def browser():
     """Chromium without a window."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
