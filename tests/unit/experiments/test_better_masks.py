@@ -42,8 +42,8 @@ def test_a_classifier_empties_masks_of_what_it_calls_normal(cv, monkeypatch):
     heads = Result(better_masks.classifier(cv), dict.fromkeys(("validation", "test"), normal_or_not[None]))
     monkeypatch.setattr(Run, "result", lambda run, job: heads)
     table = mask_quality.recipe_table(Run("08", LITE, 0), cv)
-    assert table.loc[better_masks.VGG_ENCODER].tolist() == pytest.approx([0.7, 0.7, 0, 0])
-    assert table.loc[better_masks.EMPTIED].tolist() == pytest.approx([0.4, 0.4, 1, 1])
+    assert table.loc[better_masks.VGG_ENCODER].tolist() == pytest.approx([0.7, 0, 0.7, 0])
+    assert table.loc[better_masks.EMPTIED].tolist() == pytest.approx([0.4, 1, 0.4, 1])
     monkeypatch.setattr(
         Run, "results", lambda run, wanted: {key: Result(job, {}, NOT_DONE) for key, job in wanted.items()}
     )
