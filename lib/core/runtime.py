@@ -50,8 +50,9 @@ class Machine:
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and the backend.
 
-    Every training and every random choice in lib calls this (or takes a generator) with a seed of
-    its own, so a result does not depend on what ran before it and a resumed run repeats it.
+    Called before a network is built.  One that is used again draws from generators of its own
+    (:func:`lib.models.training.network`): TensorFlow forgets all its compiled kernels when it is seeded,
+    which costs each of its networks a second.
     """
     import keras
 

@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lib.core import jobs, runtime
+from lib.core import jobs
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.data.record import ImageSet
@@ -89,7 +89,6 @@ def mc_dropout(
     features = x["features"][:, None]
     n_classes = len(data.classes)
     model, _ = classification.fit_heads(features, data.labels, n_classes, train, validation, settings, [seed])
-    runtime.seed_everything(seed)
 
     def predict(part: np.ndarray) -> np.ndarray:
         passes = [keras.ops.convert_to_numpy(model(features[part], training=True)) for _ in range(n_passes)]

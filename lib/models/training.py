@@ -220,7 +220,6 @@ def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
 
 
 def _draw(model: keras.Model, seed: int) -> None:
-    runtime.seed_everything(seed)
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         kernels = [] if isinstance(layer, keras.Model) else [v for v in layer.trainable_weights if v.name == "kernel"]

@@ -67,6 +67,13 @@ def test_a_network_is_traced_once_and_drawn_anew_by_each_seed():
     assert _fit(_model(0)).equals(same)
 
 
+def test_a_network_used_again_seeds_no_backend(monkeypatch):
+    """TensorFlow would forget the compiled kernels of all networks: a second for each training."""
+    _model()
+    monkeypatch.setattr(keras.utils, "set_random_seed", lambda seed: pytest.fail("seeded"))
+    assert _fit(_model(1)).loss.tolist() == _fit(_model(1)).loss.tolist()
+
+
 def test_a_loss_that_is_no_number_is_the_trainings_result():
     with pytest.raises(JobError, match="not a number"):
         _fit(_model(), None, Y * np.nan, keep="last")
