@@ -112,7 +112,7 @@ def work(
                     return failed
                 for job in run:
                     rest.pop(job, None)
-                _drop_features(run, store, [*rest, *ask()])  # a tuning loop's next trial reads the same
+                _drop_features(run, store, [*rest, *jobs.waiting(ask(), store)])  # a tuning loop's next trial too
                 del results
                 gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
             own = ask()
