@@ -27,6 +27,7 @@ seed = 0
 import numpy as np
 import pandas as pd
 
+from lib.core import words
 from lib.core.run import start
 from lib.data.image_statistics import image_statistics
 from lib.experiments.paper_a import Plan
@@ -72,18 +73,26 @@ run.save_figure(plots.examples(data, seed=run.seed), "01_examples")
 # ## How large are the files?
 #
 # The paper speaks of an average of 500 × 500 pixels, and squeezes everything to 128 × 128 without keeping
-# the aspect ratio. Points are files; the small square is what is left of them.
+# the aspect ratio. Each point is a file; the square is the size after resizing.
 
 # %%
 run.save_figure(plots.sizes(data, run.profile.image_size), "01_sizes")
 
 # %%
-sizes = pd.DataFrame(data.sizes, columns=["height", "width"]).describe().loc[["mean", "min", "50%", "max"]]
-run.save_table(sizes, "01_sizes_table", f"Original sizes in pixels · {data.source}", precision=0)
+sizes = (
+    pd.DataFrame(data.sizes, columns=["height", "width"])
+    .describe()
+    .loc[["mean", "min", "50%", "max"]]
+    .rename({"50%": "median"})
+)
+run.save_table(sizes, "01_sizes_table", f"Original sizes in pixels · {len(data)} files", precision=0)
 
 # %%
 kept = run.profile.image_size**2 / data.sizes.prod(axis=1).mean()
-print(f"The square keeps {kept:.1%} of an average file's pixels; one pixel of it stands for {1 / kept:.1f}.")
+print(f"A file has {words.listed(sizes.loc['mean'], '.0f')} pixels on average; the paper says 500 × 500.")
+print(
+    f"The square keeps {kept:.1%} of an average file's pixels; one pixel of it stands for {1 / kept:.1f} original ones."
+)
 
 # %% [markdown]
 # ## What do images with several masks lose?
@@ -97,20 +106,22 @@ run.save_figure(plots.several_masks(data, versions["first mask"].open()), "01_se
 
 # %%
 several = pd.Series(data.n_masks > 1).groupby(data.labels).sum().set_axis(data.classes)
-print("Images with several mask files:", ", ".join(f"{n} {name}" for name, n in several.items()))
+print("Images with several mask files:", words.listed(several, "d"))
 
 # %%
 found = dict(zip(versions, run.results(image_statistics(data=one) for one in versions.values()), strict=True))
 areas = pd.DataFrame({name: one["area"] for name, one in found.items() if one}, data.names, columns=list(versions))
 lost = (areas["as used"] - areas["first mask"]).dropna() > 1e-6
-print(f"With the first mask alone {lost.sum()} of {len(lost)} images lose lesion area.")
+print(
+    f"With the first mask alone {lost.sum()} of {len(lost)} images lose lesion area; elsewhere the others add no pixel."
+)
 
 # %% [markdown]
 # ## What does resizing do to image and mask?
 #
 # The authors' resizing takes the four nearest pixels (`bilinear`): when an image shrinks, it skips pixels,
-# so fine speckle aliases, and mask borders become soft. Averaging over the area that a new pixel covers
-# (`area`) skips nothing. Phantoms are made at their final size and have nothing to resize.
+# so fine speckle aliases. Averaging over the area that a new pixel covers (`area`) skips nothing, and leaves more
+# soft mask pixels, whose value lies between 0 and 1. Phantoms (synthetic images) have nothing to resize.
 
 # %%
 largest = int((data.sizes.prod(axis=1) * (data.labels > 0)).argmax())
@@ -126,12 +137,13 @@ run.save_table(resized, "01_resizing_table", f"Two ways to resize · {data.sourc
 # %%
 contrast = resized[columns["contrast"]]
 if len(contrast) == 2:
-    print(f"Averaging takes {1 - contrast['area'] / contrast['bilinear']:.1%} of the contrast: aliased speckle.")
+    print(f"Averaging takes {1 - contrast['area'] / contrast['bilinear']:.1%} of the contrast.")
+    print(f"Share of soft mask pixels: {words.listed(resized[columns['soft']], '.2%')}.")
 
 # %% [markdown]
 # ## How much of the image is lesion?
 #
-# Where the two curves overlap, size does not tell benign from malignant; where they do not, a mask alone
+# Where the two histograms overlap, size does not tell benign from malignant; where they do not, a mask alone
 # already says something about the class.
 
 # %%
@@ -140,12 +152,12 @@ run.save_figure(plots.mask_areas(lesions), "01_mask_areas", lesions)
 
 # %%
 medians = lesions[lesions["area"] > 0].groupby("class")["area"].median()
-print("Median lesion, share of the image:", ", ".join(f"{name} {share:.1%}" for name, share in medians.items()))
+print("Median lesion, share of the image:", words.listed(medians, ".1%"))
 
 # %% [markdown]
 # ## Who is trained on?
 #
-# The papers' rule: shuffle within each class, 80 : 10 : 10 (II-D), with the cuts of the authors' code. The paper
+# The papers' rule: shuffle within each class, 80 : 10 : 10 (II-D), with the rounding of the authors' code. The paper
 # repeats its training ten times and does not say whether the split stays; here each round has its own, and this
 # is the first.
 
@@ -153,6 +165,9 @@ print("Median lesion, share of the image:", ", ".join(f"{name} {share:.1%}" for 
 split = plan.rounds[0].split
 parts = pd.DataFrame({part: data.select(indices).counts() for part, indices in split.parts().items()})
 run.save_figure(plots.split_counts(parts), "01_split_counts", parts)
+
+# %%
+print(f"Images in each part: {words.listed(parts.sum(), 'd')}.")
 
 # %%
 part = pd.concat([pd.Series(part, data.names[indices]) for part, indices in split.parts().items()])
@@ -168,7 +183,7 @@ run.save_table(table, "01_split", f"Part of each image in round 0 · {data.sourc
 # %%
 n_paper, n = 79, len(split.test)
 steps = reported.table_i()["accuracy"].rename("paper").to_frame()
-steps["images right, of 79"] = steps["paper"] * n_paper
+steps["images right, of 79"] = (steps["paper"] * n_paper).round(2)
 steps[f"nearest possible on these {n}"] = (steps["paper"] * n).round() / n
 run.save_table(steps, "01_steps", f"Table I as counts of images · test part of {n} images, round 0", precision=4)
 

@@ -25,6 +25,7 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
+from lib.core import words
 from lib.core.run import start
 from lib.experiments import input_ablation, mask_quality, tuning_loop
 from lib.experiments.paper_a import Plan
@@ -45,7 +46,8 @@ print(data.source)
 #
 # Five contraction blocks, four expansion blocks, batch normalisation after each 3×3 convolution, dropout
 # after each pooling and in each expansion block. The paper does not give the widths; they come from the
-# authors' code, where the decoder's dropout is dead (`decoder_dropout=False` here).
+# authors' code, in which the decoder's dropout is defined but never connected: `decoder_dropout=False` is that
+# network, tried in `04_ablation`; here dropout is active, as the paper has it.
 
 # %%
 settings = plan.unet_settings
@@ -59,7 +61,7 @@ print(f"Parameters: {counts['paper']:,} as printed, {counts['here']:,} here.")
 # ## Does it learn?
 #
 # Adam, binary cross-entropy, and the epoch with the lowest validation loss is kept. The test part is not
-# read. Each round has its own split and its own initial weights; an interrupted training goes on after its last epoch.
+# read. Each round has its own split and its own initial weights.
 
 # %% tags=["nbval-ignore-output"]
 unets = run.results(plan.unet(one) for one in plan.rounds)
@@ -72,13 +74,16 @@ loss = printed["validation loss of the U-Net, mean of 10 rounds"]
 run.save_figure(segmentation.learning_curves(histories, loss), "02_learning_curves", histories)
 
 # %% [markdown]
-# Two things to look for: an early validation curve that jumps (the running statistics of batch normalisation
-# still remember the start), and a training curve that goes on falling after the validation curve has turned.
+# Early validation losses jump, because the running statistics of batch normalisation still remember the start; they
+# lie above the figure. Later the training loss goes on falling where the validation loss does not: overfitting.
+
+# %% tags=["nbval-ignore-output"]
+print(mask_quality.overfitting_in_words(histories))
 
 # %% tags=["nbval-ignore-output"]
 losses = input_ablation.validation(plan, unets, {}).droplevel("network")
 losses.insert(0, "paper", loss)
-run.save_table(losses, "02_loss", f"Validation cross-entropy of the kept epoch, nats a pixel · {what}", precision=4)
+run.save_table(losses, "02_loss", f"Validation cross-entropy of the kept epoch, nats per pixel · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
 kept = histories[histories["kept"].astype(bool)]
@@ -88,15 +93,23 @@ print(f"Kept epochs: {kept['epoch'].min()} to {kept['epoch'].max()} of {settings
 # %% [markdown]
 # ## How well do the masks overlap?
 #
-# Means over pixels are ruled by the background, so a low loss tells little about borders. Dice and IoU at threshold
+# Means over pixels are dominated by the background, so a low loss tells little about borders. Dice and IoU at threshold
 # 0.5, image by image. **Images with and without lesion are kept apart**: without a lesion, Dice is 1 if nothing is
-# predicted and 0 otherwise, and mixing the two hides both. A missed lesion counts in HD95 as the image's diagonal.
+# predicted and 0 otherwise. HD95, the 95th percentile of the distance between the borders in pixels of the resized
+# image, and surface Dice, the share of both borders within 2 pixels of the other, exist for lesions only; a missed
+# lesion counts in HD95 as the image's diagonal.
 
 # %% tags=["nbval-ignore-output"]
 wanted = {("train", 0): plan.mask_scores(plan.rounds[0], "train")}
 wanted |= {(part, one.number): plan.mask_scores(one, part) for part in ("validation", "test") for one in plan.rounds}
 scores = mask_quality.frame(plan, run.results(wanted))
-run.save_table(mask_quality.over_rounds(scores), "02_overlap", f"Mask quality, means over rounds · {what}")
+overlap = mask_quality.over_rounds(scores)
+run.save_table(overlap, "02_overlap", f"Mask quality, means over rounds · {what}")
+
+# %% tags=["nbval-ignore-output"]
+for kind, row in overlap.query("part == 'test' and kind != 'all'").droplevel("part").iterrows():
+    wrong = "are missed altogether" if kind == "lesion" else "get a mask all the same"
+    print(f"Test images, {kind}: mean Dice {row['dice']:.3f}; {row['missed or invented']:.1%} {wrong}.")
 
 # %% tags=["nbval-ignore-output"]
 lesions = scores[scores["kind"] == "lesion"]
@@ -104,7 +117,12 @@ run.save_figure(segmentation.dice_distribution(lesions), "02_dice", lesions)
 
 # %% tags=["nbval-ignore-output"]
 by_class = lesions.groupby(["part", "class"], sort=False)["dice"].agg(["count", "mean", "std", "median"])
-run.save_table(by_class, "02_dice_by_class", f"Dice of lesions by class, all rounds · {what}")
+by_class = by_class.set_axis(["masks", "mean", "sd", "median"], axis=1)
+run.save_table(by_class, "02_dice_by_class", f"Dice of lesions by class, all rounds (training part: round 0) · {what}")
+
+# %% tags=["nbval-ignore-output"]
+tested = by_class.query("part == 'test'").droplevel("part")
+print(f"Mean Dice of lesions in test images: {words.listed(tested['mean'])}.")
 
 # %% tags=["nbval-ignore-output"]
 dice = lesions.pivot_table("dice", "part", "round").reindex(["train", "validation", "test"])
@@ -120,6 +138,11 @@ print(f"Lesion Dice of the test part, by round: {dice.loc['test'].min():.3f} to 
 # %% tags=["nbval-ignore-output"]
 train, test = dice.reindex(columns=[0]).loc[["train", "test"], 0]
 print(f"Lesion Dice in round 0: training part {train:.3f}, test part {test:.3f}, gap {train - test:+.3f}.")
+by_round = dice.loc["test"]
+place = by_round.rank(ascending=False).reindex([0]).item()
+print(
+    f"By the Dice of its test part round 0 is number {place:.0f} of {len(by_round)}; the mean is {by_round.mean():.3f}."
+)
 
 # %% [markdown]
 # ## Which masks are good, which are not?
@@ -137,6 +160,9 @@ run.save_figure(segmentation.masks(data, unets[0], rows), "02_masks")
 normals = first[first["kind"] != "lesion"].sort_values("predicted_area", ascending=False)["dice"]
 run.save_figure(segmentation.masks(data, unets[0], {"no lesion": normals[:6]}), "02_false_alarms")
 
+# %% tags=["nbval-ignore-output"]
+print(f"In {(normals == 0).sum()} of {len(normals)} test images without lesion, round 0, the U-Net draws one.")
+
 # %% [markdown]
 # ## Does the size of the lesion matter?
 #
@@ -146,8 +172,16 @@ run.save_figure(segmentation.masks(data, unets[0], {"no lesion": normals[:6]}), 
 # %% tags=["nbval-ignore-output"]
 thirds = lesions.groupby("part", sort=False)["true_area"].rank(pct=True).mul(3).clip(upper=2.99).astype(int)
 size = thirds.map({0: "small", 1: "medium", 2: "large"}).rename("size")
-by_size = lesions.groupby(["part", size], sort=False)["dice"].agg(images="size", mean="mean", std="std")
-run.save_table(by_size, "02_dice_by_size", f"Dice by lesion size (thirds of each part), all rounds · {what}")
+by_size = lesions.groupby(["part", size], sort=False)["dice"].agg(masks="size", mean="mean", sd="std")
+run.save_table(
+    by_size,
+    "02_dice_by_size",
+    f"Dice by lesion size (thirds of each part), all rounds (training part: round 0) · {what}",
+)
+
+# %% tags=["nbval-ignore-output"]
+tested = by_size.query("part == 'test'").droplevel("part")
+print(f"Mean Dice of lesions in test images: {words.listed(tested['mean'])}.")
 
 # %% [markdown]
 # ## What does the tuning loop choose? (III-B)
@@ -167,6 +201,9 @@ chosen = tuning_loop.table(path, settings)
 run.save_table(
     chosen, "02_tuned", f"What the loop chose · {len(path)} trainings at {size} pixels, {epochs} epochs · {ended}"
 )
+
+# %% tags=["nbval-ignore-output"]
+print(tuning_loop.in_words(chosen))
 
 # %% [markdown]
 # How many epochs are enough? The paper tunes that too; one long training shows it.
@@ -190,7 +227,9 @@ run.save_table(best[["epoch"]].set_axis(["U-Net"] * len(best)), "02_best_epoch",
 # %% tags=["nbval-ignore-output"]
 times = run.result(plan.times())
 row = {"paper": printed["training time of the U-Net"], "here": times["seconds"]["U-Net"] if times else None}
+training = pd.DataFrame({"training of the U-Net": row}).T
 machine = times["machine"] if times else "not measured yet"
-run.save_table(
-    pd.DataFrame({"training of the U-Net": row}).T, "02_timing", f"Seconds of one training · {machine}", precision=1
-)
+run.save_table(training, "02_timing", f"Seconds of one training · {machine}", precision=1)
+
+# %% tags=["nbval-ignore-output"]
+print(f"Seconds: {words.listed(training.loc['training of the U-Net'].astype(float), '.0f')}.")

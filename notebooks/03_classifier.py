@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 03 · How well does the two-stage model name the class?
+# # 03 · How well does the two-stage model classify?
 #
 # Stage 2 of the paper (II-C): image, mask and mask again make three channels; a frozen ImageNet network
 # turns them into features; three small layers turn features into *normal*, *benign* or *malignant*.
@@ -16,8 +16,8 @@
 # | | |
 # |---|---|
 # | **reads** | the images and split of `01_preprocessing`, the U-Net of `02_unet` |
-# | **writes** | the two-stage model (`models/two_stage.npz`), `03_*` figures and tables (Fig. 1, Fig. 2) |
-# | **next** | `04_ablation`; the saved model names new images: `python -m lib.predict IMAGE` |
+# | **writes** | the two-stage model (`models/two_stage.npz`, where it is trained), `03_*` (Fig. 1, Fig. 2) |
+# | **next** | `04_ablation`; to classify new images: `python -m lib.predict IMAGE` |
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -27,8 +27,8 @@ seed = 0
 import numpy as np
 import pandas as pd
 
+from lib.core import words
 from lib.core.run import start
-from lib.evaluation import metrics
 from lib.experiments import one_model, tuning_loop
 from lib.experiments.paper_a import Plan
 from lib.plots import ablation, explorers
@@ -45,13 +45,17 @@ printed = reported.text()["value"]
 backbone = run.profile.backbone
 what = f"{data.source} · {backbone} ({run.profile.weights}) · round 0, one head"
 print(what)
+if backbone != reported.BACKBONE:
+    print(
+        f"{backbone} stands in for {reported.BACKBONE}: differences from the paper mix the network and the repetition."
+    )
 
 # %% [markdown]
 # ## Which network and which weights?
 #
 # The paper's is DenseNet-201. Weights are looked up on this machine and downloaded otherwise; a run with
 # random weights names them in every table. A frozen network gives the same features for an image every time,
-# so they are computed once and the head is trained on them: the same mathematics as training behind the
+# so they are computed once and the head is trained on them, which is equivalent to training behind the
 # frozen network. Heads of several inputs and seeds are trained side by side.
 
 # %%
@@ -67,16 +71,19 @@ print("trained" if heads else f"the heads of round 0: {heads.error}")
 # %% tags=["nbval-ignore-output"]
 run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves")
 
+# %% tags=["nbval-ignore-output"]
+print(one_model.kept_in_words(heads))
+
 # %% [markdown]
-# The kept epoch is the one with the highest validation accuracy (II-D), the first of equals. With so few
+# The kept epoch is the one with the highest validation accuracy (II-D), the earliest if tied. With so few
 # validation images that maximum is partly luck, and the validation accuracy of the kept epoch is no fair
 # estimate: it was chosen for being high.
 
 # %% [markdown]
 # ## How often is it right?
 #
-# Intervals are Wilson's, for this one model on these images. A model that always predicts the most frequent class
-# is the one to beat.
+# Intervals are Wilson's, for this one model, as if images were unrelated. The paper prints a mean of ten rounds for
+# validation data. A model that always predicts the most frequent class is the baseline.
 
 # %% tags=["nbval-ignore-output"]
 names = {"validation": "validation accuracy, mean of 10 rounds", "test": "test accuracy"}
@@ -85,17 +92,19 @@ run.save_table(accuracies, "03_accuracy", f"Accuracy of the two-stage model · {
 
 # %% tags=["nbval-ignore-output"]
 for part, row in accuracies.iterrows():
-    print(f"{part}: {row['right']:.0f} of {row['images']:.0f}, {row['here'] - row['paper']:+.3f} against the paper.")
+    right = f"{row['right']:.0f} of {row['images']:.0f} ({words.interval(row)})"
+    print(f"{part}: {right}; printed {row['paper']:.3f}; always the commonest class {row['majority class']:.3f}.")
 
 # %% [markdown]
 # ## Which classes?
 
 # %% tags=["nbval-ignore-output"]
-table = pd.DataFrame({"paper": reported.table_i().loc["image+mask"]})
-parts = {part: (frame["label"], frame["predicted"]) for part, frame in predicted.groupby("part", sort=False)}
-for part, answers in parts.items():
-    table[part] = metrics.table_row(*answers, data.classes)
+table = one_model.class_scores(predicted, reported.table_i().loc["image+mask"], data.classes)
 run.save_table(table, "03_class_scores", f"Scores by class beside Table I, row 3 · {what}")
+
+# %% tags=["nbval-ignore-output"]
+less = table["test"] - table["paper"]
+print(f"{(less < 0).sum()} of {len(less)} test scores are below the paper's; differences {words.span(less, '+.3f')}.")
 
 # %% [markdown]
 # ## What is mistaken for what? (Fig. 2)
@@ -104,18 +113,20 @@ run.save_table(table, "03_class_scores", f"Scores by class beside Table I, row 3
 # stresses that its model never calls a malignant one normal.
 
 # %% tags=["nbval-ignore-output"]
-matrices = {part: metrics.confusion(*answers, data.classes) for part, answers in parts.items()}
+matrices = one_model.confusions(predicted, data.classes)
 run.save_figure(plots.confusion_matrices(matrices), "03_confusion", pd.concat(matrices) if matrices else None)
 
 # %% tags=["nbval-ignore-output"]
 for part, matrix in matrices.items():
     missed = matrix.loc["malignant"]
-    print(f"{part}: of {missed.sum()} malignant images {missed['normal']} called normal, {missed['benign']} benign.")
+    print(
+        f"{part}: of {missed.sum()} malignant images {missed['normal']} are called normal, {missed['benign']} benign."
+    )
 
 # %% [markdown]
 # ## What does it look like? (Fig. 1)
 #
-# Two right cases per class, chosen at random, and the two surest mistakes; wrong labels in red.
+# Two correct cases per class, chosen at random, and the two most confident errors; wrong classes in red.
 
 # %% tags=["nbval-ignore-output"]
 test = predicted[predicted["part"] == "test"]
@@ -139,18 +150,25 @@ mistakes = pd.DataFrame(columns).set_axis(data.names[wrong.index], axis=0).renam
 run.save_table(mistakes, "03_mistakes", f"Misclassified test images, the surest first · {what}")
 
 # %% tags=["nbval-ignore-output"]
+sure = (wrong["probability"] > 0.9).sum()
+print(f"{len(wrong)} of {len(test)} test images are misclassified, {sure} of them with a probability above 0.9.")
+
+# %% tags=["nbval-ignore-output"]
 run.save_figure(plots.example_grid(data, unet, wrong["predicted"][:8]), "03_mistakes_grid")
 
 # %% [markdown]
 # ## Does balancing the classes help?
 #
-# The paper states that the majority classes were downsampled, not how; its code does nothing. Weighting the classes in
-# the loss is the usual way. Means over heads, image and mask, test part of round 0.
+# The paper states that the majority classes were downsampled, not how; the code does no balancing. Weighting the
+# classes in the loss is the usual way. Means over heads, image and mask, test part of round 0.
 
 # %% tags=["nbval-ignore-output"]
 balances = one_model.balances(plan, run.results(plan.balanced_heads()))
 caption = f"Balancing the classes · {data.source} · {backbone} · round 0, {run.profile.n_heads} heads"
 run.save_table(balances, "03_balance", caption)
+
+# %% tags=["nbval-ignore-output"]
+print(f"Mean test accuracy: {words.listed(balances['accuracy'])}.")
 
 # %% [markdown]
 # ## What does the tuning loop choose? (III-B)
@@ -164,7 +182,11 @@ run.save_figure(ablation.tuning_path(path), "03_tuning", path)
 # %% tags=["nbval-ignore-output"]
 ended = "the loop ended by itself" if path.attrs["finished"] else "the loop is not finished"
 caption = f"What the loop chose · {len(path)} trainings, {run.profile.tune_epochs} epochs · {ended}"
-run.save_table(tuning_loop.table(path, settings), "03_tuned", caption)
+chosen = tuning_loop.table(path, settings)
+run.save_table(chosen, "03_tuned", caption)
+
+# %% tags=["nbval-ignore-output"]
+print(tuning_loop.in_words(chosen))
 
 # %% [markdown]
 # How many epochs are enough? One long training shows it.
@@ -182,8 +204,7 @@ if long:
 # %% [markdown]
 # ## How long does it take? (III-C)
 #
-# *features + head* is one training of the classifier as it is run here. The paper's time per image can hardly be the
-# networks alone.
+# One training of the classifier here is the features of all images, once, and the epochs of one head.
 
 # %% tags=["nbval-ignore-output"]
 times = run.result(plan.times())
@@ -191,10 +212,13 @@ rows = one_model.seconds(times, printed)
 machine = times["machine"] if times else "not measured yet"
 run.save_table(rows, "03_timing", f"Seconds · {backbone} · {machine} · paper: RTX 2080 Ti, DenseNet201")
 
+# %% tags=["nbval-ignore-output"]
+print(f"Seconds here: {words.listed(rows['here'], '.2f')}.")
+
 # %% [markdown]
 # ## Keeping the model
 #
-# Saved with its backbone, so it predicts on a machine without any weights; loaded again, it predicts the same.
+# Where its weights are at hand, the model is saved with its backbone, loaded again and compared.
 
 # %%
 trained = run.results([plan.unet(plan.rounds[0]), job], extras=("weights",))
@@ -210,9 +234,9 @@ else:
 # ## What does a model see in one image?
 #
 # In JupyterLab choose another test image, another mask for stage 2 (*none* empties it) and another threshold for the
-# contour; stage 2 sees the soft mask. The activation map (HiResCAM) shows which places speak for the most probable
-# class. Phantoms are classified by the model above, images by the small one of `report/model`, where phantoms stand in
-# for images that are not at hand.
+# contour; stage 2 sees the soft mask. The activation map (HiResCAM) shows which regions raise the score of the most
+# probable class. Phantoms are classified by the model above, images by the small one of `report/model`, where phantoms
+# stand in for images that are not at hand.
 
 # %% tags=["nbval-ignore-output"]
 model, few = one_model.to_explore(plan, data, run.results)

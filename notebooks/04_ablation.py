@@ -26,8 +26,9 @@ seed = 0
 # %%
 import pandas as pd
 
+from lib.core import words
 from lib.core.run import start
-from lib.evaluation import paired, statistics
+from lib.evaluation import paired
 from lib.experiments import input_ablation, mask_quality, paper_vs_code
 from lib.experiments.paper_a import Plan
 from lib.plots import ablation as plots
@@ -50,7 +51,8 @@ print(f"{data.source}; {len(set(groups))} groups of related images, which are re
 # was trained on too, which are better than those it will meet. **Out-of-fold masks** are the usual remedy: in round 0
 # the training part is cut into folds, and each fold's masks are predicted by a network that was trained on the others.
 # The **oracle** gets the ground truth: a normal image has an empty mask, so the label is in the input. It only bounds
-# what better masks could bring, and is never a result.
+# what better masks could bring, and is not an achievable result. A round is a split with its U-Net; each backbone has
+# several heads in it, with seeds of their own.
 
 # %%
 heads = run.results(plan.stacked_heads())
@@ -76,12 +78,18 @@ run.save_table(table_1, "04_table_1", f"Table I, test scores by input · {what}"
 # %% tags=["nbval-ignore-output"]
 run.save_figure(plots.accuracy_by_input(rounds.reset_index(), printed["accuracy"]), "04_table_1_figure", scored)
 
+# %% tags=["nbval-ignore-output"]
+means = rounds["accuracy"].groupby("inputs", sort=False).mean()
+print(f"Mean accuracy over rounds and backbones: {words.listed(means.reindex(printed.index))}.")
+print(f"Printed: {words.listed(printed['accuracy'])}.")
+
 # %% [markdown]
 # ## Does each printed score fit?
 #
-# A printed score comes from one hold-out. It fits if it lies where the score of one round and head on 79 images,
-# related ones resampled whole, lies in 95 of 100 cases. The paper's backbone is DenseNet-201; other rows show how far
-# the backbone matters. Accuracies are shown, and how many of the ten scores of a row fit; the CSV file has all of them.
+# A printed score comes from one hold-out. It fits if it lies in the 95 % prediction interval for the score of a single
+# training on 79 test images; related images are resampled together. Such an interval is wide, so that a fit is no
+# strong evidence. The paper's backbone is DenseNet-201; other rows show how much the backbone matters. Accuracies are
+# shown, and how many of the ten scores of a row fit; the CSV file has all of them.
 
 # %% tags=["nbval-ignore-output"]
 hold_outs = input_ablation.hold_outs(found, printed, groups, data.classes)
@@ -90,30 +98,30 @@ title = f"Printed accuracies in prediction intervals of one hold-out of 79 image
 run.save_table(hold_outs, "04_hold_outs", title, shown=accuracies)
 
 # %% tags=["nbval-ignore-output"]
-fits = accuracies["paper"].between(accuracies["95 % low"], accuracies["95 % high"])
-outside = "; ".join(map(", ".join, fits.index[~fits])) or "none"
-print(f"{fits.sum()} of {len(fits)} printed accuracies lie inside. Outside: {outside}.")
+print(input_ablation.inside_in_words(accuracies))
+widths = accuracies["95 % high"] - accuracies["95 % low"]
+below = (accuracies["here"] < accuracies["paper"]).sum()
+print(f"The intervals are {widths.min():.2f} to {widths.max():.2f} wide.")
+print(f"{below} of {len(widths)} means are below the printed accuracy.")
 
 # %% [markdown]
 # ## Is one input better than another? (P1)
 #
-# The same test images answer both, so only those matter that one input gets right and the other wrong. The interval
-# resamples rounds and groups of related images. The row *image+mask – image, all* is the first primary endpoint of
-# `report/protocol.md`: the mean over VGG16, MobileNetV2 and Xception.
+# The same test images answer both, so only images on which the two disagree carry information: *only first* and *only
+# second* count them over all trainings, and McNemar's p is the median over trainings. The interval resamples rounds
+# and groups of related images; out-of-fold masks exist in round 0 only, and their intervals hold no spread over
+# rounds. The row *image+mask – image, all* is the first primary endpoint of `report/protocol.md`: the mean over VGG16,
+# MobileNetV2 and Xception.
 
 # %% tags=["nbval-ignore-output"]
 differences = input_ablation.differences(found, groups)
 run.save_table(differences, "04_differences", f"Paired differences in accuracy · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
-print(*(paired.in_words(row) for _, row in differences.iterrows() if row.name[1] == "all"), sep="\n")
+print(paired.in_words(differences.query("backbone == 'all'")))
 
 # %% tags=["nbval-ignore-output"]
-gain = printed.loc["image+mask", "accuracy"] - printed.loc["image", "accuracy"]
-for _, row in differences.query("pair == 'image+mask – image' and backbone == 'all'").iterrows():
-    verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
-    state = "" if all(heads.values()) else " (interim: the plan is not complete)"
-    print(f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}.")
+print(input_ablation.endpoint_in_words(differences, printed, complete=all(heads.values())))
 
 # %% [markdown]
 # Rounds differ: each has another split, another U-Net and other heads.
@@ -125,7 +133,7 @@ for name, column in gains.items():
     print(f"{name}: gain of image+mask over image, by round: {spread}.")
 
 # %% [markdown]
-# ## What does the paper report of validation data?
+# ## What does the paper report on validation data?
 #
 # The loss of stage 1 and the accuracy of the kept epoch, which was chosen for being high. *best round* takes the best
 # of all rounds.
@@ -136,6 +144,11 @@ validation = input_ablation.validation(plan, unets, heads)
 paper = reported.text()["value"].reindex(validation.index.get_level_values("quantity"))
 validation.insert(0, "paper", paper.to_numpy())
 run.save_table(validation, "04_validation", f"Validation data, image+mask · {what}", precision=4)
+
+# %% tags=["nbval-ignore-output"]
+for quantity, rows in validation.groupby("quantity", sort=False):
+    here = words.listed(rows["here"].droplevel("quantity"))
+    print(f"{quantity}: printed {rows['paper'].iloc[0]:.3f}; here {here}.")
 
 # %% [markdown]
 # ## Is a malignant lesion never called normal?
@@ -150,7 +163,9 @@ run.save_table(missed, "04_malignant_as_normal", f"Malignant test images called 
 for (inputs, name), row in missed.iterrows():
     if inputs == "image+mask":
         total = f"{row['called normal']} of {row['malignant answers']} answers"
-        print(f"{name}: {total}; {row['without']} of {row['trainings']} trainings have no such case.")
+        print(f"{name}: {total}; {row['heads without']} of {row['heads']} heads have no such case.")
+everywhere = missed.query("backbone == 'all'").droplevel("backbone")
+print(f"By input: {words.listed(everywhere['called normal'] / everywhere['malignant answers'], '.1%')}.")
 
 # %% [markdown]
 # ## Do better masks bring more?
@@ -167,13 +182,14 @@ run.save_figure(plots.gain_against_dice(against), "04_gain_against_dice", agains
 if len(against) > 2:
     correlation = against.corr("spearman")["dice"].drop("dice")
     listed = ", ".join(f"{name} {value:+.2f}" for name, value in correlation.items())
-    print(f"Rank correlation over {len(against)} rounds: {listed}.")
+    print(f"Rank correlation over {len(against)} rounds, which are few: {listed}.")
 
 # %% [markdown]
 # ## What is each gap between paper and code worth?
 #
 # One change at a time, from round 0 as printed; where the paper is silent the base is the code. The interval covers
-# the choice of the test images. A row with another U-Net also carries the luck of one training.
+# the choice of the test images. A row with another U-Net also
+# includes the variance of one training.
 
 # %% tags=["nbval-ignore-output"]
 variants = paper_vs_code.jobs(run.profile, run.seed)

@@ -10,7 +10,7 @@
 # # 05 · How much does the choice of the ImageNet network matter?
 #
 # Table II of the paper sets its model against thirteen ImageNet networks, each as the frozen backbone of the same
-# head on the image alone. Some of its figures are strangely low, VGG-16's and EfficientNetV2's for two.
+# head on the image alone. Some of its figures are strangely low, for example those of VGG-16 and EfficientNetV2.
 # The authors' code gives every network raw pixels in [0, 1]; the networks were trained with a preprocessing of
 # their own.
 #
@@ -27,6 +27,7 @@ seed = 0
 # %%
 import pandas as pd
 
+from lib.core import words
 from lib.core.run import start
 from lib.evaluation import paired
 from lib.experiments import backbone_comparison, input_ablation
@@ -52,7 +53,7 @@ print(data.source, "·", len(plan.backbones), "of", len(BACKBONES), "networks:",
 #
 # ## What does each cost?
 #
-# Counted from the layers, without the top.
+# Parameters and multiply-adds follow from the layers, without the classification layer.
 
 # %%
 costs = backbone_comparison.cost_table(run.results(backbone_comparison.costs(run.profile)))
@@ -61,8 +62,14 @@ counted = costs[["parameters", "multiply-adds", "features"]]
 run.save_table(counted, "05_costs", f"Cost of an image of {size} × {size} pixels, without the top", precision=0)
 
 # %% tags=["nbval-ignore-output"]
+print(f"Million multiply-adds of an image: {words.span(costs['multiply-adds'] / 1e6, ',.0f')}.")
+
+# %% tags=["nbval-ignore-output"]
 machine = ", ".join(costs["machine"].unique())
 run.save_table(costs[["ms"]], "05_timing", f"Milliseconds per image, warm, in a batch of 16 · {machine}", precision=1)
+
+# %% tags=["nbval-ignore-output"]
+print(f"Milliseconds per image: {words.span(costs['ms'], '.1f')}.")
 
 # %% [markdown]
 # ## Table II
@@ -85,6 +92,9 @@ table_2 = backbone_comparison.table_2(rounds, printed, states)
 run.save_table(table_2, "05_table_2", f"Table II, test scores by backbone, image alone · {what}")
 
 # %% tags=["nbval-ignore-output"]
+alone = rounds.query("inputs == 'image'")["accuracy"].groupby("backbone", sort=False).mean()
+same = printed["accuracy"].reindex(alone.index)
+print(f"Mean accuracy here: {words.span(alone)}; the paper prints {words.span(same)} for these.")
 missing = [name for name, state in states.items() if "rounds" not in state]
 print(f"{len(states) - len(missing)} of {len(states)} networks have results; without: {', '.join(missing) or 'none'}")
 
@@ -103,14 +113,15 @@ title = f"Printed accuracies in prediction intervals of one hold-out of 79 image
 run.save_table(hold_outs, "05_hold_outs", title, shown=accuracies)
 
 # %% tags=["nbval-ignore-output"]
-fits = accuracies["paper"].between(accuracies["95 % low"], accuracies["95 % high"])
-outside = "; ".join(map(", ".join, fits.index[~fits])) or "none"
-print(f"{fits.sum()} of {len(fits)} printed accuracies lie inside. Outside: {outside}.")
+print(input_ablation.inside_in_words(accuracies))
 
 # %% tags=["nbval-ignore-output"]
 pairs = [(backbone_comparison.OWN, "image")]
 preprocessing = input_ablation.differences(found, groups, pairs)
 run.save_table(preprocessing, "05_preprocessing", f"Own preprocessing less raw pixels, paired · {what}")
+
+# %% tags=["nbval-ignore-output"]
+print(paired.in_words(preprocessing))
 
 # %% [markdown]
 # ## Does the mask help every network?
@@ -122,7 +133,7 @@ gains = input_ablation.differences(found, groups, [("image+mask", "image")])
 run.save_table(gains, "05_gains", f"Accuracy gained by the predicted mask, paired · {what}")
 
 # %% tags=["nbval-ignore-output"]
-print(*(paired.in_words(row) for _, row in gains.iterrows()), sep="\n")
+print(paired.in_words(gains))
 
 # %% [markdown]
 # ## Is accuracy bought with computation?
@@ -133,6 +144,6 @@ run.save_figure(plots.accuracy_against_cost(accuracy, costs["multiply-adds"]), "
 
 # %% tags=["nbval-ignore-output"]
 both = accuracy.join(costs["multiply-adds"]).dropna()
-if len(both) > 2:
+if len(both) > 4:
     rank = both[["here", "multiply-adds"]].corr("spearman").iloc[0, 1]
     print(f"Rank correlation of accuracy and multiply-adds here: {rank:.2f} over {len(both)} networks.")

@@ -7,11 +7,12 @@
 # ---
 
 # %% [markdown]
-# # 06 · Can a search build the network, and can its numbers be trusted?
+# # 06 · Can a search build the network, and do the paper's numbers hold?
 #
 # The second paper grows small networks by random transformations (BbNAS with inception blocks, SE-BbNAS with
 # squeeze-and-excitation) and keeps the most accurate and the smallest. What do its printed parameter counts
-# prove? Does the search find anything that chance would not? Do SE blocks read mammograms better?
+# prove? Does the search find anything that chance would not? Do SE blocks improve the classification of mammograms?
+# Places such as III-A are those of paper B.
 #
 # | | |
 # |---|---|
@@ -40,23 +41,26 @@ Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
 # %% [markdown]
 # ## How is a network written?
 #
-# `C(a,b)` is a convolution of a filters of b×b, `P(a,b)` a pooling in steps of a over b×b, `IB` GoogLeNet's
-# block with the widths of its 1×1, 3×3 (reduced, full), 5×5 (reduced, full) and pooling branches, `SEIB` the
-# same with squeeze-and-excitation behind it; `F()` and `FC(n)` flatten and decide (IV-C). Shapes and costs follow
-# from the text alone.
+# `C(a,b)` is a convolution of a filters of b×b (`CN` with batch normalisation), `P(a,b)` a max pooling in steps of a
+# over b×b, `IB` GoogLeNet's block with the widths of its 1×1, 3×3 (reduced, full), 5×5 (reduced, full) and pooling
+# branches, `SEIB` the same with squeeze-and-excitation behind it, `Concat` joins the maps of earlier layers; `F()`
+# flattens the maps (`GAP()` averages them), and `FC(n)` classifies (IV-C). M is the network from which the search
+# starts. Shapes and costs follow from the text alone.
 
 # %%
 m = parse(reported.M)
-run.save_table(m.describe(reported.MNIST_SHAPE), "06_layers", "The initial model M, layer by layer · 28×28×1")
+described = m.describe(reported.MNIST_SHAPE)
+run.save_table(described, "06_layers", "The initial model M, layer by layer · 28×28×1")
 
-# %% [markdown]
-# `P(1,1)` keeps every pixel, so maps stay large to the end and the last layer holds most of the parameters.
+# %%
+last = described.parameters.iloc[-2] / described.parameters["total"]
+print(f"P(1,1) keeps every pixel, so maps stay large to the end: the last layer holds {last:.1%} of the parameters.")
 
 # %% [markdown]
 # ## How does one step of the search go?
 #
 # Four transformations make a child each (III-A); here from M, as in Table I. The first child gets a convolution,
-# the second a block, the third a wider block, the fourth joins two maps.
+# the second a block, the third a wider block, the fourth concatenates two feature maps.
 
 # %%
 step = parameter_counts.transformations()
@@ -64,10 +68,10 @@ children = {f"{name}: {row.call}": parse(row.made) for name, row in step.iterrow
 run.save_figure(draw_networks({"M": m, **children}, reported.MNIST_SHAPE), "06_step")
 
 # %%
-print(f"{step.same.sum()} of {len(step)} children are the printed networks, parameters under their names.")
+print(f"{step.same.sum()} of {len(step)} children have the printed notation; how many parameters they have, see below.")
 
 # %% [markdown]
-# In JupyterLab type another network, choose the block that is added and draw the free choices again.
+# In JupyterLab type another network, choose the block that is added and draw the random choices again.
 
 # %% tags=["nbval-ignore-output"]
 look = explorers.networks(reported.MNIST_SHAPE)
@@ -88,8 +92,8 @@ print(f"The paper calls {paper} the most accurate, but its printed accuracies sa
 # %% [markdown]
 # ## What do the printed parameter counts prove?
 #
-# A count is exact or it is not. *Explained*: another reading of the same row gives the printed count to the last
-# digit.
+# *Explained*: another reading of the row, or another network of the paper, gives the printed count to the last digit.
+# *Open*: nothing tried here does.
 
 # %%
 counts = parameter_counts.counts()
@@ -110,8 +114,9 @@ Markdown(words + "\n\n" + "\n".join(f"- {name}: {reading}" for name, reading in 
 # ## Does training as printed give the printed accuracies?
 #
 # Adam, L2 penalty, at most ten epochs, patience of two on the validation cross-entropy without the penalty
-# (IV-D2). Test images are looked at once, when all is chosen. `low` and `high` say where the score of another test
-# set of the printed size should lie after this one training; the verdict asks whether the printed one does.
+# (IV-D2). Test images are looked at once, when all is chosen. The interval says where the score of another test set of
+# the printed size should lie after this one training; it does not hold what another training would change. The verdict
+# asks whether the printed score lies in it.
 
 # %% tags=["nbval-ignore-output"]
 jobs, (*_, digits) = experiments.printed_jobs(run.profile, seed), experiments.DIGITS[run.profile.nas_digits]
@@ -122,6 +127,11 @@ run.save_table(printed, "06_printed_networks", f"Tables II to IV: printed networ
 # %% tags=["nbval-ignore-output"]
 verdicts = ", ".join(f"{number} {verdict}" for verdict, number in printed.verdict.value_counts().items())
 print(f"{printed.trainings.sum()} of {len(printed)} networks are trained. Verdicts on the accuracies: {verdicts}.")
+for network, row in printed.dropna(subset=["accuracy"]).iterrows():
+    interval = f"95 % interval {row['accuracy low']:.4f} to {row['accuracy high']:.4f}"
+    print(
+        f"{network}: accuracy {row['accuracy']:.4f} ({interval}, one training); printed {row['accuracy printed']:.4f}."
+    )
 
 # %% [markdown]
 # Table IV's claim is that SE blocks raise the accuracy on MNIST; both networks answer the same test images.
@@ -138,6 +148,10 @@ run.save_table(se, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digi
 # The space has real 2×2 pooling, normalised convolutions, SE and attention blocks. Children are trained on few
 # images for few epochs; only their validation accuracy selects. A random search has the same budget, images and
 # training, but draws chains of transformations without selection.
+
+# %%
+images, epochs = run.profile.search_train, run.profile.search_epochs
+print(f"A child is trained on {images:,} images for {epochs} epochs.")
 
 # %% tags=["nbval-ignore-output"]
 searches = experiments.run_searches(run.profile, run.results, seed)
@@ -165,7 +179,14 @@ run.save_figure(plots.fronts(searches.models, on_mnist), "06_pareto")
 
 # %% tags=["nbval-ignore-output"]
 winners = tables.winners(searches)
-run.save_table(winners, "06_winners", f"Winners of the searches, retrained · {digits}", precision=4)
+retrained = winners.dropna(subset=["accuracy"])
+run.save_table(winners, "06_winners", f"Winners of the searches, retrained · {digits}", precision=4, shown=retrained)
+
+# %% tags=["nbval-ignore-output"]
+for strategy, rows in winners.groupby("strategy", sort=False):
+    tested = rows.accuracy.dropna().astype(float)
+    ends = f", test accuracy {tested.min():.4f} to {tested.max():.4f}" if len(tested) else ""
+    print(f"{strategy}: {len(tested)} of {len(rows)} winners are tested{ends}.")
 
 # %% tags=["nbval-ignore-output"]
 against = tables.search_against_random(winners, run.profile.search_seeds)
@@ -222,9 +243,16 @@ printed = reported.results().accuracy.filter(like="KAU")
 print("The paper's accuracies, on other films:", "; ".join(f"{name} {value:.2%}" for name, value in printed.items()))
 
 # %% [markdown]
+# The paper has 5,662 images and tests on a tenth of them. Of how many images are its accuracies whole numbers?
+
+# %%
+sizes = reported.mammogram_test_sizes()
+print(f"Of {', '.join(map(str, sizes))}: multiples of {sizes[0]}, and of no other number up to 800.")
+
+# %% [markdown]
 # ## What does it cost?
 #
-# SE blocks in Table VI's network; seconds of one training; apart from them hours of a whole search, which is what
+# SE blocks in Table VI's network; seconds of one training; separately the hours of a whole search, which is what
 # Table IV prints.
 
 # %%
@@ -234,7 +262,12 @@ print(f"SE blocks add {more.parameters:.2%} of the parameters and {more['multipl
 run.save_table(cost, "06_se_cost", "SE against plain blocks at 64×64×1")
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(tables.training_seconds(trained, run.store), "06_timing", "Seconds of one training", precision=0)
+seconds = tables.training_seconds(trained, run.store)
+run.save_table(seconds, "06_timing", "Seconds of one training", precision=0)
+
+# %% tags=["nbval-ignore-output"]
+for network, row in seconds.dropna().iterrows():
+    print(f"{network}: {row['seconds printed']:.0f} s printed, {row['seconds']:.0f} s here, on another machine.")
 
 # %% tags=["nbval-ignore-output"]
 run.save_table(tables.search_hours(searches, run.store), "06_timing_searches", "Hours of a whole search", precision=2)

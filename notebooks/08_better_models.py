@@ -26,6 +26,7 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 from IPython.display import Markdown, display
 
+from lib.core import words
 from lib.core.run import start
 from lib.experiments import clinical_use as use
 from lib.experiments import external, interpretability, mask_quality
@@ -45,26 +46,31 @@ print(what)
 # ## How good are the masks?
 #
 # The paper's U-Net beside a U-Net with an ImageNet encoder: a single network, and the ensemble of all networks that
-# have not seen the image's fold. Both masks empty: Dice 1, distance 0. One empty: Dice 0, distance the image's
-# diagonal. Lesions and images without lesion stand apart.
+# have not seen the image's fold. HD95, the 95th percentile of the distance between the borders, is in pixels of the
+# resized image: an empty mask counts as the image's diagonal in its median and is left out of its mean. Surface Dice is
+# the share of both borders within 2 pixels of the other; a missed lesion has Dice 0. In images without lesion *Dice* is
+# the share that is left empty.
 
 # %% tags=["nbval-ignore-output"]
 scores = mask_quality.mask_scores(run, cv)
 masks = mask_quality.mask_table(scores, run.seed)
 run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}")
 
+# %% tags=["nbval-ignore-output"]
+for (name, _), row in masks.query("`images of` == 'lesions'").iterrows():
+    print(f"Lesion Dice, {name}: {row['Dice']:.3f} ({words.interval(row)}); missed altogether: {row['missed']:.1%}.")
+
 # %% [markdown]
 # The fourth primary endpoint (P4): lesion Dice against 0.75.
 
 # %%
-print(f"Bounds: lesion Dice {mask_quality.DICE_BOUND}, accuracy of the ensemble {models.ACCURACY_BOUND}")
+print(f"Bounds of the protocol: lesion Dice {mask_quality.DICE_BOUND}, ensemble's accuracy {models.ACCURACY_BOUND}")
 
 # %% tags=["nbval-ignore-output"]
 dice = mask_quality.mask_endpoint(cv, scores)
 display(run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}", precision=4))
 for name, row in dice.iterrows():
-    interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
-    print(f"Lesion Dice, {name}: {row.dice:.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
+    print(f"Lesion Dice, {name}: {row.dice:.3f} ({words.interval(row)}, {row.trainings} folds): {row.verdict}.")
 
 # %% tags=["nbval-ignore-output"]
 beside = mask_quality.beside_published(masks)
@@ -79,10 +85,10 @@ recipes = mask_quality.recipe_table(run, cv)
 run.save_table(recipes, "08_recipes", f"Mean Dice by recipe of stage 1, validation and test fold · {what}")
 
 # %% tags=["nbval-ignore-output"]
-best = recipes if recipes.empty else recipes.nlargest(1, "validation lesion")
+best = recipes if len(recipes) < 2 else recipes.nlargest(1, "validation lesion")
 for name, row in best.iterrows():
     both = f"{row['validation lesion']:.3f} on the validation fold, {row['test lesion']:.3f} on the test fold"
-    print(f"Best of {len(recipes)} recipes done: {name}; lesion Dice {both}.")
+    print(f"Best of {len(recipes)} recipes that are done: {name}; lesion Dice {both}.")
 
 # %% [markdown]
 # ## Which classifier is best without leaks?
@@ -100,8 +106,17 @@ run.save_table(table, "08_models", f"Classifiers out of fold, 95 % intervals ove
 run.save_figure(grouped.scores_with_intervals(table), "08_models_figure", table)
 
 # %% tags=["nbval-ignore-output"]
+print(f"Accuracy of {len(table)} models: {words.span(table['accuracy'])}.")
+
+# %% tags=["nbval-ignore-output"]
 differences = models.against_image(cv, right)
 run.save_table(differences, "08_differences", f"Accuracy against the image alone, 95 % intervals over groups · {what}")
+
+# %% tags=["nbval-ignore-output"]
+better, worse = (differences["95 % low"] > 0).sum(), (differences["95 % high"] < 0).sum()
+print(
+    f"Of {len(differences)} models {better} are better than the image alone and {worse} worse, not corrected for many."
+)
 
 # %% [markdown]
 # The third primary endpoint (P3): accuracy of the ensemble against 0.80, its members fixed by the protocol. Greedy
@@ -114,8 +129,7 @@ print("Members:", "; ".join(models.classifiers.members(run.profile)))
 endpoint = models.ensemble_endpoint(cv, right)
 display(run.save_table(endpoint, "08_ensemble", f"Ensembles against the bound of P3 · {what}", precision=4))
 for name, row in endpoint.iterrows():
-    interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
-    print(f"Accuracy, {name}: {row.accuracy:.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
+    print(f"Accuracy, {name}: {row.accuracy:.3f} ({words.interval(row)}, {row.trainings} folds): {row.verdict}.")
 
 # %% [markdown]
 # Do better masks help stage 2?
@@ -124,12 +138,12 @@ for name, row in endpoint.iterrows():
 gain = models.mask_gain(cv, right, "image + mask")
 display(run.save_table(gain, "08_gain", f"Accuracy gained by masks of the ImageNet encoder · {what}", precision=4))
 for _, row in gain.tail(1).iterrows():
-    interval = f"95 % interval {row['95 % low']:+.3f} to {row['95 % high']:+.3f}, p = {row.p:.4f}"
-    print(f"Accuracy gained: {row.difference:+.3f} ({interval}, {row.trainings} folds): {row.verdict}.")
+    found = f"{row.difference:+.3f} ({words.interval(row, '+.3f')}, {words.p(row.p)}, {row.trainings} folds)"
+    print(f"Accuracy gained: {found}: {row.verdict}.")
 
 # %% [markdown]
-# How much of this is luck of the partition? P2 to P4 in each partition of the folds; the last interval resamples
-# partitions and groups.
+# How much of this is luck of the partition? P2 to P4 in each partition of the folds, where there are two or more; the
+# interval resamples partitions and groups.
 
 # %% tags=["nbval-ignore-output"]
 partitions = models.partition_table(run)
@@ -146,8 +160,7 @@ one = answers.get(models.ENSEMBLE)
 believed = use.calibration_table(cv, one)
 display(run.save_table(believed, "08_calibration", f"Calibration of the ensemble, out of fold · {what}"))
 for name, row in believed.iterrows():
-    interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
-    print(f"Expected calibration error {name}: {row.ECE:.3f} ({interval}); slope for malignant {row.slope:.2f}.")
+    print(f"Expected calibration error {name}: {row.ECE:.3f} ({words.interval(row)}); slope {row.slope:.2f}.")
 
 # %% tags=["nbval-ignore-output"]
 run.save_figure(plots.reliability_plot(use.reliabilities(cv, one)), "08_reliability")
@@ -155,35 +168,46 @@ run.save_figure(plots.reliability_plot(use.reliabilities(cv, one)), "08_reliabil
 # %% [markdown]
 # ## Does it know when it does not know?
 #
-# Images are set aside, the most uncertain first; the error rate of the others is the risk.
+# Images are set aside, the most uncertain first; the error rate of the others is the risk. Uncertainty is the entropy
+# of the probabilities, or how much seeds or passes with dropout disagree (mutual information).
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.risk_coverage_plot(use.risk_curves(cv, answers)), "08_risk_coverage")
+risks = use.risk_curves(cv, answers)
+run.save_figure(plots.risk_coverage_plot(risks), "08_risk_coverage")
+
+# %% tags=["nbval-ignore-output"]
+for name, curve in risks.items():
+    half = curve.loc[(curve["coverage"] - 0.5).abs().idxmin(), "risk"]
+    print(f"{name}: error rate {curve['risk'].iloc[-1]:.3f} of all images, {half:.3f} of the surer half.")
 
 # %% [markdown]
 # ## How many malignant lesions are missed?
 #
 # For each fold the threshold that finds 95 % of the malignant images of its validation fold, applied to the test fold;
-# then one with a margin, which asks for so much more on validation data that a new image is found as often as intended.
+# then one with a safety margin, so that the expected sensitivity on new images is 95 %.
 
 # %% tags=["nbval-ignore-output"]
 calls = use.malignant_calls(cv, one)
 display(run.save_table(calls, "08_operating_point", f"Malignant against the rest, 95 % intervals over groups · {what}"))
 for (threshold, score), row in calls.iterrows():
     if score == "sensitivity":
-        interval = f"95 % interval {row['95 % low']:.3f} to {row['95 % high']:.3f}"
         kept = "kept" if row.value >= use.SENSITIVITY else "not kept"
-        print(f"Intended: {use.SENSITIVITY}. On test folds, {threshold}: {row.value:.3f} ({interval}): {kept}.")
+        print(
+            f"Intended: {use.SENSITIVITY}. On test folds, {threshold}: {row.value:.3f} ({words.interval(row)}): {kept}."
+        )
 
 # %% tags=["nbval-ignore-output"]
 curves = use.decision_curves(cv, answers)
 run.save_figure(plots.decision_curve_plot(curves), "08_decision_curve", curves)
 
+# %% tags=["nbval-ignore-output"]
+print(use.useful_in_words(curves))
+
 # %% [markdown]
 # ## What does it look at?
 #
-# Activation maps of both stages for one test fold: a right case of each class and the surest wrong ones. They show
-# where a score came from. What the answers depend on is measured by taking parts away.
+# Activation maps of both stages for one test fold: a correct case of each class and the most confident errors. They
+# show where a score came from. What the answers depend on is measured by taking parts away.
 
 # %% tags=["nbval-ignore-output"]
 explained = run.result(interpretability.explained(cv))
@@ -193,19 +217,35 @@ run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activa
 depends = interpretability.dependence_table(cv, explained)
 run.save_table(depends, "08_dependence", f"What the answers depend on, one test fold · {what}")
 
+# %% tags=["nbval-ignore-output"]
+for name, row in depends.dropna().iterrows():
+    print(f"{name}: {row['value']:+.3f} ({words.interval(row, '+.3f')}), {row['images']:.0f} images.")
+
 # %% [markdown]
 # ## What happens with other data?
 #
-# BUS-UCLM: images of another hospital, on which nothing is trained or chosen (in smoke: other phantoms). Intervals go
-# by patient. Curated BUSI is a part of BUSI with a published comparison.
+# BUS-UCLM: images of another hospital, on which nothing is trained or chosen (in smoke: other phantoms). *groups* are
+# patients, who may have lesions of both kinds. Curated BUSI is a part of BUSI with a published comparison.
 
 # %% tags=["nbval-ignore-output"]
 outside, classes = external.external_tables(run, cv)
 run.save_table(outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients")
 
 # %% tags=["nbval-ignore-output"]
+for (images, _), row in outside.query("score == 'lesions'").iterrows():
+    print(f"Lesion Dice, {images}: {row['Dice']:.3f} ({words.interval(row)}).")
+
+# %% tags=["nbval-ignore-output"]
 run.save_table(classes, "08_external_classes", "Classes of BUS-UCLM, heads trained on BUSI, intervals over patients")
+
+# %% tags=["nbval-ignore-output"]
+for (images, inputs), row in classes.iterrows():
+    found = f"{row['accuracy']:.3f} ({words.interval(row, of='accuracy ')})"
+    print(f"Accuracy, {images}, {inputs}: {found}; always the commonest class: {row['majority class']:.3f}.")
 
 # %% tags=["nbval-ignore-output"]
 curated = external.curated_table(run)
 run.save_table(curated, "08_curated", "Curated BUSI, 4 folds: Dice by class and accuracy, published and here")
+
+# %% tags=["nbval-ignore-output"]
+print(f"Accuracy: {words.listed(curated['accuracy'])}.")

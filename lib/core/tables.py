@@ -10,6 +10,8 @@ import pandas as pd
 from great_tables import GT, loc, style
 from pandas.api.types import is_integer_dtype
 
+from lib.core.words import NO_RESULT
+
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
 _COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seed", "seeds", "trainings"}
@@ -24,7 +26,7 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
     """
     title, _, subtitle = caption.partition(" · ")
     if table.empty:
-        return f"<p><b>{title}</b>: no result yet.</p>"
+        return f"<p><b>{title}</b>: {NO_RESULT}.</p>"
     shown = _with_intervals(table.head(rows).apply(_texts, precision=precision))
     left = [column for column in shown if not shown[column].str.fullmatch(_NUMBER).all()]
     wide: list[Any] = [loc.body([column for column in shown if shown[column].str.len().max() > _LONG])]
@@ -87,8 +89,16 @@ def _with_intervals(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_spanners(drawn: GT, columns: list[str]) -> GT:
+    def first(column: str) -> str:
+        """The longest column that this one's name begins with, else its first word."""
+        return max(
+            (one for one in columns if f"{column} ".startswith(f"{one} ") and one != column), key=len, default=""
+        )
+
     labels = {column: column.replace("_", " ") for column in columns}
-    for word, group in groupby(columns, key=lambda column: column.split(" ")[0]):
+    heads = {column: first(column) or column.split(" ")[0] for column in columns}
+    heads |= {head: head for head in heads.values() if head in columns}
+    for word, group in groupby(columns, key=heads.__getitem__):
         if len(together := list(group)) > 1:
             drawn = drawn.tab_spanner(word, together)
             own = "here" if f"{word} printed" in together else "value"

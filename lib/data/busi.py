@@ -201,13 +201,13 @@ def _pictures(root: Path, listed: Iterable[str]) -> pd.DataFrame:
 
 def _record(pictures: pd.DataFrame, size: int, masks: str, resize: str) -> ImageSet:
     n_masks = pictures["masks"].map(len).to_numpy()
+    unusual = [word for word, usual in ((resize, "bilinear"), (f"{masks} mask", "union mask")) if word != usual]
     return ImageSet(
         images=None,
         labels=pictures["label"].to_numpy(),
         names=pictures["name"].to_numpy(str),
         classes=CLASSES,
-        source=f"BUSI, {len(pictures)} images at {size}×{size}, {resize}; "
-        f"{masks} mask of the {(n_masks > 1).sum()} with several",
+        source=", ".join([f"BUSI, {len(pictures)} images at {size}×{size}", *unusual]),
         sizes=np.array(pictures["size"].tolist()),
         n_masks=n_masks,
     )

@@ -6,9 +6,20 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.contingency_tables import mcnemar
 
+from lib.core import words
 from lib.evaluation import statistics
 
-COLUMNS = ("difference", "95 % low", "95 % high", "p", "only first", "only second", "p McNemar", "images", "rounds")
+COLUMNS = (
+    "difference",
+    "95 % low",
+    "95 % high",
+    "p",
+    "only first",
+    "only second",
+    "p McNemar, median",
+    "images",
+    "rounds",
+)
 
 
 def compare(
@@ -32,7 +43,7 @@ def compare(
     Returns
     -------
     ``difference``, ``95 % low``, ``95 % high`` and two-sided ``p`` of the bootstrap; for truth values the
-    answers that ``only first`` and ``only second`` got right, and ``p McNemar``, exact, the median over
+    answers that ``only first`` and ``only second`` got right, and ``p McNemar, median``, exact, the median over
     trainings (it takes related images for independent); ``images`` (per training) and ``rounds``.
     """
     a, b = np.asarray(right_a), np.asarray(right_b)
@@ -43,14 +54,14 @@ def compare(
     row = {
         **bootstrap.row("difference"),
         "p": bootstrap.p_value(),
-        **dict.fromkeys(("only first", "only second", "p McNemar"), np.nan),
+        **dict.fromkeys(("only first", "only second", "p McNemar, median"), np.nan),
         "images": round((~np.isnan(difference)).sum() / n_trainings),
         "rounds": len(np.unique(training[0])),
     }
     if a.dtype == b.dtype == bool:
         only = pd.DataFrame({"first": a & ~b, "second": b & ~a}).groupby(training).sum()
         p_values = [mcnemar([[0, first], [second, 0]], exact=True).pvalue for first, second in only.to_numpy()]
-        row |= {f"only {side}": only[side].sum() for side in only} | {"p McNemar": np.median(p_values)}
+        row |= {f"only {side}": only[side].sum() for side in only} | {"p McNemar, median": np.median(p_values)}
     return pd.Series(row)
 
 
@@ -61,11 +72,11 @@ def table(pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]], groups: np.nd
     return pd.DataFrame(rows, COLUMNS).T.astype(dict.fromkeys(counts, "Int64"))
 
 
-def in_words(row: pd.Series) -> str:
-    """One row of :func:`table` as a sentence."""
-    name = " · ".join(row.name) if isinstance(row.name, tuple) else row.name
-    zero = "excludes" if row["95 % low"] > 0 or row["95 % high"] < 0 else "includes"
-    return (
-        f"{name}: {row.difference:+.3f} (95 % interval {row['95 % low']:+.3f} to {row['95 % high']:+.3f}, "
-        f"p = {row.p:.4f}); the interval {zero} zero."
-    )
+def in_words(table: pd.DataFrame) -> str:
+    """The rows of :func:`table`, a sentence each."""
+    lines = []
+    for name, row in table.iterrows():
+        zero = "excludes" if row["95 % low"] > 0 or row["95 % high"] < 0 else "includes"
+        found = f"{row.difference:+.3f} ({words.interval(row, '+.3f')}, {words.p(row.p)})"
+        lines.append(f"{words.label(name)}: {found}; the interval {zero} zero.")
+    return "\n".join(lines) or f"Differences: {words.NO_RESULT}."

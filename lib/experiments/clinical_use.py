@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import brier_score_loss, log_loss
 
+from lib.core import words
 from lib.data.splits import Split
 from lib.evaluation import calibration, decision_curve
 from lib.evaluation.decision_curve import net_benefit
@@ -121,3 +122,13 @@ def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
             curves.setdefault("treat all", net_benefit(truth, np.ones(len(p)), THRESHOLDS, groups, cv.seed))
             curves[model] = net_benefit(truth, p.to_numpy(), THRESHOLDS, groups, cv.seed)
     return pd.concat(curves, names=["model"]).reset_index(0) if curves else pd.DataFrame()
+
+
+def useful_in_words(curves: pd.DataFrame) -> str:
+    """At how many thresholds each model of :func:`decision_curves` is of more net benefit than to treat all or none."""
+    if curves.empty:
+        return f"Net benefit: {words.NO_RESULT}."
+    wide = curves.pivot_table("net benefit", "threshold", "model")
+    simple = wide.pop("treat all").clip(lower=0)
+    shares = wide.gt(simple, axis=0).sum()
+    return f"Thresholds of {len(wide)} with more net benefit than treating all or none: {words.listed(shares, 'd')}."

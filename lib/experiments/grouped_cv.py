@@ -159,7 +159,8 @@ class GroupedCV:
         """
         rows = {}
         for column, one in values.items():
-            mean = statistics.mean_bootstrap(one, self.groups, seed=self.seed)
+            known = one.notna()
+            mean = statistics.mean_bootstrap(one[known], self.groups[known], seed=self.seed)
             verdict = self.interim(one) + statistics.verdict_bound(mean.estimate, mean.low, mean.high, bound)
             row = {**mean.row(name), "bound": bound, "p": mean.p_value(bound), "images": one.count()}
             rows[column] = row | {"trainings": self.trainings(one), "verdict": verdict}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.core import words
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
 from lib.data.image_statistics import image_statistics
@@ -22,6 +23,7 @@ PAIRS = (
     (ORACLE, "image"),
 )
 HOLD_OUT = 79  # test images of the paper
+_HALF = 5e-5  # of the last printed digit
 _ROW = ["inputs", "backbone"]
 _TRAINING = ["backbone", "inputs", "round", "head"]
 _ANSWER = {"backbone": str, "inputs": str, "round": int, "head": int, "image": int}
@@ -98,9 +100,19 @@ def table_1(rounds: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     printed : of :func:`lib.reported.two_stage.table_i`.
     """
     paper = printed.map("{:.3f}".format)
-    paper.index = pd.MultiIndex.from_product([paper.index, ["paper (DenseNet201)"]], names=_ROW)
+    paper.index = pd.MultiIndex.from_product([paper.index, [f"paper ({reported.BACKBONE})"]], names=_ROW)
     both = pd.concat([paper, over_rounds(rounds)])
     return both.sort_index(level="inputs", key=lambda level: level.map(INPUTS.index), sort_remaining=False)
+
+
+def endpoint_in_words(compared: pd.DataFrame, printed: pd.DataFrame, complete: bool) -> str:
+    """The first primary endpoint (P1) of :func:`differences` beside the printed gain, and its verdict."""
+    if (name := ("image+mask – image", "all")) not in compared.index:
+        return f"P1: {words.NO_RESULT}."
+    row, gain = compared.loc[name], printed.loc["image+mask", "accuracy"] - printed.loc["image", "accuracy"]
+    verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
+    state = "" if complete else " (interim: the plan is not complete)"
+    return f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}."
 
 
 def gains(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -142,9 +154,21 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
 
 def inside(table: pd.DataFrame) -> pd.DataFrame:
     """The accuracies of :func:`hold_outs`, and ``scores inside``: how many of a row's ten printed scores fit."""
-    fits = table["paper"].between(table["95 % low"], table["95 % high"]).groupby(level=_ROW, sort=False)
+    fits = _fits(table).groupby(level=_ROW, sort=False)
     accuracies = table[table.index.get_level_values("score") == "accuracy"].droplevel("score")
     return accuracies.assign(**{"scores inside": fits.agg(lambda one: f"{one.sum()} of {len(one)}")})
+
+
+def _fits(table: pd.DataFrame) -> pd.Series:
+    """Whether each printed score lies in its interval, to half its last digit: 70 of 79 is printed as 0.8861."""
+    return table["paper"].between(table["95 % low"] - _HALF, table["95 % high"] + _HALF)
+
+
+def inside_in_words(accuracies: pd.DataFrame) -> str:
+    """How many printed accuracies of :func:`inside` lie in their intervals, and which do not."""
+    fits = _fits(accuracies)
+    outside = "; ".join(map(", ".join, fits.index[~fits])) or "none"
+    return f"{fits.sum()} of {len(fits)} printed accuracies lie inside. Outside: {outside}."
 
 
 def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
@@ -176,15 +200,15 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
 def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """How often malignant test images are called normal, over all rounds and heads, by input and backbone.
 
-    ``without``: trainings in which it never happens; the backbone ``all`` has those of every backbone.
+    ``heads without``: those that never do so; the backbone ``all`` has the heads of every backbone.
     """
     images = found[found["label"] == classes.index("malignant")]
     missed = (images["predicted"] == classes.index("normal")).rename("missed")
     trainings = missed.groupby([images[name] for name in _TRAINING], sort=False).agg(["sum", "size"]).reset_index()
     rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(_ROW, sort=False)
     return rows.agg(
-        **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "trainings": ("sum", "size")},
-        without=("sum", lambda sums: (sums == 0).sum()),
+        **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "heads": ("sum", "size")},
+        **{"heads without": ("sum", lambda sums: (sums == 0).sum())},
     )
 
 

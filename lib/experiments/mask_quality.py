@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib import reported
+from lib.core import words
 from lib.core.jobs import Job, Result
 from lib.core.run import Run
 from lib.data.record import ImageSet
@@ -49,6 +50,20 @@ def histories(results: Iterable[Result]) -> pd.DataFrame:
     return frames.stacked(parts, types)[list(types)]
 
 
+def overfitting_in_words(histories: pd.DataFrame) -> str:
+    """When the validation loss of :func:`histories` settles, and how far the training loss falls below the kept one."""
+    if histories.empty:
+        return f"Learning curves: {words.NO_RESULT}."
+    settled = histories[histories["val_bce"] < 1].groupby("round")["epoch"].min()
+    kept, last = (rows.set_index("round") for rows in (histories[histories["kept"].astype(bool)], histories))
+    last = last[~last.index.duplicated(keep="last")]
+    return (
+        f"The validation loss falls below 1 in epoch {settled.min()} to {settled.max()}. Kept epochs have a validation "
+        f"loss of {kept['val_bce'].mean():.3f} and a training loss of {kept['bce'].mean():.3f} on average; in the last "
+        f"epoch the two are {last['val_bce'].mean():.3f} and {last['bce'].mean():.3f}."
+    )
+
+
 def over_rounds(scores: pd.DataFrame) -> pd.DataFrame:
     """Means over rounds of each round's figures, by part and kind: lesions, images without lesion, all images.
 
@@ -59,18 +74,20 @@ def over_rounds(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     ``dice``, ``iou``: means over images, with their standard deviation over rounds; an empty mask of an empty one
-    counts as 1, and enters ``all`` only; ``hd95`` in pixels: the median, a missed lesion being the image's diagonal;
-    ``nsd``; ``dice 0``: share of lesions missed, or of images without lesion in which anything was predicted;
-    ``images`` per round; ``rounds``.
+    counts as 1; ``missed or invented``: share of lesions missed, or of images without lesion in which one is
+    predicted; of lesions only ``HD95 median`` in pixels, a missed lesion being the image's diagonal, and ``surface
+    Dice``; ``images`` per round; ``rounds``.
     """
     rounds = pd.concat([scores, scores.assign(kind="all")]).groupby(["part", "kind", "round"], sort=False)
-    figures = rounds[["dice", "iou", "nsd"]].mean()
-    figures["hd95"] = rounds["hd95"].median()
-    figures["dice 0"] = rounds["dice"].agg(lambda dice: (dice == 0).mean())
+    figures = rounds[["dice", "iou"]].mean()
+    figures["missed or invented"] = rounds["dice"].agg(lambda dice: (dice == 0).mean())
+    borders = scores[scores["kind"] == metrics.LESION].groupby(["part", "kind", "round"], sort=False)
+    figures["HD95 median"], figures["surface Dice"] = borders["hd95"].median(), borders["nsd"].mean()
     figures["images"] = rounds.size()
     rows = figures.groupby(["part", "kind"], sort=False)
     table = rows.mean().join(rows[["dice", "iou"]].std().add_suffix(" sd")).assign(rounds=rows.size())
-    return table[["dice", "dice sd", "iou", "iou sd", "hd95", "nsd", "dice 0", "images", "rounds"]]
+    names = ["dice", "dice sd", "iou", "iou sd", "missed or invented", "HD95 median", "surface Dice"]
+    return table[[*names, "images", "rounds"]]
 
 
 def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, int], Job]:

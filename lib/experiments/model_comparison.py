@@ -121,7 +121,7 @@ def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
     Returns
     -------
     ``accuracy``, ``balanced accuracy``, ``macro F1`` and ``AUC malignant`` (DeLong for clustered data, limits
-    averaged over seeds), each with ``low`` and ``high``; ``sd seeds`` of the accuracy; ``images``.
+    averaged over seeds), each with ``low`` and ``high``; ``SD over seeds`` of the accuracy; ``images``.
     """
     done, n_classes = ~np.isnan(test).any(axis=(0, 2)), len(cv.classes)
     labels, groups, test = cv.labels[done], cv.groups[done], test[:, done]
@@ -140,7 +140,7 @@ def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
         row |= {name: mean[0], f"{name} low": low, f"{name} high": high}
     auc = [statistics.delong_interval(labels == cv.positive, one[:, cv.positive], groups) for one in test]
     row |= dict(zip(("AUC malignant", "AUC malignant low", "AUC malignant high"), np.mean(auc, axis=0), strict=True))
-    return {**row, "sd seeds": pd.Series(values["accuracy"][0]).std(), "images": len(labels)}
+    return {**row, "SD over seeds": pd.Series(values["accuracy"][0]).std(), "images": len(labels)}
 
 
 def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
@@ -153,12 +153,12 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 
 
 def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
-    """Precision, recall and F1 of each class, out of fold, of the seeds' mean probabilities; one row per model."""
+    """Precision, recall and F1 of each class, out of fold, means over seeds; one row per model."""
     rows = {}
     for name, (test, _) in found.items():
-        mean = test.mean(axis=0)
-        done = ~np.isnan(mean).any(axis=1)
-        rows[name] = metrics.table_row(cv.labels[done], mean[done].argmax(axis=1), cv.classes)
+        done = ~np.isnan(test).any(axis=(0, 2))
+        by_seed = [metrics.table_row(cv.labels[done], one[done].argmax(axis=1), cv.classes) for one in test]
+        rows[name] = pd.DataFrame(by_seed).mean()
     return pd.DataFrame(rows).T
 
 
@@ -216,7 +216,10 @@ def ensemble_endpoint(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
 
 
 def partition_table(run: Run) -> pd.DataFrame:
-    """P2 to P4 in each partition of the folds, and over all: 95 % intervals resample partitions and groups."""
+    """P2 to P4 in each partition of the folds, and over all: 95 % intervals resample partitions and groups.
+
+    Endpoints that are known in one partition only are left out.
+    """
     frames = []
     for partition in range(run.profile.n_partitions):
         cv = GroupedCV.of(run.profile, run.seed, partition)
@@ -233,6 +236,7 @@ def partition_table(run: Run) -> pd.DataFrame:
         frames += [pd.DataFrame({"endpoint": name, "value": one, **shared}).dropna() for name, one in done]
     rows = {}
     for name, part in pd.concat(frames).groupby("endpoint", sort=False) if frames else ():
-        over_all = statistics.mean_bootstrap(part.value, part.group, part.partition, seed=run.seed)
-        rows[name] = {**part.groupby("partition").value.mean(), **over_all.row("all")}
+        if len(set(part.partition)) > 1:
+            over_all = statistics.mean_bootstrap(part.value, part.group, part.partition, seed=run.seed)
+            rows[name] = {**part.groupby("partition").value.mean(), **over_all.row("all")}
     return pd.DataFrame(rows).T

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from lib.core import words
 from lib.core.jobs import Result
 from lib.data import phantoms
 from lib.data.record import ImageSet
-from lib.evaluation import statistics
+from lib.evaluation import metrics, statistics
 from lib.experiments import input_ablation
 from lib.experiments.paper_a import STACKED, Plan
 from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
@@ -20,8 +21,8 @@ _STAND_INS = 15  # phantoms, the fewest that hold every class
 _TIMES = {
     "training of the U-Net": ("training time of the U-Net", "U-Net"),
     "training of the classifier": ("training time of the classifier", "classifier"),
-    "  of it features": ("", "features"),
-    "  of it head": ("", "head"),
+    "  of which features": ("", "features"),
+    "  of which head": ("", "head"),
     "loading the model": ("", "load"),
     "first image": ("", "first call"),
     "inference per image": ("inference time an image", "one at a time"),
@@ -51,6 +52,27 @@ def accuracies(predicted: pd.DataFrame, printed: Mapping[str, float]) -> pd.Data
         rows[part] = [printed[part], right, n, right / n, *statistics.proportion_interval(right, n), majority]
     columns = ["paper", "right", "images", "here", "95 % low", "95 % high", "majority class"]
     return pd.DataFrame(rows, columns).T.astype({"images": int})
+
+
+def class_scores(predicted: pd.DataFrame, printed: pd.Series, classes: tuple[str, ...]) -> pd.DataFrame:
+    """The ten columns of Table I, here as rows: ``paper``, and ``validation`` and ``test`` of :func:`predictions`."""
+    parts = predicted.groupby("part", sort=False)
+    own = {part: metrics.table_row(frame["label"], frame["predicted"], classes) for part, frame in parts}
+    return pd.DataFrame({"paper": printed, **own}, columns=["paper", "validation", "test"]).astype(float)
+
+
+def confusions(predicted: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """The confusion matrix of each part of :func:`predictions`: true classes in rows, predicted ones in columns."""
+    parts = predicted.groupby("part", sort=False)
+    return {str(part): metrics.confusion(frame["label"], frame["predicted"], classes) for part, frame in parts}
+
+
+def kept_in_words(heads: Result) -> str:
+    """Which epoch of the first head on image and mask is kept, and its validation accuracy."""
+    if not heads:
+        return words.NO_RESULT
+    accuracy, kept = heads["val_accuracy"][:, KIND, 0], heads["kept"][KIND, 0]
+    return f"Kept: epoch {kept + 1} of {len(accuracy)}, validation accuracy {accuracy[kept]:.3f}."
 
 
 def balances(plan: Plan, results: Mapping[str, Result]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.core import config, jobs
+from lib.core import config, jobs, words
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
 from lib.experiments.paper_a import Plan
@@ -139,3 +139,12 @@ def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.Dat
     rows = pd.DataFrame({"paper": [getattr(printed, name) for name in names]}, names)
     rows["chosen"] = path.loc[path["kept"], names].iloc[-1] if len(path) else None
     return rows.assign(finished=path.attrs["finished"])
+
+
+def in_words(chosen: pd.DataFrame) -> str:
+    """How many settings of :func:`table` are the paper's, and what the others are."""
+    if chosen["chosen"].isna().all():
+        return f"The tuning loop: {words.NO_RESULT}."
+    other = chosen[chosen["chosen"] != chosen["paper"]]
+    changed = "".join(f"; {name} is {row['chosen']} instead of {row['paper']}" for name, row in other.iterrows())
+    return f"The loop chooses {len(chosen) - len(other)} of {len(chosen)} settings as the paper does{changed}."

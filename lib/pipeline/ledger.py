@@ -40,8 +40,9 @@ def ledger(figures: Path) -> pd.DataFrame:
     Returns
     -------
     Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``plan`` (what
-    is done of it, if it is not finished), ``where`` (notebook and table), ``reason`` (why not testable).  As float,
-    NaN where there is none: ``printed``, ``number``, ``low``, ``high``.
+    is done of it, if it is not finished), ``where`` (notebook and table), ``rests on`` (trainings, counts, or nothing
+    but printed numbers), ``reason`` (why not testable).  As float, NaN where there is none:
+    ``printed``, ``number``, ``low``, ``high``.
     """
     computed = arithmetic.checks()
     rows = {}
@@ -56,6 +57,9 @@ def ledger(figures: Path) -> pd.DataFrame:
             "verdict": verdict,
             "plan": _unfinished(_row(Path(figures), claim.table, claim.row)) if low == low else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
+            "rests on": ("counts" if claim.table else "the printed numbers alone")
+            if claim.rule == "arithmetic"
+            else "trainings",
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
             "printed": _number(claim.value),
             "number": math.nan if isinstance(here, str) else here,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.core import words
 from lib.evaluation import statistics
 from lib.pipeline import ledger
 
@@ -17,6 +18,7 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
     excluded = entries.claim[entries.verdict == statistics.CONTRADICTED]
     lines = [
         f"**{len(entries)} claims of two papers, {tested} of them tested: {listed}.** Results: {note}.",
+        f"- {bases(entries, statistics.REPRODUCED)}",
         *(f"- **{name}.** {_sentence(row)}" for name, row in endpoints.iterrows()),
         f"- Of the six primary endpoints {(endpoints.confirmed == 'yes').sum()} are confirmed after Holm's correction.",
         f"- The printed numbers themselves exclude {len(excluded)} claims, for example: {'; '.join(excluded[:3])}."
@@ -26,10 +28,16 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def bases(entries: pd.DataFrame, verdict: str) -> str:
+    """How many claims with a verdict rest on trainings, on counts, and on the printed numbers alone."""
+    found = entries.loc[entries.verdict == verdict, "rests on"].value_counts()
+    return f"{found.sum()} {verdict}: {', '.join(f'{number} by {basis}' for basis, number in found.items())}."
+
+
 def _sentence(row: pd.Series) -> str:
     if pd.isna(row["95 % low"]):
         return f"{row.endpoint}: {row.verdict}."
-    adjusted = "" if pd.isna(row["p Holm"]) else f"; p = {row.p:.4f}, after Holm {row['p Holm']:.4f}"
+    adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
     interval = f"{row['95 % low']:.3f} to {row['95 % high']:.3f}"
     return f"{row.endpoint}: {row.here:.3f} ({interval}; bound {row.bound:g}{adjusted}): {row.verdict}."
 

@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.plots.style import CLASS_COLOURS, label_points, single, with_data
+from lib.reported.two_stage import BACKBONE
 
 _DOT, _MARK = CLASS_COLOURS["benign"], CLASS_COLOURS["malignant"]
 
@@ -20,8 +21,10 @@ def gain_against_dice(rounds: pd.DataFrame) -> Figure | None:
     figure, cell = single(6.4, 3.8)
     cell.axhline(0, color="0.7", lw=1)
     long = rounds.melt("dice", var_name="backbone", value_name="gain")
-    sns.scatterplot(long, x="dice", y="gain", hue="backbone", palette="colorblind", s=40, ax=cell)
-    cell.set(xlabel="mean Dice of the test part's lesions", ylabel="accuracy, image+mask less image")
+    sns.scatterplot(
+        long, x="dice", y="gain", hue="backbone", style="backbone", palette="colorblind", s=40, alpha=0.8, ax=cell
+    )
+    cell.set(xlabel="mean Dice of the test part's lesions", ylabel="accuracy, image+mask minus image")
     cell.margins(x=0.1, y=0.1)
     cell.legend()
     return figure
@@ -42,7 +45,7 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
     sns.stripplot(scored, **shared, dodge=len(names) > 1, palette="colorblind", size=4, alpha=0.7)
     bars = {"marker": "|", "markersize": 11, "linestyle": "none", "palette": ["black"] * len(names)}
     sns.pointplot(scored, **shared, **bars, dodge=0.8 - 0.8 / len(names), errorbar=None, legend=False)
-    cell.plot(printed.reindex(order), range(len(order)), "kx", ms=8, mew=2, label="printed")
+    cell.plot(printed.reindex(order), range(len(order)), "kx", ms=8, mew=2, label=f"printed ({BACKBONE})")
     cell.set(xlabel="test accuracy (bar: mean over rounds)", ylabel="")
     cell.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
@@ -76,7 +79,7 @@ def accuracy_against_cost(accuracy: pd.DataFrame, costs: pd.Series) -> Figure | 
     figure, cell = single(7.0, 4.2)
     cell.scatter(table.cost, table.paper, marker="x", color="0.55", label="printed")
     here = table.dropna(subset=["here"]).fillna({"sd": 0})
-    cell.errorbar(here.cost, here.here, here.sd, fmt="o", color=_DOT, label="here")
+    cell.errorbar(here.cost, here.here, here.sd, fmt="o", color=_DOT, label="here, ± SD over rounds")
     cell.set(xscale="log", xlabel="multiply-adds per image / 10⁹", ylabel="test accuracy (image, raw pixels)")
     cell.margins(x=0.12, y=0.08)
     figure.legend(loc="outside upper right", ncols=2)

@@ -16,6 +16,8 @@ from lib.plots.style import CLASS_COLOURS, PART_COLOURS, PREDICTED, draw_contour
 def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     """Training (gray) and validation cross-entropy of each round, kept epochs as dots, and the printed mean.
 
+    Losses above 1, of early epochs, are cut off.
+
     ``histories``: columns ``round``, ``epoch``, ``bce``, ``val_bce``, ``kept``; None without rows.
     """
     figure, cell = single(6, 3.4)
@@ -26,6 +28,7 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
         cell.plot(kept["epoch"], kept["val_bce"], "o", color="black", ms=4)
     cell.axhline(printed, ls="--", lw=1, color="black")
     cell.set(xlabel="epoch", ylabel="cross-entropy / nats per pixel", yscale="log")
+    cell.set_ylim(top=1)
     names = ["training", "validation", "kept epoch", "printed mean"]
     cell.legend([*cell.lines[:3], cell.lines[-1]], names)
     return figure

@@ -5,6 +5,7 @@ Randomization for CNN Construction.  Accuracies are fractions, times seconds; ar
 :func:`lib.nas.notation.parse` reads them.
 """
 
+import numpy as np
 import pandas as pd
 
 from lib.reported import read
@@ -45,3 +46,18 @@ def readings() -> pd.DataFrame:
 def literature() -> pd.DataFrame:
     """MNIST test accuracies of small single networks elsewhere: ``parameters``, ``accuracy``, ``source``."""
     return read("elsewhere_mnist")
+
+
+def mammogram_test_sizes(most: int = 800) -> list[int]:
+    """Numbers of films, 20 to ``most``, of which every accuracy of Tables V and VI is a share.
+
+    Shares are rounded to four digits, or cut off after the fourth.
+    """
+    printed = (results()["accuracy"].filter(like="KAU") * 1e4).round()
+
+    def fits(n: int) -> bool:
+        shares = np.arange(n + 1) * 1e4 / n
+        known = np.union1d(shares.round(), np.floor(shares + 1e-6))
+        return bool(printed.isin(known).all())
+
+    return [n for n in range(20, most + 1) if fits(n)]

@@ -9,6 +9,8 @@ import pandas as pd
 
 from lib.reported import read
 
+BACKBONE = "DenseNet201"  # of the paper's own model
+
 
 def table_i() -> pd.DataFrame:
     """Table I: test scores by the input of stage 2, named as in :mod:`lib.experiments.input_ablation`."""

@@ -63,6 +63,15 @@ def test_titles_levels_intervals_and_spanners():
     ]
 
 
+def test_a_column_stands_over_those_whose_names_begin_with_its_own():
+    names = ["accuracy", "accuracy low", "accuracy high", "balanced accuracy", "balanced accuracy low"]
+    table = pd.DataFrame(0.5, ["one"], [*names, "balanced accuracy high"])
+    assert _rows(table, "00_t", "Scores")[1:3] == [
+        ["", "accuracy", "balanced accuracy"],
+        ["value", "95 % interval", "value", "95 % interval"],
+    ]
+
+
 def test_printed_values_stand_beside_ours():
     table = pd.DataFrame({"loss printed": [0.1], "loss": [0.2], "loss low": [np.nan], "loss high": [np.nan]}, ["M"])
     assert _rows(table, "00_t", "Title")[-2:] == [["paper", "here", "95 % interval"], ["M", "0.100", "0.200", "–"]]

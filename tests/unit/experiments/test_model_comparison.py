@@ -40,7 +40,8 @@ def test_scores_are_means_over_seeds_not_of_their_ensemble(cv):
     three = np.concatenate([answers(cv.labels, right) for right in (first(90), first(45), first(30))], axis=1)
     row = models.scores(cv, three[0])
     assert row["accuracy"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
-    assert row["sd seeds"] == pytest.approx(np.std([1, 1 / 2, 1 / 3], ddof=1))
+    assert models.class_table(cv, {"one": three}).loc["one", "accuracy"] == pytest.approx(row["accuracy"])
+    assert row["SD over seeds"] == pytest.approx(np.std([1, 1 / 2, 1 / 3], ddof=1))
     assert models.rights(cv, {"one": three})["one"].mean() == pytest.approx(row["accuracy"])
 
 

@@ -23,7 +23,7 @@ def _heads(job, answer):
         p[part] = np.eye(3)[[[answer(kind, head, labels) for head in range(2)] for kind in STACKED]]
     accuracy = np.full((3, len(STACKED), 2), 0.5)
     accuracy[1, :, 1] = 0.75 + job.arguments["seeds"][0] / 100
-    return Result(job, {**p, "val_accuracy": accuracy})
+    return Result(job, {**p, "val_accuracy": accuracy, "kept": np.ones((len(STACKED), 2), int)})
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,9 @@ def test_the_primary_endpoint_leaves_other_backbones_out(found):
     renamed = found.replace({"backbone": {"VGG16": "DenseNet201"}})
     table = input_ablation.differences(renamed, np.arange(len(PLAN.labels)), [("image+mask", "image")])
     assert table["only first"].tolist() == [8, 16, 16]
+    said = input_ablation.endpoint_in_words(table, reported.table_i(), complete=False)
+    assert said.startswith("P1: +0.2353; printed +0.0507: ")
+    assert said.endswith("(interim: the plan is not complete).")
     assert "DenseNet201" not in BACKBONES
 
 
@@ -107,6 +110,8 @@ def test_printed_scores_beside_the_interval_of_one_hold_out(found):
     shown = input_ablation.inside(table)
     assert len(shown) == len(table) / 10
     assert shown.loc[(ORACLE, "MobileNetV2"), "scores inside"] == "5 of 10", "those that are printed as 1"
+    said = input_ablation.inside_in_words(shown.loc[[(ORACLE, "MobileNetV2"), ("image", "MobileNetV2")]])
+    assert said == f"0 of 2 printed accuracies lie inside. Outside: {ORACLE}, MobileNetV2; image, MobileNetV2."
 
 
 def test_validation_figures(results):
@@ -130,6 +135,8 @@ def test_nothing_done_gives_empty_tables():
     hold_outs = input_ablation.hold_outs(empty, reported.table_i(), groups, CLASSES)
     assert hold_outs.empty
     assert input_ablation.inside(hold_outs).empty
+    nothing = input_ablation.differences(empty, groups)
+    assert input_ablation.endpoint_in_words(nothing, reported.table_i(), complete=False) == "P1: no result yet."
     assert input_ablation.validation(PLAN, [], {}).empty
     assert len(input_ablation.table_1(rounds, reported.table_i())) == 4
     assert mask_quality.over_rounds(mask_quality.frame(PLAN, {})).empty
@@ -186,7 +193,8 @@ def test_mask_quality_keeps_kinds_and_rounds_apart():
     }
     table = mask_quality.over_rounds(mask_quality.frame(PLAN, results))
     assert table.loc[("test", "lesion"), ["dice", "dice sd", "rounds"]].tolist() == pytest.approx([0.7, 0.02**0.5, 2])
-    assert table.loc[("test", "no lesion"), "dice 0"] == 1
+    assert table.loc[("test", "no lesion"), "missed or invented"] == 1
+    assert table.loc[("test", "no lesion"), ["HD95 median", "surface Dice"]].isna().all()
 
 
 def test_one_model(results):
@@ -194,5 +202,10 @@ def test_one_model(results):
     table = one_model.accuracies(predicted, {"validation": 0.9, "test": 0.8})
     assert table.loc["test", ["paper", "right", "images"]].tolist() == [0.8, 13, 17], "nine benign, four malignant"
     assert predicted["probability"].eq(1).all()
+    scores = one_model.class_scores(predicted, reported.table_i().loc["image+mask"], CLASSES)
+    assert scores.loc["accuracy"].tolist() == pytest.approx([0.9241, 12 / 16, 13 / 17], abs=1e-4)
+    assert one_model.confusions(predicted, CLASSES)["test"].loc["malignant"].tolist() == [0, 1, 4]
+    assert one_model.kept_in_words(results["MobileNetV2", 0]).startswith("Kept: epoch 2 of 3, validation accuracy 0.5")
     nothing = one_model.predictions(PLAN, Result(PLAN.stacked_heads()["VGG16", 1], {}, NOT_DONE))
     assert one_model.accuracies(nothing, {}).empty
+    assert one_model.class_scores(nothing, reported.table_i().loc["image+mask"], CLASSES)["test"].isna().all()

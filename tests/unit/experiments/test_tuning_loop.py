@@ -1,8 +1,16 @@
+from dataclasses import dataclass
+
 import numpy as np
 
 from lib.experiments import tuning_loop as tuning
 
 COMPONENTS = {"a": (0, 1, 2), "b": ("x", "y")}
+
+
+@dataclass
+class _Paper:
+    a: int = 1
+    b: str = "y"
 
 
 def bowl(configuration):
@@ -56,7 +64,15 @@ def test_a_training_that_is_not_done_ends_the_search_as_it_is():
     assert path.component.tolist() == ["start", "a"]
     assert not path.attrs["finished"]
     assert tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, bowl).attrs["finished"]
-    assert tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, lambda _: None).empty
+    nothing = tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, lambda _: None)
+    assert nothing.empty
+    assert tuning.in_words(tuning.table(nothing, _Paper())) == "The tuning loop: no result yet."
+
+
+def test_what_it_chose_is_said_beside_the_papers_choice():
+    path = tuning.coordinate_search(COMPONENTS, {"a": 0, "b": "x"}, bowl, 5)
+    said = tuning.in_words(tuning.table(path, _Paper()))
+    assert said == "The loop chooses 1 of 2 settings as the paper does; a is 2 instead of 1."
 
 
 def test_a_start_without_a_loss_can_be_left():

@@ -38,7 +38,7 @@ def test_every_printed_value_stands_in_the_paper(paper):
     file = paths.ROOT.parent / "shared" / "papers" / PAPERS[paper]
     if not file.exists():
         pytest.skip(f"the paper's text is not on this machine: {file}")
-    text = " ".join(file.read_text().split())
+    text = " ".join(file.read_text().replace("\\ ", " ").split())
     printed = CLAIMS.printed[CLAIMS.paper == paper]
     assert [value for value in printed if value and value not in text] == []
 

@@ -21,8 +21,10 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     row = {"difference": [0.04], "95 % low": 0.01, "95 % high": 0.07, "p": 0.004, "verdict": "reproduced"}
     pd.DataFrame(row, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
-    assert "0.040 (0.010 to 0.070; bound 0; p = 0.0040, after Holm 0.0240): reproduced." in text
+    assert "0.040 (0.010 to 0.070; bound 0; p = 0.004, after Holm p = 0.024): reproduced." in text
     assert "1 are confirmed" in text
+    entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
+    assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
 
 
 def test_provenance_counts_results_by_source(tmp_path):

@@ -50,3 +50,10 @@ def test_elsewhere_dice_and_iou_are_of_one_order():
     bound = 2 * table.iou / (1 + table.iou)
     assert ((bound - table.dice).abs() < 0.06).all()
     assert (table.dice > table.iou).all()
+
+
+def test_accuracies_on_mammograms_are_whole_numbers_of_127_films_only():
+    sizes = nas.mammogram_test_sizes(300)
+    assert sizes == [127, 254]
+    for size in sizes:
+        assert [round(size * share) for share in (0.8425, 0.9843, 0.8267)] == [size * n // 127 for n in (107, 125, 105)]
