@@ -54,9 +54,11 @@ def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: in
 
 @contextmanager
 def signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise :class:`Stop`."""
+    """Ctrl-C and SIGTERM raise :class:`Stop`, once: later ones are ignored while the run is being ended."""
 
     def stop(number: int, frame: object) -> None:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
         raise Stop(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -240,3 +240,16 @@ def test_every_profile_can_be_planned():
         notebooks = driver.plan(config.get(profile), 0)
         assert [one.name for one in notebooks][:3] == ["01_preprocessing", "02_unet", "03_classifier"]
         assert len({one.stamp for one in notebooks}) == len(notebooks)
+
+
+def test_a_second_signal_does_not_disturb_the_end_that_the_first_has_begun():
+    def stopped_twice():
+        with processes.signals():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(processes.Stop, match=str(int(signal.SIGTERM))):
+        stopped_twice()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
