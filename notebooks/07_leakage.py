@@ -83,8 +83,9 @@ conflicts = leakage.conflict_table(cv)
 run.save_table(conflicts, "07_conflicts", f"Groups with different labels · {cv.table.source}")
 
 # %% tags=["nbval-ignore-output"]
-kinds = conflicts["labels"].value_counts() if len(conflicts) else {}
-print(f"{len(conflicts)} groups, {len(conflicts) and conflicts['images'].sum()} images; {words.listed(kinds, 'd')}.")
+print(f"{len(conflicts)} groups, {conflicts['images'].sum():.0f} images.")
+for labels, number in conflicts["labels"].value_counts().items():
+    print(f"{labels}: {number} groups.")
 
 # %% [markdown]
 # ## How many test images have a relative in training?
