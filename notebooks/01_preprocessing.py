@@ -183,7 +183,7 @@ run.save_table(table, "01_split", f"Part of each image in round 0 · {data.sourc
 # %%
 n_paper, n = 79, len(split.test)
 steps = reported.table_i()["accuracy"].rename("paper").to_frame()
-steps["images right, of 79"] = (steps["paper"] * n_paper).round(2)
+steps["images right, of 79"] = steps["paper"] * n_paper
 steps[f"nearest possible on these {n}"] = (steps["paper"] * n).round() / n
 run.save_table(steps, "01_steps", f"Table I as counts of images · test part of {n} images, round 0", precision=4)
 

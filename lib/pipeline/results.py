@@ -14,7 +14,7 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
     """About ten lines of Markdown, all numbers from :func:`ledger.ledger` and :func:`ledger.endpoints`."""
     counts = entries.verdict.value_counts()
     tested = entries.verdict.isin(set(ledger.VERDICTS) - {ledger.NOT_YET, statistics.NOT_TESTABLE}).sum()
-    listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ledger.VERDICTS if verdict in counts)
+    listed = "; ".join(f"{counts[verdict]} {verdict}" for verdict in ledger.VERDICTS if verdict in counts)
     excluded = entries.claim[entries.verdict == statistics.CONTRADICTED]
     lines = [
         f"**{len(entries)} claims of two papers, {tested} of them tested: {listed}.** Results: {note}.",
