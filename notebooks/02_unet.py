@@ -51,7 +51,8 @@ print(data.source)
 
 # %%
 settings = plan.unet_settings
-pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting of stage 1")
+chosen = pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
+run.save_table(chosen, "02_settings", "Settings of stage 1, those of the paper and those of this run")
 
 # %%
 counts = plan.parameters()

@@ -61,7 +61,8 @@ if backbone != reported.BACKBONE:
 # %%
 job = plan.heads(plan.rounds[0], backbone)
 settings = job.arguments["settings"]
-pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting of the heads")
+chosen = pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
+run.save_table(chosen, "03_settings", "Settings of the heads, those of the paper and those of this run")
 
 # %%
 unet, heads = run.results([plan.unet(plan.rounds[0]), job])

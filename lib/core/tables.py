@@ -15,6 +15,8 @@ from lib.core.words import NO_RESULT
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
 _COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seed", "seeds", "trainings"}
+# Words of column names as the report spells them.
+_SPELLING = {"printed": "paper", "f1": "F1", "dice": "Dice", "iou": "IoU", "sd": "SD"}
 _NUMBER = r"–|[−+<]? ?\d[\d.,e%×-]*( .{1,16})?"  # or an interval, or a number with its spread
 
 
@@ -100,7 +102,11 @@ def _with_spanners(drawn: GT, columns: list[str]) -> GT:
     heads |= {head: head for head in heads.values() if head in columns}
     for word, group in groupby(columns, key=heads.__getitem__):
         if len(together := list(group)) > 1:
-            drawn = drawn.tab_spanner(word, together)
+            drawn = drawn.tab_spanner(_spelt(word), together)
             own = "here" if f"{word} printed" in together else "value"
             labels |= {column: column.removeprefix(word).strip() or own for column in together}
-    return drawn.cols_label({column: "paper" if label == "printed" else label for column, label in labels.items()})
+    return drawn.cols_label({column: _spelt(label) for column, label in labels.items()})
+
+
+def _spelt(label: str) -> str:
+    return " ".join(_SPELLING.get(word, word) for word in label.split(" "))

@@ -106,7 +106,7 @@ def _chapter(cells, pages):
             for output in cell.outputs:
                 if page := output.get("data", {}).get("text/html"):
                     # As the ledger of claims names its sources.
-                    link = r'<a href="\1.html#table-\2">\1/\2</a>'
+                    link = r'<a href="\1.html#table-\2">\2</a>'
                     output["data"]["text/html"] = re.sub(r"\b(\d\d_[a-z]\w*)/(\d\d_\w+)", link, page)
         yield cell
 
