@@ -69,7 +69,13 @@ unsure = leakage.pair_table(cv, found, pairs)
 run.save_figure(plots.image_pairs(cv.source.open(), unsure), "07_pairs_figure")
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(unsure.head(12), "07_pairs", f"Pairs beyond the list, then the least sure · {cv.table.source}")
+columns = ["first image", "second image", "first label", "second label", "correlation", "listed"]
+first = unsure[columns].head(12)
+run.save_table(first, "07_pairs", f"Pairs beyond the list, then the least sure · {cv.table.source}")
+
+# %% tags=["nbval-ignore-output"]
+beyond = unsure[~unsure["listed"].astype(bool)]
+print(f"{len(beyond)} pairs are not in the list; they join {len(set(beyond['first']) | set(beyond['second']))} images.")
 
 # %% tags=["nbval-ignore-output"]
 review = leakage.review_table(cv, pairs)
