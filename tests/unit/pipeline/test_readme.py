@@ -29,7 +29,7 @@ def _points(row):
 def findings():
     """Three findings in a sentence or two, from published tables."""
     endpoints = _published("09_results", "09_endpoints")
-    outside = _published("08_better_models", "08_external_classes", 2).loc["all images", "image + mask"].iloc[0]
+    outside = _published("08_better_models", "08_external_classes", 2).loc[("all images", "image + mask")]
     claim = _published("09_results", "09_paper_a")["printed"].iloc[0]
     leak = _published("07_leakage", "07_leak").iloc[0]
     counts = _published("06_nas", "06_parameter_counts")["verdict"].value_counts()
