@@ -20,7 +20,7 @@ import psutil
 
 from lib.core import paths
 
-LONGEST = 25  # seconds after which a run is killed, at most: time to start a kernel and to do a few jobs
+LONGEST = 18  # seconds after which a run is killed, at most: time to start a kernel and to do a few jobs
 
 
 def killed_run(command: list[str], environment: dict[str, str], chance: random.Random, log) -> str:
