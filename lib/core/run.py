@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, overload
 
 import pandas as pd
 from IPython.display import HTML
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from lib.core import config, jobs, paths, runtime, store, tables
 
 FIGURES = "PAPER_FIGURES"  # environment variable: where a headless run collects figures, by notebook
+Key = TypeVar("Key")
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +45,15 @@ class Run:
     def store(self) -> store.Store:
         return config.store_of(self.profile)
 
-    def results(self, wanted: Iterable[jobs.Job] | Mapping[Any, jobs.Job], extras: Sequence[str] = ()) -> Any:
+    @overload  # a mapping by jobs would be both, and there is none
+    def results(  # type: ignore[overload-overlap]
+        self, wanted: Mapping[Key, jobs.Job], extras: Sequence[str] = ()
+    ) -> dict[Key, jobs.Result]: ...
+
+    @overload
+    def results(self, wanted: Iterable[jobs.Job], extras: Sequence[str] = ()) -> list[jobs.Result]: ...
+
+    def results(self, wanted, extras=()):
         """Results of the jobs: a list in their order, or a dictionary by their names; see :func:`lib.core.jobs.run`.
 
         A profile that does not train looks costly jobs up only: those that are not published have

@@ -134,7 +134,7 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def _class_table(
-    cv: GroupedCV, masks: Mapping[str, Any], probabilities: np.ndarray, subsets: Mapping[str, np.ndarray]
+    cv: GroupedCV, masks: Result, probabilities: np.ndarray, subsets: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
     labels = masks["labels"]
     images = ImageSet(None, labels, masks["names"], cv.classes, "external images")
