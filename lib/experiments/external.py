@@ -10,7 +10,7 @@ import pandas as pd
 from lib import reported
 from lib.core import jobs, paths
 from lib.core.config import Profile
-from lib.core.jobs import Job
+from lib.core.jobs import Job, Result
 from lib.core.run import Run
 from lib.core.store import pack_masks
 from lib.data import bus_uclm, busi, sources, splits
