@@ -171,4 +171,4 @@ others = leakage.sensitivity_table(cv, right, found, pairs)
 run.save_table(others, "07_gain_sensitivity", f"The same gain with other groups · {what}", precision=4)
 
 # %% tags=["nbval-ignore-output"]
-print(f"The gain, by what counts as related: {words.span(others['difference'], '+.4f')}.")
+print(paired.in_words(others))

@@ -57,8 +57,11 @@ masks = mask_quality.mask_table(scores, run.seed)
 run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}")
 
 # %% tags=["nbval-ignore-output"]
-for (name, _), row in masks.query("`images of` == 'lesions'").iterrows():
-    print(f"Lesion Dice, {name}: {row['Dice']:.3f} ({words.interval(row)}); missed altogether: {row['missed']:.1%}.")
+for (name, kind), row in masks.iterrows():
+    if kind == mask_quality.LESIONS:
+        print(
+            f"Lesion Dice, {name}: {row['Dice']:.3f} ({words.interval(row)}); missed altogether: {row['missed']:.1%}."
+        )
 
 # %% [markdown]
 # The fourth primary endpoint (P4): lesion Dice against 0.75.
@@ -232,8 +235,9 @@ outside, classes = external.external_tables(run, cv)
 run.save_table(outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients")
 
 # %% tags=["nbval-ignore-output"]
-for (images, _), row in outside.query("score == 'lesions'").iterrows():
-    print(f"Lesion Dice, {images}: {row['Dice']:.3f} ({words.interval(row)}).")
+for (images, kind), row in outside.iterrows():
+    if kind == mask_quality.LESIONS:
+        print(f"Lesion Dice, {images}: {row['Dice']:.3f} ({words.interval(row)}).")
 
 # %% tags=["nbval-ignore-output"]
 run.save_table(classes, "08_external_classes", "Classes of BUS-UCLM, heads trained on BUSI, intervals over patients")
