@@ -25,7 +25,7 @@ profile = "smoke"
 seed = 0
 
 # %%
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from lib.core.run import start
 from lib.nas import experiments, parameter_counts, tables
@@ -180,9 +180,11 @@ run.save_figure(plots.fronts(searches.models, on_mnist), "06_pareto")
 # %% tags=["nbval-ignore-output"]
 winners = tables.winners(searches)
 retrained = winners.dropna(subset=["accuracy"])
-run.save_table(winners, "06_winners", f"Winners of the searches, retrained · {digits}", precision=4, shown=retrained)
-
-# %% tags=["nbval-ignore-output"]
+display(
+    run.save_table(
+        winners, "06_winners", f"Winners of the searches, retrained · {digits}", precision=4, shown=retrained
+    )
+)
 for strategy, rows in winners.groupby("strategy", sort=False):
     tested = rows.accuracy.dropna().astype(float)
     ends = f", test accuracy {tested.min():.4f} to {tested.max():.4f}" if len(tested) else ""
@@ -263,9 +265,7 @@ run.save_table(cost, "06_se_cost", "SE against plain blocks at 64×64×1")
 
 # %% tags=["nbval-ignore-output"]
 seconds = tables.training_seconds(trained, run.store)
-run.save_table(seconds, "06_timing", "Seconds of one training", precision=0)
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(seconds, "06_timing", "Seconds of one training", precision=0))
 for network, row in seconds.dropna().iterrows():
     print(f"{network}: {row['seconds printed']:.0f} s printed, {row['seconds']:.0f} s here, on another machine.")
 

@@ -54,9 +54,7 @@ print(what)
 # %% tags=["nbval-ignore-output"]
 scores = mask_quality.mask_scores(run, cv)
 masks = mask_quality.mask_table(scores, run.seed)
-run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}")
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(masks, "08_masks", f"Masks out of fold, 95 % intervals over groups · {what}"))
 for (name, kind), row in masks.iterrows():
     if kind == mask_quality.LESIONS:
         print(
@@ -85,9 +83,7 @@ run.save_table(beside, "08_masks_elsewhere", "Lesion masks here and as printed e
 
 # %% tags=["nbval-ignore-output"]
 recipes = mask_quality.recipe_table(run, cv)
-run.save_table(recipes, "08_recipes", f"Mean Dice by recipe of stage 1, validation and test fold · {what}")
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(recipes, "08_recipes", f"Mean Dice by recipe of stage 1, validation and test fold · {what}"))
 best = recipes.iloc[:0] if len(recipes) < 2 else recipes.nlargest(1, "validation lesion")
 for name, row in best.iterrows():
     both = f"{row['validation lesion']:.3f} on the validation fold, {row['test lesion']:.3f} on the test fold"
@@ -113,9 +109,11 @@ print(f"Accuracy of {len(table)} models: {words.span(table['accuracy'])}.")
 
 # %% tags=["nbval-ignore-output"]
 differences = models.against_image(cv, right)
-run.save_table(differences, "08_differences", f"Accuracy against the image alone, 95 % intervals over groups · {what}")
-
-# %% tags=["nbval-ignore-output"]
+display(
+    run.save_table(
+        differences, "08_differences", f"Accuracy against the image alone, 95 % intervals over groups · {what}"
+    )
+)
 better, worse = (differences["95 % low"] > 0).sum(), (differences["95 % high"] < 0).sum()
 print(
     f"Of {len(differences)} models {better} are better than the image alone and {worse} worse, not corrected for many."
@@ -218,9 +216,7 @@ run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activa
 
 # %% tags=["nbval-ignore-output"]
 depends = interpretability.dependence_table(cv, explained)
-run.save_table(depends, "08_dependence", f"What the answers depend on, one test fold · {what}")
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(depends, "08_dependence", f"What the answers depend on, one test fold · {what}"))
 for name, row in depends.dropna().iterrows():
     print(f"{name}: {row['value']:+.3f} ({words.interval(row, '+.3f')}), {row['images']:.0f} images.")
 
@@ -232,24 +228,24 @@ for name, row in depends.dropna().iterrows():
 
 # %% tags=["nbval-ignore-output"]
 outside, classes = external.external_tables(run, cv)
-run.save_table(outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients")
-
-# %% tags=["nbval-ignore-output"]
+display(
+    run.save_table(outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients")
+)
 for (images, kind), row in outside.iterrows():
     if kind == mask_quality.LESIONS:
         print(f"Lesion Dice, {images}: {row['Dice']:.3f} ({words.interval(row)}).")
 
 # %% tags=["nbval-ignore-output"]
-run.save_table(classes, "08_external_classes", "Classes of BUS-UCLM, heads trained on BUSI, intervals over patients")
-
-# %% tags=["nbval-ignore-output"]
+display(
+    run.save_table(
+        classes, "08_external_classes", "Classes of BUS-UCLM, heads trained on BUSI, intervals over patients"
+    )
+)
 for (images, inputs), row in classes.iterrows():
     found = f"{row['accuracy']:.3f} ({words.interval(row, of='accuracy ')})"
     print(f"Accuracy, {images}, {inputs}: {found}; always the commonest class: {row['majority class']:.3f}.")
 
 # %% tags=["nbval-ignore-output"]
 curated = external.curated_table(run)
-run.save_table(curated, "08_curated", "Curated BUSI, 4 folds: Dice by class and accuracy, published and here")
-
-# %% tags=["nbval-ignore-output"]
+display(run.save_table(curated, "08_curated", "Curated BUSI, 4 folds: Dice by class and accuracy, published and here"))
 print(f"Accuracy: {words.listed(curated['accuracy'])}.")

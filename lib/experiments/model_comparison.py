@@ -149,7 +149,8 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     for name, (test, _) in found.items():
         test = test.mean(axis=0, keepdims=True) if name == classifiers.MC_DROPOUT else test
         rows[name] = {**scores(cv, test), "trainings": cv.trainings(right[name])}
-    return pd.DataFrame(rows).T.infer_objects().rename_axis("model")
+    table = pd.DataFrame(rows, index=None if rows else ["accuracy"])
+    return table.T.infer_objects().rename_axis("model")
 
 
 def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """All kinds of jobs behind notebooks 07 and 08, on few phantoms in three folds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def here(tmp_path_factory):
         yield run.Run("08_better_models", profile, 0), GroupedCV.of(profile)
 
 
-def test_everything_is_trained_scored_and_explained(here):
+def test_everything_is_trained_scored_and_explained(here, monkeypatch):
     one, cv = here
     answers = models.with_ensembles(cv, models.answers(one, cv))
     table = models.score_table(cv, answers)
@@ -37,7 +39,9 @@ def test_everything_is_trained_scored_and_explained(here):
     right = models.rights(cv, answers)
     assert models.ensemble_endpoint(cv, right).loc[models.ENSEMBLE, "images"] == 66
     assert len(models.against_image(cv, right)) == len(answers) - 1
-    partitions = models.partition_table(one)
+    assert models.partition_table(one).empty, "one partition says nothing of their spread"
+    monkeypatch.setattr(models.GroupedCV, "of", lambda *_: cv)
+    partitions = models.partition_table(replace(one, profile=replace(one.profile, n_partitions=2)))
     assert partitions["partition 0"].tolist() == partitions["all"].tolist()
     assert partitions["all"].iloc[-1] == mask_quality.mask_endpoint(cv, scores).dice.iloc[0]
     assert clinical_use.decision_curves(cv, answers).model.nunique() == 4
