@@ -201,4 +201,5 @@ run.save_table(compared, "04_paper_vs_code", caption)
 # %% tags=["nbval-ignore-output"]
 known = compared.dropna(subset=["difference"])
 clear = known[(known["95 % low"] > 0) | (known["95 % high"] < 0)]
-print(f"{len(known)} of {len(compared) - 1} changes are done; {len(clear)} have an interval without zero.")
+named = words.listed(clear["difference"], "+.3f") if len(clear) else "none"
+print(f"{len(known)} of {len(compared) - 1} changes are done. Intervals without zero: {named}.")
