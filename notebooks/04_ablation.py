@@ -95,7 +95,7 @@ print(f"Printed: {words.listed(printed['accuracy'])}.")
 hold_outs = input_ablation.hold_outs(found, printed, groups, data.classes)
 accuracies = input_ablation.inside(hold_outs)
 title = f"Printed accuracies in prediction intervals of one hold-out of 79 images · {what}"
-run.save_table(hold_outs, "04_hold_outs", title, shown=accuracies)
+run.save_table(hold_outs, "04_hold_outs", title, precision=4, shown=accuracies)
 
 # %% tags=["nbval-ignore-output"]
 print(input_ablation.inside_in_words(accuracies))
@@ -188,8 +188,7 @@ if len(against) > 2:
 # ## What is each gap between paper and code worth?
 #
 # One change at a time, from round 0 as printed; where the paper is silent the base is the code. The interval covers
-# the choice of the test images. A row with another U-Net also
-# includes the variance of one training.
+# the choice of the test images. A row with another U-Net also includes the variance of one training.
 
 # %% tags=["nbval-ignore-output"]
 variants = paper_vs_code.jobs(run.profile, run.seed)

@@ -110,7 +110,7 @@ alone = found[found["inputs"].isin(["image", backbone_comparison.OWN])]
 hold_outs = input_ablation.hold_outs(alone, printed, groups, data.classes)
 accuracies = input_ablation.inside(hold_outs)
 title = f"Printed accuracies in prediction intervals of one hold-out of 79 images · {what}"
-run.save_table(hold_outs, "05_hold_outs", title, shown=accuracies)
+run.save_table(hold_outs, "05_hold_outs", title, precision=4, shown=accuracies)
 
 # %% tags=["nbval-ignore-output"]
 print(input_ablation.inside_in_words(accuracies))

@@ -248,8 +248,9 @@ print("The paper's accuracies, on other films:", "; ".join(f"{name} {value:.2%}"
 # The paper has 5,662 images and tests on a tenth of them. Of how many images are its accuracies whole numbers?
 
 # %%
-sizes = reported.mammogram_test_sizes()
-print(f"Of {', '.join(map(str, sizes))}: multiples of {sizes[0]}, and of no other number up to 800.")
+most = 800
+sizes = reported.mammogram_test_sizes(most)
+print(f"Of {', '.join(map(str, sizes))}: multiples of {sizes[0]}, and of no other number up to {most}.")
 
 # %% [markdown]
 # ## What does it cost?

@@ -115,9 +115,7 @@ display(
     )
 )
 better, worse = (differences["95 % low"] > 0).sum(), (differences["95 % high"] < 0).sum()
-print(
-    f"Of {len(differences)} models {better} are better than the image alone and {worse} worse, not corrected for many."
-)
+print(f"Models better than the image alone: {better} of {len(differences)}; worse: {worse}. Not corrected for many.")
 
 # %% [markdown]
 # The third primary endpoint (P3): accuracy of the ensemble against 0.80, its members fixed by the protocol. Greedy

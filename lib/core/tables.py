@@ -10,7 +10,7 @@ import pandas as pd
 from great_tables import GT, loc, style
 from pandas.api.types import is_integer_dtype
 
-from lib.core.words import NO_RESULT
+from lib.core import words
 
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
@@ -28,7 +28,7 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
     """
     title, _, subtitle = caption.partition(" · ")
     if table.empty:
-        return f"<p><b>{title}</b>: {NO_RESULT}.</p>"
+        return f"<p><b>{title}</b>: {words.NO_RESULT}.</p>"
     shown = _with_intervals(table.head(rows).apply(_texts, precision=precision))
     left = [column for column in shown if not shown[column].str.fullmatch(_NUMBER).all()]
     wide: list[Any] = [loc.body([column for column in shown if shown[column].str.len().max() > _LONG])]
@@ -73,7 +73,7 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
         if _RATE in column.index:  # a table of settings
             return f"{value:g}"
         if str(column.name).split(" ")[0] == "p":
-            return "< 0.001" if value < 0.001 else f"{value:.3f}"
+            return words.p(float(value)).removeprefix("p ").removeprefix("= ")
         return f"{value:,.{0 if is_count or abs(float(value)) >= 1000 else precision}f}".replace("-", "−")
 
     return pd.Series([text(*one) for one in column.items()], column.index)
@@ -91,16 +91,16 @@ def _with_intervals(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_spanners(drawn: GT, columns: list[str]) -> GT:
-    def first(column: str) -> str:
-        """The longest column that this one's name begins with, else its first word."""
-        return max(
-            (one for one in columns if f"{column} ".startswith(f"{one} ") and one != column), key=len, default=""
-        )
+    # Over a column stands the one whose name its own begins with, such as "macro F1" over "macro F1 95 % interval", or
+    # else its first word.
+    heads = {one for one in columns if any(other.startswith(f"{one} ") for other in columns)}
+
+    def head(column: str) -> str:
+        known = [one for one in heads if f"{column} ".startswith(f"{one} ")]
+        return max(known, key=len, default=column.split(" ")[0])
 
     labels = {column: column.replace("_", " ") for column in columns}
-    heads = {column: first(column) or column.split(" ")[0] for column in columns}
-    heads |= {head: head for head in heads.values() if head in columns}
-    for word, group in groupby(columns, key=heads.__getitem__):
+    for word, group in groupby(columns, key=head):
         if len(together := list(group)) > 1:
             drawn = drawn.tab_spanner(_spelt(word), together)
             own = "here" if f"{word} printed" in together else "value"

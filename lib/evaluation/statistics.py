@@ -191,9 +191,18 @@ def verdict_difference(low: float, high: float, printed: float = float("nan")) -
     return UNDECIDED if high >= 0 and inside else NOT_REPRODUCED
 
 
-def verdict_value(printed: float, low: float, high: float) -> str:
-    """The protocol's verdict on a printed value: whether it lies in the 95 % interval."""
-    return REPRODUCED if low <= printed <= high else NOT_REPRODUCED
+def fits(printed: Any, low: Any, high: Any, digits: int = 4) -> Any:
+    """Whether a printed value lies in an interval, to half its last digit: 70 of 79 is printed as 0.8861.
+
+    Numbers, or columns of them; ``digits`` behind the point are printed.
+    """
+    half = 0.5 * 10.0**-digits
+    return (low - half <= printed) & (printed <= high + half)
+
+
+def verdict_value(printed: float, low: float, high: float, digits: int = 4) -> str:
+    """The protocol's verdict on a printed value: whether it :func:`fits` the 95 % interval."""
+    return REPRODUCED if fits(printed, low, high, digits) else NOT_REPRODUCED
 
 
 def verdict_bound(estimate: float, low: float, high: float, bound: float) -> str:

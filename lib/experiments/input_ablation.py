@@ -23,7 +23,6 @@ PAIRS = (
     (ORACLE, "image"),
 )
 HOLD_OUT = 79  # test images of the paper
-_HALF = 5e-5  # of the last printed digit
 _ROW = ["inputs", "backbone"]
 _TRAINING = ["backbone", "inputs", "round", "head"]
 _ANSWER = {"backbone": str, "inputs": str, "round": int, "head": int, "image": int}
@@ -154,19 +153,14 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
 
 def inside(table: pd.DataFrame) -> pd.DataFrame:
     """The accuracies of :func:`hold_outs`, and ``scores inside``: how many of a row's ten printed scores fit."""
-    fits = _fits(table).groupby(level=_ROW, sort=False)
+    fits = statistics.fits(table["paper"], table["95 % low"], table["95 % high"]).groupby(level=_ROW, sort=False)
     accuracies = table[table.index.get_level_values("score") == "accuracy"].droplevel("score")
     return accuracies.assign(**{"scores inside": fits.agg(lambda one: f"{one.sum()} of {len(one)}")})
 
 
-def _fits(table: pd.DataFrame) -> pd.Series:
-    """Whether each printed score lies in its interval, to half its last digit: 70 of 79 is printed as 0.8861."""
-    return table["paper"].between(table["95 % low"] - _HALF, table["95 % high"] + _HALF)
-
-
 def inside_in_words(accuracies: pd.DataFrame) -> str:
     """How many printed accuracies of :func:`inside` lie in their intervals, and which do not."""
-    fits = _fits(accuracies)
+    fits = statistics.fits(accuracies["paper"], accuracies["95 % low"], accuracies["95 % high"])
     outside = "; ".join(map(", ".join, fits.index[~fits])) or "none"
     return f"{fits.sum()} of {len(fits)} printed accuracies lie inside. Outside: {outside}."
 

@@ -146,6 +146,6 @@ def in_words(chosen: pd.DataFrame) -> str:
     if chosen["chosen"].isna().all():
         return f"The tuning loop: {words.NO_RESULT}."
     other = chosen[chosen["chosen"] != chosen["paper"]]
-    said = other[["chosen", "paper"]].map(lambda value: f"{value:g}" if isinstance(value, float) else value)
-    changed = "".join(f"; {name} is {row['chosen']} instead of {row['paper']}" for name, row in said.iterrows())
+    texts = other[["chosen", "paper"]].map(lambda setting: f"{setting:g}" if isinstance(setting, float) else setting)
+    changed = "".join(f"; {name} is {row['chosen']} instead of {row['paper']}" for name, row in texts.iterrows())
     return f"The loop chooses {len(chosen) - len(other)} of {len(chosen)} settings as the paper does{changed}."

@@ -112,7 +112,7 @@ def work(
                     return failed
                 for job in run:
                     rest.pop(job, None)
-                _drop_features(run, store, [*rest, *jobs.waiting(ask(), store)])  # a tuning loop's next trial too
+                _drop_features(run, store, rest, ask)
                 del results
                 gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
             own = ask()
@@ -129,11 +129,13 @@ def label(job: Job) -> str:
     return " · ".join([str(job), *words])[:150]
 
 
-def _drop_features(run: Iterable[Job], store: Store, rest: Iterable[Job]) -> None:
+def _drop_features(run: Iterable[Job], store: Store, rest: Iterable[Job], ask: Callable[[], list[Job]]) -> None:
     # 25 to 100 MB each, of predicted masks, which hardly anybody reads but the heads that were trained now.
-    needed = {one for other in rest for one, _ in other.inputs()}
-    for one in (one for job in run if job.step.name == "heads" and store.holds(job) for one, _ in job.inputs()):
-        if one.step.name == "features" and isinstance(one.arguments.get("masks"), list) and one not in needed:
+    read = {one for job in run if job.step.name == "heads" and store.holds(job) for one, _ in job.inputs()}
+    read = {one for one in read if one.step.name == "features" and isinstance(one.arguments.get("masks"), list)}
+    if read:
+        waiting = [*rest, *jobs.waiting(ask(), store)]  # the next trial of a tuning loop too
+        for one in read.difference(one for other in waiting for one, _ in other.inputs()):
             store.file(one).unlink(missing_ok=True)
 
 

@@ -18,6 +18,7 @@ from lib.reported import arithmetic
 NOT_YET = "not tested yet"
 VERDICTS = (*statistics.VERDICTS, NOT_YET)
 ROUNDS = 10  # of Tables I and II
+_COUNTS = ("01_preprocessing/01_counts", "06_nas/06_parameter_counts")  # tables for which nothing is trained
 # Where a table keeps the interval of a column, in this order.
 _LIMITS = (("95 % low", "95 % high"), ("{} low", "{} high"), ("low", "high"))
 
@@ -40,8 +41,8 @@ def ledger(figures: Path) -> pd.DataFrame:
     Returns
     -------
     Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``plan`` (what
-    is done of it, if it is not finished), ``where`` (notebook and table), ``rests on`` (trainings, counts, or nothing
-    but printed numbers), ``reason`` (why not testable).  As float, NaN where there is none:
+    is done of it, if it is not finished), ``where`` (notebook and table), ``rests on`` (trainings, counts of images and
+    parameters, or the printed numbers alone), ``reason`` (why not testable).  As float, NaN where there is none:
     ``printed``, ``number``, ``low``, ``high``.
     """
     computed = arithmetic.checks()
@@ -57,9 +58,7 @@ def ledger(figures: Path) -> pd.DataFrame:
             "verdict": verdict,
             "plan": _unfinished(_row(Path(figures), claim.table, claim.row)) if low == low else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
-            "rests on": ("counts" if claim.table else "the printed numbers alone")
-            if claim.rule == "arithmetic"
-            else "trainings",
+            "rests on": _basis(claim),
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
             "printed": _number(claim.value),
             "number": math.nan if isinstance(here, str) else here,
@@ -67,6 +66,12 @@ def ledger(figures: Path) -> pd.DataFrame:
             "high": high,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
+
+
+def _basis(claim) -> str:
+    if claim.table in _COUNTS:
+        return "counts"
+    return "the printed numbers alone" if claim.rule == "arithmetic" else "trainings"
 
 
 def by_verdict(entries: pd.DataFrame) -> pd.DataFrame:
@@ -153,7 +158,7 @@ def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple
     elif claim.rule == "difference":
         verdict = statistics.verdict_difference(low, high, printed)
     else:
-        verdict = statistics.verdict_value(printed, low, high)
+        verdict = statistics.verdict_value(printed, low, high, len(claim.value.partition(".")[2]))
     return here, low, high, verdict
 
 
@@ -164,7 +169,7 @@ def _judge_row(claim, figures: Path) -> tuple[str, float, float, str]:
     cells = cells[cells.index.str.startswith(f"{claim.row} · ") & ~cells.index.str.endswith("accuracy")].dropna()
     if cells.empty:
         return "", *_NO_INTERVAL, _absent(claim, figures)
-    inside = cells.paper.between(cells["95 % low"], cells["95 % high"])
+    inside = statistics.fits(cells.paper, cells["95 % low"], cells["95 % high"])
     verdict = statistics.REPRODUCED if inside.all() else statistics.NOT_REPRODUCED
     return f"{inside.sum()} of {len(inside)} inside", *_NO_INTERVAL, verdict
 

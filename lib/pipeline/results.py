@@ -78,7 +78,7 @@ def inside(table: pd.DataFrame) -> str:
     if table.empty:
         return ledger.NOT_YET
     printed = table.dropna(subset=["low", "printed"])
-    within = printed.printed.between(printed.low, printed.high).sum()
+    within = statistics.fits(printed.printed, printed.low, printed.high).sum()
     return f"{within} of {len(printed)} printed values lie in the 95 % intervals found here."
 
 

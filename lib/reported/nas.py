@@ -48,7 +48,7 @@ def literature() -> pd.DataFrame:
     return read("elsewhere_mnist")
 
 
-def mammogram_test_sizes(most: int = 800) -> list[int]:
+def mammogram_test_sizes(most: int) -> list[int]:
     """Numbers of films, 20 to ``most``, of which every accuracy of Tables V and VI is a share.
 
     Shares are rounded to four digits, or cut off after the fourth.

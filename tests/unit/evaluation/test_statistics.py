@@ -252,3 +252,11 @@ def test_verdict_on_a_bound(estimate, low, high, verdict):
 def test_bootstrap_needs_two_groups():
     with pytest.raises(ValueError, match="it needs two"):
         significance.mean_bootstrap(np.ones(4), np.zeros(4))
+
+
+def test_a_printed_value_fits_to_half_its_last_digit():
+    assert significance.fits(0.8861, 0.8, 70 / 79), "70 of 79, rounded"
+    assert not significance.fits(0.8862, 0.8, 70 / 79)
+    assert significance.verdict_value(0.097, 0.0974, 0.2, digits=3) == significance.REPRODUCED
+    assert significance.verdict_value(0.0970, 0.0974, 0.2) == significance.NOT_REPRODUCED
+    assert significance.fits(pd.Series([0.5, np.nan]), 0.4, 0.6).tolist() == [True, False]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from unittest.mock import Mock
 
 import pytest
 
@@ -104,3 +105,16 @@ def test_the_plan_is_that_of_the_protocol():
     assert next(iter(plan)) == "lib.experiments.input_ablation"
     everything = [job for ask in plan.values() for job in ask()]
     assert {job.step.name for job in everything} >= {"segmenter", "heads"}
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_features_are_dropped_unless_the_next_trial_reads_them(tmp_path, again):
+    features, done, trial = Mock(), Mock(), Mock()
+    features.step.name, features.arguments, features.inputs.return_value = "features", {"masks": []}, []
+    for one in (done, trial):
+        one.step.name, one.inputs.return_value = "heads", [(features, ())]
+    file = tmp_path / "features.npz"
+    file.touch()
+    kept = Mock(file=lambda _: file, holds=lambda job, *_: job is not trial)
+    evidence._drop_features([done], kept, [], lambda: [done, trial] if again else [done])
+    assert file.exists() == again

@@ -127,3 +127,10 @@ def test_counts_and_orders(tmp_path):
     _save(tmp_path, order.table, pd.DataFrame({order.column: [12.0, 4.0]}, [first, second]))
     entries = ledger.ledger(tmp_path)
     assert entries.loc["A-time-order", ["here", "verdict"]].tolist() == ["3.000", statistics.REPRODUCED]
+
+
+def test_a_verdict_rests_on_trainings_on_counts_or_on_printed_numbers_alone(tmp_path):
+    bases = ledger.ledger(tmp_path)["rests on"]
+    assert (bases[bases.index.str.startswith("A-data-")] == "counts").all()
+    assert bases["A-split"] == "the printed numbers alone"
+    assert bases["A-loss"] == bases["A-never"] == "trainings"
