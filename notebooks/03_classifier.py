@@ -120,9 +120,7 @@ run.save_figure(plots.confusion_matrices(matrices), "03_confusion", pd.concat(ma
 # %% tags=["nbval-ignore-output"]
 for part, matrix in matrices.items():
     missed = matrix.loc["malignant"]
-    print(
-        f"{part}: of {missed.sum()} malignant images {missed['normal']} are called normal, {missed['benign']} benign."
-    )
+    print(f"{part}: called normal {missed['normal']}, benign {missed['benign']} of {missed.sum()} malignant images.")
 
 # %% [markdown]
 # ## What does it look like? (Fig. 1)

@@ -163,7 +163,7 @@ run.save_table(missed, "04_malignant_as_normal", f"Malignant test images called 
 for (inputs, name), row in missed.iterrows():
     if inputs == "image+mask":
         total = f"{row['called normal']} of {row['malignant answers']} answers"
-        print(f"{name}: {total}; {row['heads without']} of {row['heads']} heads have no such case.")
+        print(f"{name}: {total}; {row['without a case']} of {row['heads']} heads have no such case.")
 everywhere = missed.query("backbone == 'all'").droplevel("backbone")
 print(f"By input: {words.listed(everywhere['called normal'] / everywhere['malignant answers'], '.1%')}.")
 

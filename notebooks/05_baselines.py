@@ -59,7 +59,9 @@ print(data.source, "·", len(plan.backbones), "of", len(BACKBONES), "networks:",
 costs = backbone_comparison.cost_table(run.results(backbone_comparison.costs(run.profile)))
 size = run.profile.image_size
 counted = costs[["parameters", "multiply-adds", "features"]]
-run.save_table(counted, "05_costs", f"Cost of an image of {size} × {size} pixels, without the top", precision=0)
+run.save_table(
+    counted, "05_costs", f"Cost of an image of {size} × {size} pixels, without the classification layer", precision=0
+)
 
 # %% tags=["nbval-ignore-output"]
 print(f"Million multiply-adds of an image: {words.span(costs['multiply-adds'] / 1e6, ',.0f')}.")

@@ -219,7 +219,7 @@ for row in small.query("source == 'here'").itertuples():
         print(f"This is {'' if row.low > bound else 'not shown to be '}above {name}.")
 
 # %% [markdown]
-# ## Do squeeze-and-excitation blocks read mammograms better?
+# ## Do squeeze-and-excitation blocks classify mammograms better?
 #
 # The paper's headline is the fall in accuracy when the SE blocks of its network are swapped for plain ones
 # (Tables V and VI). Both networks are trained here at equal budget, folds by patient. Balanced accuracy is the
@@ -268,7 +268,7 @@ run.save_table(cost, "06_se_cost", "SE against plain blocks at 64×64×1")
 seconds = tables.training_seconds(trained, run.store)
 display(run.save_table(seconds, "06_timing", "Seconds of one training", precision=0))
 for network, row in seconds.dropna().iterrows():
-    print(f"{network}: {row['seconds printed']:.0f} s printed, {row['seconds']:.0f} s here, on another machine.")
+    print(f"{network}: {row['seconds printed']:,.0f} s printed, {row['seconds']:,.0f} s here, on another machine.")
 
 # %% tags=["nbval-ignore-output"]
 run.save_table(tables.search_hours(searches, run.store), "06_timing_searches", "Hours of a whole search", precision=2)

@@ -137,8 +137,8 @@ for name, row in endpoint.iterrows():
 gain = models.mask_gain(cv, right, "image + mask")
 display(run.save_table(gain, "08_gain", f"Accuracy gained by masks of the ImageNet encoder · {what}", precision=4))
 for _, row in gain.tail(1).iterrows():
-    found = f"{row.difference:+.3f} ({words.interval(row, '+.3f')}, {words.p(row.p)}, {row.trainings} folds)"
-    print(f"Accuracy gained: {found}: {row.verdict}.")
+    found = f"{words.interval(row, '+.3f')}, {words.p(row.p)}, {row.trainings} folds"
+    print(f"Accuracy gained: {words.number(row.difference, '+.3f')} ({found}): {row.verdict}.")
 
 # %% [markdown]
 # How much of this is luck of the partition? P2 to P4 in each partition of the folds, where there are two or more; the
@@ -216,7 +216,7 @@ run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activa
 depends = interpretability.dependence_table(cv, explained)
 display(run.save_table(depends, "08_dependence", f"What the answers depend on, one test fold · {what}"))
 for name, row in depends.dropna().iterrows():
-    print(f"{name}: {row['value']:+.3f} ({words.interval(row, '+.3f')}), {row['images']:.0f} images.")
+    print(f"{name}: {words.number(row['value'], '+.3f')} ({words.interval(row, '+.3f')}), {row['images']:.0f} images.")
 
 # %% [markdown]
 # ## What happens with other data?
@@ -246,4 +246,4 @@ for (images, inputs), row in classes.iterrows():
 # %% tags=["nbval-ignore-output"]
 curated = external.curated_table(run)
 display(run.save_table(curated, "08_curated", "Curated BUSI, 4 folds: Dice by class and accuracy, published and here"))
-print(f"Accuracy: {words.listed(curated['accuracy'])}.")
+print(f"Accuracy, published and here: {words.listed(curated['accuracy'])}.")

@@ -7,9 +7,14 @@ import pandas as pd
 NO_RESULT = "no result yet"
 
 
+def number(value: float, form: str = ".3f") -> str:
+    """A number with a true minus sign, as tables show it."""
+    return f"{value:{form}}".replace("-", "−")
+
+
 def interval(row: pd.Series, form: str = ".3f", of: str = "95 % ") -> str:
     """The interval in a row of a table: ``95 % interval 0.512 to 0.684``, from the columns ``<of>low`` and ``high``."""
-    return f"95 % interval {row[f'{of}low']:{form}} to {row[f'{of}high']:{form}}"
+    return f"95 % interval {number(row[f'{of}low'], form)} to {number(row[f'{of}high'], form)}"
 
 
 def p(value: float) -> str:
@@ -20,13 +25,13 @@ def p(value: float) -> str:
 def span(values: pd.Series, form: str = ".3f") -> str:
     """The least and the greatest value with their names: ``0.684 (VGG16) to 0.721 (Xception)``."""
     known = values.dropna().sort_values(kind="stable")
-    ends = [f"{known.iloc[place]:{form}} ({label(known.index[place])})" for place in (0, -1) if len(known)]
+    ends = [f"{number(known.iloc[place], form)} ({label(known.index[place])})" for place in (0, -1) if len(known)]
     return " to ".join(dict.fromkeys(ends)) or NO_RESULT
 
 
 def listed(values: pd.Series, form: str = ".3f") -> str:
     """All values with their names, in their order: ``VGG16 0.684, Xception 0.721``."""
-    return ", ".join(f"{label(name)} {value:{form}}" for name, value in values.dropna().items()) or NO_RESULT
+    return ", ".join(f"{label(name)} {number(value, form)}" for name, value in values.dropna().items()) or NO_RESULT
 
 
 def label(name: Hashable) -> str:

@@ -77,6 +77,6 @@ def in_words(table: pd.DataFrame) -> str:
     lines = []
     for name, row in table.iterrows():
         zero = "excludes" if row["95 % low"] > 0 or row["95 % high"] < 0 else "includes"
-        found = f"{row.difference:+.3f} ({words.interval(row, '+.3f')}, {words.p(row.p)})"
+        found = f"{words.number(row.difference, '+.3f')} ({words.interval(row, '+.3f')}, {words.p(row.p)})"
         lines.append(f"{words.label(name)}: {found}; the interval {zero} zero.")
     return "\n".join(lines) or f"Differences: {words.NO_RESULT}."

@@ -129,7 +129,7 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
     scores = pd.DataFrame({name: masks[name] for name in ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")})
     scores = scores.assign(group=patients, trainings="1 of 1", **{"class": np.array(cv.classes)[labels]})
     every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
-    table = mask_quality.mask_table(every, cv.seed).rename_axis(["images", "score"])
+    table = mask_quality.mask_table(every, cv.seed).rename_axis(["subset", "images of"])
     return table, _class_table(cv, masks, classes["probabilities"], subsets) if classes else pd.DataFrame()
 
 
@@ -146,7 +146,7 @@ def _class_table(
             ece = calibration.ece(labels[chosen], test.mean(axis=0)[chosen])
             most = np.bincount(labels[chosen]).max() / chosen.sum()
             rows[title, inputs] = {**row, "ECE": ece, "majority class": most}
-    return pd.DataFrame(rows).T.astype({"images": int}).rename_axis(["images", "inputs"])
+    return pd.DataFrame(rows).T.astype({"images": int}).rename_axis(["subset", "inputs"])
 
 
 def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:

@@ -111,7 +111,7 @@ def endpoint_in_words(compared: pd.DataFrame, printed: pd.DataFrame, complete: b
     row, gain = compared.loc[name], printed.loc["image+mask", "accuracy"] - printed.loc["image", "accuracy"]
     verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
     state = "" if complete else " (interim: the plan is not complete)"
-    return f"P1: {row['difference']:+.4f}; printed {gain:+.4f}: {verdict}{state}."
+    return f"P1: {words.number(row['difference'], '+.4f')}; printed {gain:+.4f}: {verdict}{state}."
 
 
 def gains(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
 def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """How often malignant test images are called normal, over all rounds and heads, by input and backbone.
 
-    ``heads without``: those that never do so; the backbone ``all`` has the heads of every backbone.
+    ``without a case``: those that never do so; the backbone ``all`` has the heads of every backbone.
     """
     images = found[found["label"] == classes.index("malignant")]
     missed = (images["predicted"] == classes.index("normal")).rename("missed")
@@ -202,7 +202,7 @@ def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.Dat
     rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(_ROW, sort=False)
     return rows.agg(
         **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "heads": ("sum", "size")},
-        **{"heads without": ("sum", lambda sums: (sums == 0).sum())},
+        **{"without a case": ("sum", lambda sums: (sums == 0).sum())},
     )
 
 

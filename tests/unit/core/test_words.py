@@ -18,5 +18,5 @@ def test_a_list_keeps_the_order_and_joins_levels():
 
 def test_an_interval_is_read_from_its_columns():
     row = pd.Series({"95 % low": -0.0312, "95 % high": 0.0704, "accuracy low": 0.5, "accuracy high": 0.6})
-    assert words.interval(row, "+.3f") == "95 % interval -0.031 to +0.070"
+    assert words.interval(row, "+.3f") == "95 % interval −0.031 to +0.070"
     assert words.interval(row, of="accuracy ") == "95 % interval 0.500 to 0.600"
