@@ -129,6 +129,7 @@ def _load(path: Path | None) -> "TwoStageModel":
 
         return TwoStageModel.load(path or PUBLISHED)
     finally:
+        gc.freeze()  # nor at the end
         gc.enable()
 
 

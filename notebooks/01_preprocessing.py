@@ -41,8 +41,9 @@ print(run.profile.note)
 # %% [markdown]
 # ## Which images are there?
 #
-# One record holds images, masks, labels, names and original sizes. Where the files are absent, labels, names
-# and sizes come from the published listing, and figures with pictures are left out.
+# BUSI was collected at one hospital in Cairo from 600 women, with one kind of scanner; its files have no patient
+# numbers (`report/data_card.md`). One record holds images, masks, labels, names and original sizes. Where
+# the files are absent, labels, names and sizes come from the published listing, and figures with pictures are left out.
 
 # %%
 data = plan.source.open()

@@ -148,18 +148,19 @@ print(
 # %% [markdown]
 # ## Which masks are good, which are not?
 #
-# Test images of round 0, ordered by Dice; below, normal images in which a lesion was predicted.
+# Test images of round 0 with the lowest (first row), middle and highest Dice; then the normal images with the largest
+# predicted lesions. The true border is yellow, the predicted one pink.
 
 # %% tags=["nbval-ignore-output"]
 first = scores[(scores["part"] == "test") & (scores["round"] == 0)].set_index("image")
 ordered = first[first["kind"] == "lesion"]["dice"].sort_values()
 middle = len(ordered) // 2
-rows = {"worst": ordered[:6], "median": ordered[middle - 3 : middle + 3], "best": ordered[-6:]}
-run.save_figure(segmentation.masks(data, unets[0], rows), "02_masks")
+shown = pd.concat([ordered[:4], ordered[middle - 2 : middle + 2], ordered[-4:]])
+run.save_figure(segmentation.masks(data, unets[0], shown), "02_masks")
 
 # %% tags=["nbval-ignore-output"]
 normals = first[first["kind"] != "lesion"].sort_values("predicted_area", ascending=False)["dice"]
-run.save_figure(segmentation.masks(data, unets[0], {"no lesion": normals[:6]}), "02_false_alarms")
+run.save_figure(segmentation.masks(data, unets[0], normals[:8]), "02_false_alarms")
 
 # %% tags=["nbval-ignore-output"]
 print(f"In {(normals == 0).sum()} of {len(normals)} test images without lesion, round 0, the U-Net draws one.")

@@ -125,7 +125,8 @@ for part, matrix in matrices.items():
 # %% [markdown]
 # ## What does it look like? (Fig. 1)
 #
-# Two correct cases per class, chosen at random, and the two most confident errors; wrong classes in red.
+# Two correct cases of each class, chosen at random, and the two most confident errors, in red. The true border is
+# yellow, the predicted one pink.
 
 # %% tags=["nbval-ignore-output"]
 test = predicted[predicted["part"] == "test"]
@@ -133,7 +134,7 @@ wrong = test[test["label"] != test["predicted"]].sort_values("probability", asce
 right = test[test["label"] == test["predicted"]].sample(frac=1, random_state=run.seed)
 right = right.groupby("label").head(2).sort_values("label")
 shown = pd.concat([right, wrong[:2]])["predicted"]
-run.save_figure(plots.example_grid(data, unet, shown), "03_examples")
+run.save_figure(plots.predicted_classes(data, unet, shown), "03_examples")
 
 # %% [markdown]
 # ## Where is it wrong, and how sure is it then?
@@ -153,7 +154,7 @@ sure = (wrong["probability"] > 0.9).sum()
 print(f"{len(wrong)} of {len(test)} test images are misclassified, {sure} of them with a probability above 0.9.")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.example_grid(data, unet, wrong["predicted"][:8]), "03_mistakes_grid")
+run.save_figure(plots.predicted_classes(data, unet, wrong["predicted"][:8]), "03_mistakes_grid")
 
 # %% [markdown]
 # ## Does balancing the classes help?

@@ -62,12 +62,12 @@ print(f"{value['of them found']:.0f} of {value['listed pairs']:.0f} listed pairs
 print(f"{value['images with relatives']:.0f} of {value['images']:.0f} images have a relative.")
 
 # %% [markdown]
-# Below, pairs that the list does not have, then the least sure of the others. Are they one lesion? Corrections go into
-# `overrides.csv`; the next run takes them in.
+# Pairs that the list does not have, then the least sure of the others; the figure shows one pair of a group. Are they
+# one lesion? Corrections go into `overrides.csv`; the next run takes them in.
 
 # %% tags=["nbval-ignore-output"]
 unsure = leakage.pair_table(cv, found, pairs)
-run.save_figure(plots.image_pairs(cv.source.open(), unsure), "07_pairs_figure")
+run.save_figure(plots.image_pairs(cv.source.open(), unsure.drop_duplicates("group")), "07_pairs_figure")
 
 # %% tags=["nbval-ignore-output"]
 columns = ["first image", "second image", "first label", "second label", "correlation", "listed"]

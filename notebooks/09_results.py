@@ -15,7 +15,7 @@
 # | | |
 # |---|---|
 # | **reads** | tables that notebooks `01` to `08` of the same profile saved; the claims in `lib/reported/claims.csv` |
-# | **writes** | the ledger of claims, the primary endpoints, two figures, where each result comes from |
+# | **writes** | two figures, the primary endpoints, the ledger of claims, where each result comes from |
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -41,62 +41,9 @@ if run.profile.data == "phantoms":
 
 # %% tags=["nbval-ignore-output"]
 entries = ledger.ledger(tables)
+of_a = entries["place"].str.startswith("A")
 endpoints = ledger.endpoints(tables)
 Markdown(results.abstract(entries, endpoints, run.profile.note))
-
-# %% [markdown]
-# ## The ledger
-#
-# *paper* is printed, *here* is found by this project. A printed value of one test set is set against the interval in
-# which the score of one such test set should lie; a difference against its own interval; a number of parameters against
-# an exact count. *not tested yet*: the notebook under *where* has no such result in this profile. *plan* says what is
-# done of a plan that is not finished. Claims that cannot be tested here follow below, with the reason.
-#
-# ### Paper A: two-stage classification of breast ultrasound
-
-# %% tags=["nbval-ignore-output"]
-columns = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
-of_a = entries["place"].str.startswith("A")
-paper_a = entries.loc[of_a, columns]
-run.save_table(paper_a, "09_ledger_a", "Claims of paper A", shown=ledger.by_verdict(paper_a))
-
-# %% [markdown]
-# ### Paper B: search for architectures with squeeze-and-excitation blocks
-
-# %% tags=["nbval-ignore-output"]
-paper_b = entries.loc[~of_a, columns]
-run.save_table(paper_b, "09_ledger_b", "Claims of paper B", shown=ledger.by_verdict(paper_b))
-
-# %% [markdown]
-# ### How many claims have which verdict?
-
-# %% tags=["nbval-ignore-output"]
-run.save_table(ledger.counts(entries), "09_verdicts", "Claims by verdict and paper", precision=0)
-
-# %%
-print(f"{len(entries)} claims: {of_a.sum()} of paper A, {(~of_a).sum()} of paper B.")
-
-# %% [markdown]
-# ### Why can a claim not be tested here?
-
-# %% tags=["nbval-ignore-output"]
-untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]]
-run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why")
-
-# %% [markdown]
-# ## Primary endpoints
-#
-# The six endpoints were fixed in the protocol before the first published result. Intervals are unadjusted; *p Holm* is
-# adjusted for six endpoints. An endpoint without a result counts as p = 1. The ensemble's Dice is a second figure of P4
-# and takes no part in the correction.
-
-# %% tags=["nbval-ignore-output"]
-title = "Primary endpoints P1 to P6"
-run.save_table(endpoints, "09_endpoints", title, precision=4, shown=endpoints.drop(columns="where"))
-
-# %% tags=["nbval-ignore-output"]
-done = endpoints["95 % low"].notna()
-print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(endpoints.confirmed == 'yes').sum()}.")
 
 # %% [markdown]
 # ## Paper A in one figure: what the mask adds
@@ -117,6 +64,59 @@ run.save_figure(counts_and_accuracies(networks), "09_paper_b", networks)
 
 # %% tags=["nbval-ignore-output"]
 print(results.paper_b_in_words(networks))
+
+# %% [markdown]
+# ## Primary endpoints
+#
+# The six endpoints were fixed in the protocol before the first published result. Intervals are unadjusted; *p Holm* is
+# adjusted for six endpoints. An endpoint without a result counts as p = 1. The ensemble's Dice is a second figure of P4
+# and takes no part in the correction.
+
+# %% tags=["nbval-ignore-output"]
+title = "Primary endpoints P1 to P6"
+run.save_table(endpoints, "09_endpoints", title, precision=4, shown=endpoints.drop(columns="where"))
+
+# %% tags=["nbval-ignore-output"]
+done = endpoints["95 % low"].notna()
+print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(endpoints.confirmed == 'yes').sum()}.")
+
+# %% [markdown]
+# ## The ledger
+#
+# *paper* is printed, *here* is found by this project. A printed value of one test set is set against the interval in
+# which the score of one such test set should lie; a difference against its own interval; a number of parameters against
+# an exact count. *not tested yet*: the notebook under *where* has no such result in this profile. *plan* says what is
+# done of a plan that is not finished. Claims that cannot be tested here follow below, with the reason.
+#
+# ### Paper A: two-stage classification of breast ultrasound
+
+# %% tags=["nbval-ignore-output"]
+columns = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
+paper_a = entries.loc[of_a, columns]
+run.save_table(paper_a, "09_ledger_a", "Claims of paper A", shown=ledger.by_verdict(paper_a))
+
+# %% [markdown]
+# ### Paper B: search for architectures with squeeze-and-excitation blocks
+
+# %% tags=["nbval-ignore-output"]
+paper_b = entries.loc[~of_a, columns]
+run.save_table(paper_b, "09_ledger_b", "Claims of paper B", shown=ledger.by_verdict(paper_b))
+
+# %% [markdown]
+# ### How many claims have which verdict?
+
+# %% tags=["nbval-ignore-output"]
+run.save_table(ledger.counts(entries), "09_verdicts", "Claims by verdict and paper", precision=0)
+
+# %%
+print(f"{len(entries)} claims: {of_a.sum()} of paper A, {(~of_a).sum()} of paper B.")
+
+# %% [markdown]
+# ## Why can a claim not be tested here?
+
+# %% tags=["nbval-ignore-output"]
+untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]]
+run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why")
 
 # %% [markdown]
 # ## Where does each result come from?

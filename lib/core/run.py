@@ -82,7 +82,7 @@ class Run:
             # PDF files carry their creation time unless told not to: equal figures are equal files.
             metadata = {"CreationDate": None} if suffix == ".pdf" else {}
             with store.atomic(self.figures / f"{name}{suffix}") as temporary:
-                figure.savefig(temporary, dpi=150, metadata=metadata)
+                figure.savefig(temporary, dpi=200, metadata=metadata)
         if table is not None:
             self._write_csv(table, name, 6)
         self._write_sidecar(name, {"table": None if table is None else f"{name}.csv"})

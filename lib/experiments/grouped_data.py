@@ -45,7 +45,7 @@ def pair_table(cv: GroupedCV, found: Result, pairs: pd.DataFrame) -> pd.DataFram
     table["listed"] = found["listed"][table["first"]] == found["listed"][table["second"]]
     for side in ("first", "second"):
         table[[f"{side} image", f"{side} label"]] = _images(cv).loc[table[side], ["name", "label"]].to_numpy()
-    return table.sort_values(["listed", "score"], ignore_index=True)
+    return table.assign(group=cv.groups[table["first"]]).sort_values(["listed", "score"], ignore_index=True)
 
 
 def review_table(cv: GroupedCV, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -123,7 +123,7 @@ def class_map(model: TwoStageModel, images: np.ndarray, masks: np.ndarray | None
     def target(x):
         pooled = backbone.features == "pooled"
         features = keras.ops.mean(x, axis=(1, 2)) if pooled else keras.ops.reshape(x, (len(x), -1))
-        return keras.ops.sum(score(features[:, None], training=False)[:, 0, 0] * one_hot)
+        return keras.ops.sum(keras.ops.multiply(score(features[:, None], training=False)[:, 0, 0], one_hot))
 
     return _activation_maps(images, model.backbone.predict(prepared, verbose=0), target)
 

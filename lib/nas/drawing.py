@@ -15,29 +15,30 @@ _COLOURS = dict(zip(KINDS, colormaps["Set3"](range(12)), strict=False))
 
 
 def draw_networks(networks: Mapping[str, Architecture], input_shape: Shape) -> Figure:
-    """One row per network: layers as boxes with the shape behind each and its parameters; arcs are Concats."""
-    width = max(map(len, networks.values()))
-    figure = Figure(figsize=(1.15 * width + 2.3, 1.05 * len(networks) + 0.3), layout="constrained")
+    """One column per network: layers as boxes with the shape behind each and its parameters; arcs are Concats."""
+    height = max(map(len, networks.values())) + 1
+    figure = Figure(figsize=(1.02 * len(networks) + 0.2, 0.68 * height + 0.5), layout="constrained")
     axes = figure.subplots()
-    for row, (name, network) in enumerate(networks.items()):
-        y, table = -1.2 * row, network.describe(input_shape)
-        axes.text(-1.4, y, f"{name}\n{table.parameters['total']:,}", ha="center", va="center", fontsize=9)
-        _box(axes, 0, y, "images", times(input_shape), "white")
-        for x, (layer, cost) in enumerate(zip(network.layers, table.itertuples(), strict=False), start=1):
+    for x, (name, network) in enumerate(networks.items()):
+        table = network.describe(input_shape)
+        title = name.replace(": ", "\n") + f"\n{table.parameters['total']:,}"
+        axes.text(x, 0.5, title.strip(), ha="center", va="bottom", fontsize=8)
+        _box(axes, x, 0, "images", times(input_shape), "white")
+        for row, (layer, cost) in enumerate(zip(network.layers, table.itertuples(), strict=False), start=1):
             below = f"{cost.shape}\n{cost.parameters:,}" if cost.parameters else cost.shape
-            _box(axes, x, y, cost.layer, below, _COLOURS[layer.symbol])
-            for place in layer.reads(x - 1):  # the images are box 0, so its box is one further
-                far = place + 1 < x - 1
-                ends = ((x, y + 0.2), (place + 1, y + 0.2)) if far else ((x - 0.42, y), (x - 0.58, y))
-                style = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
-                axes.annotate("", ends[0], ends[1], arrowprops=style | {"connectionstyle": f"arc3,rad={-0.3 * far}"})
-    axes.set(xlim=(-2, width + 0.5), ylim=(-1.2 * len(networks) + 0.6, 0.6))
+            _box(axes, x, -row, cost.layer, below, _COLOURS[layer.symbol])
+            for place in layer.reads(row - 1):  # the images are box 0, so its box is one further
+                far = place + 1 < row - 1
+                end, begin = ((x + 0.4, -row), (x + 0.4, -place - 1)) if far else ((x, 0.4 - row), (x, 0.6 - row))
+                style = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
+                axes.annotate("", end, begin, arrowprops=style | {"connectionstyle": f"arc3,rad={-0.1 * far}"})
+    axes.set(xlim=(-0.5, len(networks) - 0.3), ylim=(0.5 - height, 1.1))
     axes.set_axis_off()
     return figure
 
 
 def _box(axes: Axes, x: float, y: float, text: str, below: str, colour: str | tuple) -> None:
     form = "round,pad=0,rounding_size=0.06"
-    axes.add_patch(FancyBboxPatch((x - 0.42, y - 0.2), 0.84, 0.4, form, fc=colour, ec="black", lw=0.8))
-    axes.text(x, y, textwrap.fill(text.replace(",", ", "), 15), ha="center", va="center", fontsize=7)
-    axes.text(x, y - 0.23, below, ha="center", va="top", fontsize=7)
+    axes.add_patch(FancyBboxPatch((x - 0.4, y - 0.4), 0.8, 0.8, form, fc=colour, ec="black", lw=0.6))
+    lines = f"{textwrap.fill(text.replace(',', ', '), 15)}\n{below}"
+    axes.text(x, y, lines, ha="center", va="center", fontsize=6.5, linespacing=1.1)

@@ -18,7 +18,7 @@ def gain_against_dice(rounds: pd.DataFrame) -> Figure | None:
     """
     if rounds.dropna(subset=["dice"]).drop(columns="dice").empty or rounds.columns.size < 2:
         return None
-    figure, cell = single(6.4, 3.8)
+    figure, cell = single(3.2)
     cell.axhline(0, color="0.7", lw=1)
     long = rounds.melt("dice", var_name="backbone", value_name="gain")
     sns.scatterplot(
@@ -40,25 +40,30 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
     printed : accuracy by input.
     """
     order, names = list(scored["inputs"].unique()), list(scored["backbone"].unique())
-    figure, cell = single(7.5, 0.8 + 0.7 * len(order))
+    figure, cell = single(1.3 + 0.7 * len(order))
     shared = {"y": "inputs", "x": "accuracy", "hue": "backbone", "order": order, "hue_order": names, "ax": cell}
     sns.stripplot(scored, **shared, dodge=len(names) > 1, palette="colorblind", size=4, alpha=0.7)
     bars = {"marker": "|", "markersize": 11, "linestyle": "none", "palette": ["black"] * len(names)}
     sns.pointplot(scored, **shared, **bars, dodge=0.8 - 0.8 / len(names), errorbar=None, legend=False)
     cell.plot(printed.reindex(order), range(len(order)), "kx", ms=8, mew=2, label=f"printed ({BACKBONE})")
     cell.set(xlabel="test accuracy (bar: mean over rounds)", ylabel="")
-    cell.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    handles = cell.get_legend_handles_labels()
+    cell.legend([], [], loc="upper left")  # seaborn's
+    figure.legend(*handles, loc="outside lower center", ncols=2)
     return figure
 
 
 @with_data
 def tuning_path(path: pd.DataFrame) -> Figure | None:
-    """Loss of each configuration in the order tried; kept changes filled, the lowest so far as a line."""
-    figure, cell = single(6.4, 3.8)
-    steps = np.arange(len(path))
+    """Loss of each configuration in the order tried; kept changes filled, the lowest so far as a line.
+
+    Losses above three times the first are drawn there.
+    """
+    figure, cell = single(3.2)
+    steps, loss = np.arange(len(path)), path.loss.clip(upper=3 * path.loss.iloc[0])
     cell.step(steps, path.best, where="post", color="0.6", lw=1)
-    cell.scatter(steps[~path.kept], path.loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
-    cell.scatter(steps[path.kept], path.loss[path.kept], s=30, color=_MARK, zorder=3)
+    cell.scatter(steps[~path.kept], loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
+    cell.scatter(steps[path.kept], loss[path.kept], s=30, color=_MARK, zorder=3)
     labels = [f"{row.component} {row.choice}".strip() for row in path.itertuples()]
     cell.set_xticks(steps, labels, rotation=60, ha="right", fontsize=7)
     cell.set(ylabel="validation cross-entropy / nats")
@@ -76,7 +81,7 @@ def accuracy_against_cost(accuracy: pd.DataFrame, costs: pd.Series) -> Figure | 
     table = accuracy.assign(cost=costs / 1e9).dropna(subset=["cost"])
     if table.empty:
         return None
-    figure, cell = single(7.0, 4.2)
+    figure, cell = single(3.4)
     cell.scatter(table.cost, table.paper, marker="x", color="0.55", label="printed")
     here = table.dropna(subset=["here"]).fillna({"sd": 0})
     cell.errorbar(here.cost, here.here, here.sd, fmt="o", color=_DOT, label="here, ± SD over rounds")

@@ -18,7 +18,7 @@ def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
     bins : of at most two kinds of probabilities, by name, from :func:`lib.evaluation.calibration.reliability`.
         Points below the diagonal are too sure.  Without any there is no figure.
     """
-    figure, axes = grid(1, 2, 4.0, 3.6)
+    figure, axes = grid(1, 2, 2.7)
     curve, histogram = axes[0]
     curve.plot([0, 1], [0, 1], ls="--", lw=1, color="black")
     for (name, frame), colour in zip(bins.items(), (VERMILION, BLUE), strict=False):
@@ -46,7 +46,7 @@ def risk_coverage_plot(curves: dict[str, pd.DataFrame]) -> Figure | None:
 
     The curves are from :func:`lib.evaluation.calibration.risk_coverage`.
     """
-    figure, cell = single(5.5, 3.4)
+    figure, cell = single(3.1)
     for name, curve in curves.items():
         cell.plot(curve.coverage, curve.risk, label=f"{name}: area {curve.risk.mean():.3f}")
     cell.set(xlabel="coverage: share of images, surest first", ylabel="error rate among them", xlim=(0, 1))
@@ -63,7 +63,7 @@ def decision_curve_plot(frame: pd.DataFrame) -> Figure | None:
     ----------
     frame : from :func:`lib.experiments.clinical_use.decision_curves`; without rows there is no figure.
     """
-    figure, cell = single(5.5, 3.4)
+    figure, cell = single(3.1)
     cell.axhline(0, color="black", lw=1, ls="--", label="treat none")
     for (name, curve), colour in zip(frame.groupby("model", sort=False), (GREY, BLUE, VERMILION, GREEN), strict=False):
         cell.plot(curve.threshold, curve["net benefit"], color=colour, label=name)

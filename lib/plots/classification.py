@@ -9,14 +9,14 @@ from matplotlib.ticker import MaxNLocator
 from lib.core.jobs import Result
 from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_contour, grid, show_image, with_data
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_borders, draw_contour, grid, show_image, with_data
 
 
 def head_curves(heads: Result, kind: int = 0) -> Figure | None:
     """Validation accuracy and loss of each head on one kind of features, kept epochs as dots; None if not trained."""
     if not heads:
         return None
-    figure, axes = grid(1, 2, 4.6, 3)
+    figure, axes = grid(1, 2, 2.4)
     columns = {"val_accuracy": "validation accuracy", "val_loss": "validation cross-entropy / nats"}
     for cell, (name, label) in zip(axes[0], columns.items(), strict=True):
         values, kept = heads[name][:, kind], heads["kept"][kind]
@@ -31,7 +31,7 @@ def head_curves(heads: Result, kind: int = 0) -> Figure | None:
 @with_data
 def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
     """Fig. 2: counts, coloured by the share of the true class, one matrix per title; None without any."""
-    figure, axes = grid(1, len(matrices), 3.6, 3.4)
+    figure, axes = grid(1, len(matrices), 2.6)
     for cell, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
         share = matrix.div(matrix.sum(axis=1), axis=0).fillna(0)
         sns.heatmap(
@@ -44,8 +44,8 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
 
 
 @with_data
-def example_grid(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure | None:
-    """Fig. 1: image, predicted mask with predicted label, true mask with true label; one column per image.
+def predicted_classes(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure | None:
+    """Fig. 1: images with their true and predicted border and class, four in a row.
 
     Parameters
     ----------
@@ -54,18 +54,9 @@ def example_grid(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure |
     """
     if predicted.empty or not unet:
         return None
-    masks = unpack_masks(unet["masks"])
-    figure, axes = grid(3, len(predicted), 1.6, 1.75)
-    for column, (index, label) in zip(axes.T, predicted.items(), strict=True):
-        right = data.labels[index] == label
-        show_image(column[0], data.images[index], data.names[index])
-        show_image(column[1], masks[index])
-        show_image(column[2], data.masks[index])
-        column[1].set_title(data.classes[label], fontsize=8, color="black" if right else "#C00000")
-        column[2].set_title(data.classes[data.labels[index]], fontsize=8)
-    for cell, label in zip(axes[:, 0], ("(a) image", "(b) predicted", "(c) ground truth"), strict=True):
-        cell.set_ylabel(label, fontsize=9)
-    return figure
+    titles = {index: f"{data.names[index]}\npredicted {data.classes[label]}" for index, label in predicted.items()}
+    wrong = predicted.index[predicted != data.labels[predicted.index]]
+    return draw_borders(data, unpack_masks(unet["masks"]), titles, wrong)
 
 
 def one_image(
@@ -79,8 +70,8 @@ def one_image(
     cam : (height, width) in [0, 1]; the higher, the more it covers.
     probabilities : by class; the name of the series is the title.
     """
-    figure, (cells,) = grid(1, 3, 2.6, 2.5)
-    show_image(cells[0], image, f"{probabilities.name}\n{(mask >= threshold).mean():.1%} inside the contour")
+    figure, (cells,) = grid(1, 3, 2.1)
+    show_image(cells[0], image, f"{probabilities.name}\ncontour: {(mask >= threshold).mean():.1%}")
     draw_contour(cells[0], mask, colour, threshold)
     show_image(cells[1], image, f"what speaks for\n{probabilities.idxmax()}")
     cells[1].imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)

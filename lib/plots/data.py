@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, grid, show_image, single, with_data
+from lib.plots.style import ACROSS, CLASS_COLOURS, PART_COLOURS, grid, show_image, single, with_data
 
 
 @with_data
-def examples(data: ImageSet, per_class: int = 6, seed: int = 0) -> Figure:
+def examples(data: ImageSet, seed: int = 0) -> Figure:
     """Random images of each class, one row per class, with the border of the ground-truth mask."""
     generator = np.random.default_rng(seed)
-    figure, axes = grid(len(data.classes), per_class, 1.7, 1.85)
+    figure, axes = grid(len(data.classes), ACROSS)
     for label, row in enumerate(axes):
         members = generator.permutation(np.flatnonzero(data.labels == label))
         for cell, index in zip(row, members, strict=False):
@@ -23,12 +23,12 @@ def examples(data: ImageSet, per_class: int = 6, seed: int = 0) -> Figure:
 
 
 @with_data
-def several_masks(data: ImageSet, first: ImageSet, most: int = 6) -> Figure | None:
+def several_masks(data: ImageSet, first: ImageSet, most: int = ACROSS) -> Figure | None:
     """Images with several masks: the union above, below it what only the first mask file holds; None without any."""
     indices = np.flatnonzero(data.n_masks > 1)[:most]
     if len(indices) == 0:
         return None
-    figure, axes = grid(2, len(indices), 1.9, 2.0)
+    figure, axes = grid(2, len(indices))
     for row, source, label in zip(axes, (data, first), ("union", "first only"), strict=True):
         row[0].set_ylabel(label)
         for cell, index in zip(row, indices, strict=True):
@@ -38,7 +38,7 @@ def several_masks(data: ImageSet, first: ImageSet, most: int = 6) -> Figure | No
 
 def sizes(data: ImageSet, side: int) -> Figure:
     """Original width against height in pixels, coloured by class, and the square of ``side`` pixels all become."""
-    figure, cell = single(5.5, 4)
+    figure, cell = single(3.6)
     height, width = data.sizes.T
     classes = np.array(data.classes)[data.labels]
     sns.scatterplot(x=width, y=height, hue=classes, palette=CLASS_COLOURS, s=14, alpha=0.6, ax=cell)
@@ -52,7 +52,7 @@ def sizes(data: ImageSet, side: int) -> Figure:
 @with_data
 def mask_areas(areas: pd.DataFrame) -> Figure | None:
     """Share of the image that a lesion covers: columns ``area`` in [0, 1] and ``class``; None without areas."""
-    figure, cell = single(5.5, 3)
+    figure, cell = single(2.8)
     style = {"palette": CLASS_COLOURS, "hue_order": ["benign", "malignant"], "element": "step", "alpha": 0.25}
     lesions = areas[areas.area > 0]
     sns.histplot(lesions, x="area", hue="class", bins=24, stat="density", common_norm=False, ax=cell, **style)
@@ -63,7 +63,7 @@ def mask_areas(areas: pd.DataFrame) -> Figure | None:
 
 def split_counts(counts: pd.DataFrame) -> Figure:
     """Images of each class (index) in each part (columns) of a split, as stacked shares with counts."""
-    figure, cell = single(6, 2.4)
+    figure, cell = single(2.2)
     shares = counts.div(counts.sum(axis=1), axis=0)
     shares.plot.barh(stacked=True, width=0.8, color=PART_COLOURS, ax=cell)
     for bars, part in zip(cell.containers, counts, strict=True):
@@ -78,7 +78,7 @@ def split_counts(counts: pd.DataFrame) -> Figure:
 @with_data
 def resizing(data: ImageSet, other: ImageSet, index: int, names: tuple[str, str]) -> Figure:
     """One image resized in two ways, with its mask and a histogram of the mask's soft values."""
-    figure, axes = grid(3, 2, 2.4, 2.2)
+    figure, axes = grid(3, 2, 2.2)
     for column, name, version in zip(axes.T, names, (data, other), strict=True):
         mask = version.masks[index]
         show_image(column[0], version.images[index], name)

@@ -52,7 +52,7 @@ def two_stage(model: TwoStageModel, data: ImageSet) -> Callable[..., Figure]:
     def look(image: str, mask: str = "predicted", threshold: float = 0.5) -> Figure:
         found, maps = seen(mask)
         (at,) = np.flatnonzero(data.names == image)
-        name = f"{image}, true class {data.classes[data.labels[at]]}"
+        name = f"{image}\ntruly {data.classes[data.labels[at]]}"
         probabilities = pd.Series(found.probabilities[at], found.classes, name=name)
         return one_image(data.images[at], found.masks[at], MASKS[mask], threshold, maps[at], probabilities)
 

@@ -8,18 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.data.record import ImageSet
-from lib.plots.style import BLUE, VERMILION, grid, show_image, with_data
-
-_ACROSS = 6
+from lib.plots.style import ACROSS, BLUE, VERMILION, grid, show_image, with_data
 
 
 @with_data
 def image_pairs(data: ImageSet, pairs: pd.DataFrame) -> Figure | None:
-    """Pairs of related images, one above the other, at most six; columns ``first``, ``second``, ``correlation``."""
+    """Pairs of related images, one above the other, at most four; columns ``first``, ``second``, ``correlation``."""
     if pairs.empty:
         return None
-    shown = pairs.head(_ACROSS)
-    figure, axes = grid(2, len(shown), 1.8, 1.9)
+    shown = pairs.head(ACROSS)
+    figure, axes = grid(2, len(shown))
     for column, pair in zip(axes.T, shown.itertuples(), strict=True):
         for cell, index in zip(column, (pair.first, pair.second), strict=True):
             show_image(cell, data.images[index], data.names[index])
@@ -36,7 +34,7 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
     table : of :func:`lib.experiments.model_comparison.score_table` or
         :func:`lib.experiments.grouped_data.protocol_table`; None without rows.
     """
-    figure, axes = grid(1, len(names), 4.4, 1.2 + 0.28 * len(table))
+    figure, axes = grid(1, len(names), 1.2 + 0.24 * len(table))
     models = table.index.unique("model")
     by_folds = table.groupby("folds", sort=False) if "folds" in table.index.names else [("", table)]
     for cell, name in zip(axes[0], names, strict=True):
@@ -46,7 +44,7 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
             cell.errorbar(part[name], rows, xerr=ends, fmt="o", color=(BLUE, VERMILION)[number], label=folds)
         cell.set_yticks(range(len(models)), models if cell is axes[0, 0] else [""] * len(models))
         cell.invert_yaxis()
-        cell.set_xlabel(f"{name}, out of fold")
+        cell.set_xlabel(name)
         cell.grid(axis="x", alpha=0.3)
     if "folds" in table.index.names:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
@@ -55,7 +53,7 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
 
 @with_data
 def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | None:
-    """One column per image: the image with its true lesion, and the maps of both stages laid over it.
+    """One row per image: the image with its true lesion, and the maps of both stages laid over it.
 
     Parameters
     ----------
@@ -65,14 +63,14 @@ def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | No
     if not explained:
         return None
     shown = explained["shown"]
-    figure, axes = grid(3, len(shown), 1.9, 2.0)
-    for number, (column, index) in enumerate(zip(axes.T, shown, strict=True)):
+    figure, axes = grid(len(shown), 3)
+    for number, (row, index) in enumerate(zip(axes, shown, strict=True)):
         true, predicted = data.classes[data.labels[index]], data.classes[explained["predicted"][number]]
-        show_image(column[0], data.images[index], f"{true},\npredicted {predicted}", data.masks[index])
-        for cell, stage in zip(column[1:], ("stage_1", "stage_2"), strict=True):
+        show_image(row[0], data.images[index], f"{true},\npredicted {predicted}", data.masks[index])
+        for cell, stage in zip(row[1:], ("stage_1", "stage_2"), strict=True):
             show_image(cell, data.images[index])
             cam = explained[stage][number].astype(np.float32) / 255
             cell.imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)
-    for cell, label in zip(axes[:, 0], ("image", "stage 1: mask", "stage 2: class"), strict=True):
-        cell.set_ylabel(label, fontsize=9)
+    for cell, label in zip(axes[0, 1:], ("stage 1: mask", "stage 2: class"), strict=True):
+        cell.set_title(label, fontsize=8)
     return figure

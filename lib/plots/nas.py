@@ -17,8 +17,8 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
     """The models of one search as in Fig. 4: one row per iteration; filled boxes were selected; None without models."""
     colours = dict(zip(("initial", *NAMES), sns.color_palette(), strict=False))
     levels = frame.groupby("iteration").size()
-    width, height = levels.max(), len(levels)
-    figure, axes = single(max(6.0, 1.15 * width), 1.25 * height + 0.6)
+    height = len(levels)
+    figure, axes = single(1.1 * height + 0.8)
     places: dict[str, tuple[float, float]] = {}
     for level, rows in frame.groupby("iteration"):
         # Children stand in the order of their parents, so that fewer lines cross.
@@ -46,7 +46,7 @@ def fronts(models: pd.DataFrame, printed: pd.DataFrame) -> Figure | None:
     ``printed`` are ``accuracy`` (of test images) and ``parameters`` from the paper.  None without models.
     """
     done = models[models.status == "ok"].reset_index()
-    figure, axes = single(7, 4)
+    figure, axes = single(3.2)
     shared = {"x": "parameters", "y": "accuracy", "hue": "strategy", "hue_order": STRATEGIES, "ax": axes}
     front = done[done.pareto]
     sns.scatterplot(done, alpha=0.5, linewidth=0, **shared)
@@ -63,7 +63,7 @@ def error_over_size(table: pd.DataFrame) -> Figure:
     """Test error over parameters of :func:`lib.nas.tables.small_networks`; bars are 95 % intervals."""
     rows = table.astype(float).reset_index()
     rows[["error", "most", "least"]] = 100 * (1 - rows[["accuracy", "low", "high"]])
-    figure, axes = single(7, 4.2)
+    figure, axes = single(3.4)
     look = {"palette": {"here": VERMILION, "paper": BLUE, "elsewhere": GREY}, "s": 40}
     sns.scatterplot(rows, x="parameters", y="error", hue="source", style="source", ax=axes, **look)
     bars = rows.dropna(subset="least")[["parameters", "least", "most"]].to_numpy()

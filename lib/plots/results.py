@@ -30,12 +30,12 @@ def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | No
     label : of the horizontal axis.
     zero : whether a vertical line marks zero.
     """
-    figure, cell = single(8, 1.0 + 0.4 * len(table))
+    figure, cell = single(1.0 + 0.45 * len(table))
     rows = np.arange(len(table))[::-1]
     ends = np.abs(table[["low", "high"]].sub(table["number"], axis=0)).to_numpy().T
     cell.errorbar(table["number"], rows, xerr=ends, fmt="o", color=BLUE, ms=5, capsize=2, label="here, 95 % interval")
     cell.plot(table["printed"], rows, "x", color=VERMILION, ms=7, mew=2, label="printed")
-    cell.set_yticks(rows, [textwrap.fill(text, 48) for text in table.index])
+    cell.set_yticks(rows, [textwrap.fill(text, 36) for text in table.index])
     cell.set(xlabel=label, ylim=(-0.6, len(table) - 0.4))
     cell.grid(axis="x", alpha=0.3)
     if zero:
@@ -50,7 +50,7 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
 
     ``table``: of :func:`lib.pipeline.results.paper_b`; without rows there is no figure.
     """
-    figure, ((left, right),) = grid(1, 2, 2.35, 1.4 + 0.3 * len(table))
+    figure, ((left, right),) = grid(1, 2, 1.4 + 0.3 * len(table))
     table = table.fillna({"verdict": ""}).assign(row=np.arange(len(table))[::-1])
     left.hlines(table.row, table.reported, table.computed, color=GREY, lw=1, zorder=0)
     for verdict, (label, marker, colour) in _COUNTS.items():

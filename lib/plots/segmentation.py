@@ -1,7 +1,5 @@
 """Figures of notebook 02: the training of stage 1 and the masks that it predicts."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -9,7 +7,7 @@ from matplotlib.figure import Figure
 from lib.core.jobs import Result
 from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, PREDICTED, draw_contour, grid, show_image, single, with_data
+from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_borders, single, with_data
 
 
 @with_data
@@ -20,7 +18,7 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
 
     ``histories``: columns ``round``, ``epoch``, ``bce``, ``val_bce``, ``kept``; None without rows.
     """
-    figure, cell = single(6, 3.4)
+    figure, cell = single(3.1)
     for _, history in histories.groupby("round"):
         kept = history[history["kept"].astype(bool)]
         cell.plot(history["epoch"], history["bce"], color=PART_COLOURS["train"], lw=0.8)
@@ -37,7 +35,7 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
 @with_data
 def dice_distribution(scores: pd.DataFrame) -> Figure | None:
     """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores; None without scores."""
-    figure, cell = single(6, 3.4)
+    figure, cell = single(3.1)
     order = [name for name in CLASS_COLOURS if (scores["class"] == name).any()]
     shared = {"x": "part", "y": "dice", "hue": "class", "hue_order": order, "palette": CLASS_COLOURS, "ax": cell}
     sns.boxplot(scores, **shared, fliersize=0, linewidth=1, fill=False, legend=False, gap=0.15)
@@ -48,25 +46,15 @@ def dice_distribution(scores: pd.DataFrame) -> Figure | None:
 
 
 @with_data
-def masks(data: ImageSet, unet: Result, rows: Mapping[str, pd.Series]) -> Figure | None:
-    """Rows of images with the true border (yellow) and the predicted one (pink); None without rows.
+def masks(data: ImageSet, unet: Result, dice: pd.Series) -> Figure | None:
+    """Images with the true border (yellow) and the predicted one (pink), four in a row; None without any.
 
     Parameters
     ----------
     unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
-    rows : title of a row to the Dice of its images, by index.
+    dice : by index of the image.
     """
-    columns = max(len(dice) for dice in rows.values())
-    if not (columns and unet):
+    if dice.empty or not unet:
         return None
-    predicted = unpack_masks(unet["masks"])
-    figure, axes = grid(len(rows), columns, 1.8, 2.0)
-    for row, (title, dice) in zip(axes, rows.items(), strict=True):
-        for cell in row[len(dice) :]:
-            cell.axis("off")
-        for cell, (index, value) in zip(row, dice.items(), strict=False):
-            show_image(cell, data.images[index], f"{data.names[index]}\nDice {value:.2f}", data.masks[index])
-            draw_contour(cell, predicted[index], PREDICTED)
-        row[0].set_ylabel(title, fontsize=9)
-    figure.suptitle("true border yellow, predicted pink", fontsize=9)
-    return figure
+    titles = {index: f"{data.names[index]}\nDice {value:.2f}" for index, value in dice.items()}
+    return draw_borders(data, unpack_masks(unet["masks"]), titles)

@@ -1,6 +1,6 @@
 """The style of all figures: colours, sizes of letters, images with contours, labels that hide nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 
 import matplotlib
@@ -31,6 +31,8 @@ matplotlib.rcParams.update(
         "ytick.labelsize": 8,
     }
 )
+WIDTH = 5.0  # inches of every figure: in a column of 8 cm letters of 8 points still have 5
+ACROSS = 4  # images in a row
 # Offsets of a label from its point, in points, the nearest first.
 _PLACES = [
     (right, sign * (away + (4 if right else 9))) for away in (0, 8, 16, 24) for right in (6, -6, 0) for sign in (1, -1)
@@ -49,15 +51,18 @@ def with_data(plot: Callable[..., Figure | None]) -> Callable[..., Figure | None
     return plotted
 
 
-def grid(rows: int, columns: int, width: float = 2.0, height: float = 2.0) -> tuple[Figure, np.ndarray]:
-    """A figure of ``rows`` × ``columns`` axes (always a 2-d array), sizes per axes in inches."""
-    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+def grid(rows: int, columns: int, height: float = 0) -> tuple[Figure, np.ndarray]:
+    """A figure of the common width with ``rows`` × ``columns`` axes (always a 2-d array).
+
+    ``height`` of a row in inches; without it a row suits square images with a title of two lines.
+    """
+    figure = Figure(figsize=(WIDTH, rows * (height or WIDTH / columns + 0.25)), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def single(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of one axes, in inches."""
-    figure, axes = grid(1, 1, width, height)
+def single(height: float) -> tuple[Figure, Axes]:
+    """A figure of the common width with one axes, ``height`` in inches."""
+    figure, axes = grid(1, 1, height)
     return figure, axes[0, 0]
 
 
@@ -76,6 +81,26 @@ def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0
     above = mask[..., 0] >= threshold
     if above.any() and not above.all():
         axes.contour(mask[..., 0], levels=[threshold], colors=[colour], linewidths=1.2)
+
+
+def draw_borders(
+    data: ImageSet, predicted: np.ndarray, titles: Mapping[int, str], wrong: Collection[int] = ()
+) -> Figure:
+    """Images with their true and predicted borders, four in a row.
+
+    Parameters
+    ----------
+    predicted : masks of all images, (n, height, width, 1) in [0, 1].
+    titles : by index of the image; those that are ``wrong`` are red.
+    """
+    figure, axes = grid(-(-len(titles) // ACROSS), ACROSS)
+    for cell in axes.flat[len(titles) :]:
+        cell.axis("off")
+    for cell, (index, title) in zip(axes.flat, titles.items(), strict=False):
+        show_image(cell, data.images[index], title, data.masks[index])
+        draw_contour(cell, predicted[index], PREDICTED)
+        cell.title.set_color("#C00000" if index in wrong else "black")
+    return figure
 
 
 def label_points(

@@ -81,13 +81,17 @@ def _cite(text, left):
 
 
 def _chapter(cells, pages):
-    """The cells with their code folded, other chapters linked, and a caption below each figure."""
-    section, silent, left = "", [], dict(CITED)
+    """The cells with the code of a passage folded below its results, other chapters linked, and captions of figures."""
+    section, code, left = "", [], dict(CITED)
+
+    def folded():
+        return nbformat.v4.new_code_cell("\n\n".join(code), metadata={"tags": ["hide-input"]})
+
     for cell in cells:
         if cell.cell_type == "markdown":
-            if silent:
-                yield nbformat.v4.new_code_cell("\n\n".join(silent), metadata={"tags": ["hide-input"]})
-                silent = []
+            if code:
+                yield folded()
+                code = []
             if cell.source.startswith("#"):
                 section = cell.source.splitlines()[0].lstrip("# ")
             cell.source = re.sub(
@@ -95,20 +99,19 @@ def _chapter(cells, pages):
                 lambda name: f"{{doc}}`{name[1]} <{name[1]}>`" if name[1] in pages else name[0],
                 _cite(cell.source, left),
             )
-        elif not cell.outputs:
-            # Code that shows nothing is folded together with what follows it.
-            silent.append(cell.source)
-            continue
         else:
-            cell.source = "\n\n".join([*silent, cell.source])
-            silent = []
-            cell.metadata = {"tags": ["hide-input"], "mystnb": _captioned(cell.source, section)}
+            code.append(cell.source)
+            if not cell.outputs:
+                continue
+            cell.metadata = {"tags": ["remove-input"], "mystnb": _captioned(cell.source, section)}
             for output in cell.outputs:
                 if page := output.get("data", {}).get("text/html"):
                     # As the ledger of claims names its sources.
                     link = r'<a href="\1.html#table-\2">\2</a>'
                     output["data"]["text/html"] = re.sub(r"\b(\d\d_[a-z]\w*)/(\d\d_\w+)", link, page)
         yield cell
+    if code:
+        yield folded()
 
 
 def _captioned(code, section):

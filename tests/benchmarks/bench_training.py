@@ -131,6 +131,21 @@ def test_unet_by_plain_keras(benchmark, data, unet):
 
 
 @pytest.mark.benchmark(group="one epoch of the U-Net, 128 images, 4 batches")
+@pytest.mark.parametrize(("precision", "jit"), [("float32", True), ("mixed_bfloat16", False), ("mixed_bfloat16", True)])
+def test_unet_in_other_precision_or_compiled_as_a_whole(benchmark, data, precision, jit):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    training._kept.clear()
+    try:
+        unet = segmentation.network(SIZE, SegmenterSettings(), 0, 0)
+        unet.compile("adam", "binary_crossentropy", jit_compile=jit)
+        benchmark.pedantic(unet.fit, _batches(data), {"batch_size": 32, "verbose": 0}, rounds=3, warmup_rounds=1)
+    finally:
+        keras.config.set_dtype_policy(before)
+        training._kept.clear()
+
+
+@pytest.mark.benchmark(group="one epoch of the U-Net, 128 images, 4 batches")
 def test_as_many_multiply_adds_in_matrix_products(benchmark, unet):
     """The limit of this machine: forward once, backward twice."""
     n, wanted = 1024, 3 * 128 * cost.multiply_adds(unet)

@@ -189,11 +189,11 @@ def test_activation_maps_lie_over_their_images():
     maps = np.arange(2 * SIZE**2).reshape(2, SIZE, SIZE) % 256
     found = {"shown": np.array([1, 3]), "predicted": np.array([1, 0]), "stage_1": maps, "stage_2": maps[::-1]}
     figure = activation_maps(data, found)
-    assert [cell.get_title() for cell in figure.axes[:2]] == [
+    assert [cell.get_title() for cell in figure.axes[::3]] == [
         "benign,\npredicted benign",
         "malignant,\npredicted normal",
     ]
-    for cell, stage in ((2, maps), (5, maps[::-1])):
+    for cell, stage in ((1, maps), (5, maps[::-1])):
         assert np.asarray(figure.axes[cell].images[1].get_array()) == pytest.approx(stage[cell // 5] / 255)
     figure.canvas.draw()
     assert activation_maps(data, None) is None

@@ -22,20 +22,20 @@ def test_an_image_is_seen_with_each_mask_and_the_threshold_moves_its_contour(loo
     areas, surest = {}, {}
     for mask in explorers.MASKS:
         image, cam, bars = look(data.names[1], mask).axes
-        areas[mask] = image.get_title().splitlines()[1]
+        areas[mask] = image.get_title().splitlines()[-1]
         surest[mask] = max(bar.get_width() for bar in bars.patches)
         assert len(image.collections) == (mask != "none"), "a contour where there is a mask"
         assert len(cam.images) == 2
-    assert areas["ground truth"] == f"{(data.masks[1] >= 0.5).mean():.1%} inside the contour"
-    assert areas["none"].startswith("0.0%")
+    assert areas["ground truth"] == f"contour: {(data.masks[1] >= 0.5).mean():.1%}"
+    assert areas["none"] == "contour: 0.0%"
     assert len(set(surest.values())) == 3, "stage 2 sees the chosen mask"
-    assert look(data.names[1], "predicted", 0.95).axes[0].get_title().splitlines()[1] != areas["predicted"]
+    assert look(data.names[1], "predicted", 0.95).axes[0].get_title().splitlines()[-1] != areas["predicted"]
 
 
 def test_a_network_is_drawn_with_its_four_children(capsys):
     figure = explorers.networks(reported.MNIST_SHAPE)(reported.M, "SEIB")
-    rows = [text.get_text().splitlines()[0] for text in figure.axes[0].texts if text.get_position()[0] < -1]
-    assert rows == ["as typed", "add_layer", "add_block", "widen", "concat"]
+    columns = [text.get_text().splitlines()[0] for text in figure.axes[0].texts if text.get_position()[1] > 0]
+    assert columns == ["as typed", "add_layer", "add_block", "widen", "concat"]
     assert "add_block: C(64,3) P(1,1) IB(32,64,128,16,32,32) SEIB(" in capsys.readouterr().out
 
 

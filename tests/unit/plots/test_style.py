@@ -1,11 +1,21 @@
 import numpy as np
 from matplotlib.transforms import Bbox
+from PIL import Image
 
-from lib.plots.style import grid, label_points
+from lib.core import paths
+from lib.plots.style import WIDTH, grid, label_points
+
+
+def test_published_figures_can_be_read_in_a_column_of_8_cm():
+    pictures = list((paths.ROOT / "figures").glob("*/*.png"))
+    assert pictures
+    for file in pictures:
+        with Image.open(file) as picture:
+            assert picture.width / picture.info["dpi"][0] < 1.1 * WIDTH, file
 
 
 def test_labels_hide_neither_each_other_nor_points_nor_bars():
-    _, axes = grid(1, 1, 6, 4)
+    _, axes = grid(1, 1, 4)
     cell = axes[0, 0]
     generator = np.random.default_rng(0)
     x, y = generator.random(12), generator.random(12)
