@@ -87,7 +87,7 @@ def _build(
         stage_1 = unet.weights
         # Features of different layers differ in scale a hundredfold: the answer would come from one of them.
         x = layers.BatchNormalization(momentum=0.9)(lesion_features.reader(unet)(inputs))
-    x = layers.Dropout(settings.dropout)(x)
+    x = layers.Dropout(settings.dropout, seed=0)(x)
     model = keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
     # Where the weights of stage 1 are among those of the network that shares its layers.
     places = {id(weight): place for place, weight in enumerate(model.weights)}

@@ -30,7 +30,7 @@ def build_heads(n_kinds: int, n_seeds: int, n_features: int, n_classes: int, set
     for _ in range(settings.n_layers):
         x = dense(settings.units, "relu")(x)
         equation = "bisf,isfu->bisu"
-    x = layers.Dropout(settings.dropout)(x)
+    x = layers.Dropout(settings.dropout, seed=0)(x)
     model = keras.Model(inputs, dense(n_classes, "softmax", name="probability")(x), name="heads")
     model.compile(keras.optimizers.Adam(settings.learning_rate), _summed_cross_entropy)
     return model

@@ -85,6 +85,6 @@ def build_pretrained_unet(
     for width, skip in zip(reversed(taps.widths), reversed(skips), strict=True):
         # The skips are wide; a 1×1 convolution keeps what the decoder needs.
         x = layers.Concatenate()([layers.UpSampling2D(2)(x), convolution(skip, width // 2, 1)])
-        x = convolution(layers.Dropout(dropout)(x), width, 3)
+        x = convolution(layers.Dropout(dropout, seed=0)(x), width, 3)
     x = layers.UpSampling2D(2, interpolation="bilinear")(layers.Conv2D(1, 1)(x))
     return keras.Model(inputs, layers.Activation("sigmoid", name="mask")(x), name="pretrained_unet")

@@ -227,6 +227,7 @@ def _draw(model: keras.Model, seed: int) -> None:
         for kernel in kernels:
             options = {**initializer.get_config(), "seed": int(generator.integers(2**31))}
             kernel.assign(type(initializer).from_config(options)(kernel.shape))
+    # Of dropout, whose layers need a ``seed`` for that: without one PyTorch's draws come from no state that is kept.
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             variable.assign(np.array([generator.integers(2**31), 0], np.uint32))

@@ -70,11 +70,11 @@ def build_unet(
     for width in widths[:-1]:
         x = convolutions(x, width)
         skips.append(x)
-        x = layers.Dropout(dropout)(layers.MaxPooling2D(2)(x))
-    x = layers.Dropout(dropout, name="bottleneck")(convolutions(x, widths[-1]))
+        x = layers.Dropout(dropout, seed=0)(layers.MaxPooling2D(2)(x))
+    x = layers.Dropout(dropout, seed=0, name="bottleneck")(convolutions(x, widths[-1]))
     for width, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
         x = layers.Concatenate()([upsample(x, width), skip])
         if decoder_dropout:
-            x = layers.Dropout(dropout)(x)
+            x = layers.Dropout(dropout, seed=0)(x)
         x = convolutions(x, width)
     return keras.Model(inputs, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x), name="unet")

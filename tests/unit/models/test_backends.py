@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 
@@ -23,3 +24,9 @@ def test_forward_passes_agree(tmp_path):
         assert first[name].std() > 1e-3, f"{name} answers the same to everything"
         for other in others:
             np.testing.assert_allclose(other[name], first[name], rtol=0, atol=1e-4, err_msg=name)
+
+
+def test_every_dropout_has_a_seed_so_that_every_backend_draws_from_a_state_that_is_kept():
+    used = [call for file in paths.ROOT.glob("lib/**/*.py") for call in re.findall(r"\bDropout\(.*", file.read_text())]
+    assert len(used) > 3
+    assert [call for call in used if "seed=" not in call] == []
