@@ -7,9 +7,10 @@
 # ---
 
 # %% [markdown]
-# # 01 · What is in the images, and who is trained on?
+# # 01 · What is in the images, and which of them train the networks?
 #
-# The paper classifies breast-ultrasound images as normal, benign or malignant (II-A, III-A). Before any
+# Paper A (Long, Guan and Holden) names breast-ultrasound images normal, benign or malignant; places such as II-A, and
+# the numbers of figures and tables, are those of the paper. Before any
 # network: what do the files hold, what does resizing them to a small square do, and which images train,
 # validate and test?
 #
@@ -36,7 +37,7 @@ from lib.reported import two_stage as reported
 
 run = start("01_preprocessing", profile, seed)
 plan = Plan(run.profile, run.seed)
-print(run.profile.note)
+print(f"Profile {run.profile.name}: {run.profile.note}.")
 
 # %% [markdown]
 # ## Which images are there?
@@ -156,9 +157,9 @@ medians = lesions[lesions["area"] > 0].groupby("class")["area"].median()
 print("Median lesion, share of the image:", words.listed(medians, ".1%"))
 
 # %% [markdown]
-# ## Who is trained on?
+# ## Which images train?
 #
-# The papers' rule: shuffle within each class, 80 : 10 : 10 (II-D), with the rounding of the authors' code. The paper
+# The paper's rule: shuffle within each class, 80 : 10 : 10 (II-D), with the rounding of the authors' code. The paper
 # repeats its training ten times and does not say whether the split stays; here each round has its own, and this
 # is the first.
 
@@ -193,5 +194,7 @@ whole = (steps["images right, of 79"] - steps["images right, of 79"].round()).ab
 print(f"Every printed accuracy is a whole number of {n_paper} images to {whole:.3f}; this test part has {n}.")
 
 # %% [markdown]
-# What this split cannot show: related images (the same lesion, taken twice) can lie on both of its sides, which
-# makes every figure of the next four notebooks look better than it is. `07_leakage` measures by how much.
+# The printed gain of Table I is four of 79 images: even if no other image were lost, McNemar's exact p would be 0.125.
+#
+# Related images (the same lesion, taken twice) can lie on both sides of this split: `07_leakage` counts them.
+# Accuracies and Dice of `02_unet` to `05_baselines` are therefore probably too high for new patients.

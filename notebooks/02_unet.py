@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 02 · How well does a U-Net find the lesion?
 #
-# Stage 1 of the paper (II-B): a U-Net predicts the lesion mask from the image. Stage 2 will get its masks
+# Stage 1 of paper A (II-B): a U-Net predicts the lesion mask from the image. Stage 2 will get its masks
 # instead of a radiologist's, so what it misses or invents here is what the classifier has to live with.
 #
 # | | |
@@ -34,7 +34,7 @@ from lib.reported import two_stage as reported
 
 run = start("02_unet", profile, seed)
 plan = Plan(run.profile, run.seed)
-print(run.profile.note)
+print(f"Profile {run.profile.name}: {run.profile.note}.")
 
 # %%
 data = plan.source.open()
@@ -51,12 +51,13 @@ print(data.source)
 
 # %%
 settings = plan.unet_settings
-chosen = pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
-run.save_table(chosen, "02_settings", "Settings of stage 1, those of the paper and those of this run")
+chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
+chosen = chosen.loc["filters":"keep"].drop("bn_momentum")
+run.save_table(chosen, "02_settings", "Settings of stage 1, those of the paper or its code and those of this run")
 
 # %%
 counts = plan.parameters()
-print(f"Parameters: {counts['paper']:,} as printed, {counts['here']:,} here.")
+print(f"Parameters: {counts['paper']:,} with the widths of the authors' code, {counts['here']:,} here.")
 
 # %% [markdown]
 # ## Does it learn?
@@ -134,7 +135,7 @@ print(f"Lesion Dice of the test part, by round: {dice.loc['test'].min():.3f} to 
 #
 # Stage 2 is trained on masks that the U-Net predicts for its **own training images**, and tested on masks of
 # images it has never seen. If the first are much better, stage 2 learns to trust masks more than it should.
-# `04_ablation` tries the cure, masks predicted out of fold.
+# `04_ablation` tries the usual precaution, masks predicted out of fold.
 
 # %% tags=["nbval-ignore-output"]
 train, test = dice.reindex(columns=[0]).loc[["train", "test"], 0]

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 03 · How well does the two-stage model classify?
 #
-# Stage 2 of the paper (II-C): image, mask and mask again make three channels; a frozen ImageNet network
+# Stage 2 of paper A (II-C): image, mask and mask again make three channels; a frozen ImageNet network
 # turns them into features; three small layers turn features into *normal*, *benign* or *malignant*.
 # Here one model is looked at closely, that of round 0; all rounds and inputs follow in `04_ablation`.
 #
@@ -37,7 +37,7 @@ from lib.reported import two_stage as reported
 
 run = start("03_classifier", profile, seed)
 plan = Plan(run.profile, run.seed)
-print(run.profile.note)
+print(f"Profile {run.profile.name}: {run.profile.note}.")
 
 # %%
 data = plan.source.open()
@@ -61,13 +61,15 @@ if backbone != reported.BACKBONE:
 # %%
 job = plan.heads(plan.rounds[0], backbone)
 settings = job.arguments["settings"]
-chosen = pd.DataFrame({"paper": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
-run.save_table(chosen, "03_settings", "Settings of the heads, those of the paper and those of this run")
+chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
+run.save_table(chosen, "03_settings", "Settings of the heads, those of the paper or its code and those of this run")
 
 # %%
 unet, heads = run.results([plan.unet(plan.rounds[0]), job])
 predicted = one_model.predictions(plan, heads)
-print("trained" if heads else f"the heads of round 0: {heads.error}")
+print(
+    f"{run.profile.n_heads} heads; the first is the model below." if heads else f"The heads of round 0: {heads.error}"
+)
 
 # %% tags=["nbval-ignore-output"]
 run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves")
@@ -138,6 +140,8 @@ run.save_figure(plots.predicted_classes(data, unet, shown), "03_examples")
 
 # %% [markdown]
 # ## Where is it wrong, and how sure is it then?
+#
+# Some images show one lesion, and a few such pairs have labels of two classes: `07_leakage` lists them.
 
 # %% tags=["nbval-ignore-output"]
 classes = np.array(data.classes)
@@ -228,15 +232,15 @@ if all(trained):
     again = type(model).load(file).predict(data.images[test.index])
     print(f"saved; the loaded model agrees on {(again.labels == test['predicted']).sum()} of {len(test)} test images")
 else:
-    print("not saved: its weights are not at hand, only what they predicted")
+    print("No file is written: what this model predicted is published, its weights are not.")
 
 # %% [markdown]
 # ## What does a model see in one image?
 #
 # In JupyterLab choose another test image, another mask for stage 2 (*none* empties it) and another threshold for the
 # contour; stage 2 sees the soft mask. The activation map (HiResCAM) shows which regions raise the score of the most
-# probable class. Phantoms are classified by the model above, images by the small one of `report/model`, where phantoms
-# stand in for images that are not at hand.
+# probable class. In the profiles with real images the model is not the one above, but the small one of `report/model`,
+# which `lib.predict` uses; phantoms stand in for images that are not at hand.
 
 # %% tags=["nbval-ignore-output"]
 model, few = one_model.to_explore(plan, data, run.results)

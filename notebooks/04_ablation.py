@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 04 Â· What does each input add, and what does each gap between paper and code cost?
 #
-# According to Table I, the image with its predicted mask is classified better than the image alone.
+# According to Table I of paper A, the image with its predicted mask is classified better than the image alone.
 # Here its rows are run again over ten rounds, each with its own split, U-Net and heads, with a fifth row that
 # the paper lacks; every pair is compared on the same test images.
 #
@@ -36,7 +36,7 @@ from lib.reported import two_stage as reported
 
 run = start("04_ablation", profile, seed)
 plan = Plan(run.profile, run.seed)
-print(run.profile.note)
+print(f"Profile {run.profile.name}: {run.profile.note}.")
 
 # %%
 data = plan.table
@@ -48,8 +48,8 @@ print(f"{data.source}; {len(set(groups))} groups of related images, which are re
 # ## Five inputs
 #
 # Stage 2 sees the image, the predicted mask, or both. As in the paper it is trained on masks of images that the U-Net
-# was trained on too, which are better than those it will meet. **Out-of-fold masks** are the usual remedy: in round 0
-# the training part is cut into folds, and each fold's masks are predicted by a network that was trained on the others.
+# was trained on too, which are better than those it will meet. **Out-of-fold masks** are the usual precaution: in round
+# 0 the training part is cut into folds, and each fold's masks are predicted by a network trained on the others.
 # The **oracle** gets the ground truth: a normal image has an empty mask, so the label is in the input. It only bounds
 # what better masks could bring, and is not an achievable result. A round is a split with its U-Net; each backbone has
 # several heads in it, with seeds of their own.
@@ -119,6 +119,9 @@ run.save_table(differences, "04_differences", f"Paired differences in accuracy Â
 
 # %% tags=["nbval-ignore-output"]
 print(paired.in_words(differences.query("backbone == 'all'")))
+first = rounds.query("round == 0")["accuracy"].groupby("inputs", sort=False).mean()
+if input_ablation.OUT_OF_FOLD in first:
+    print(f"In round 0, the only one with out-of-fold masks, means over backbones: {words.listed(first)}.")
 
 # %% tags=["nbval-ignore-output"]
 print(input_ablation.endpoint_in_words(differences, printed, complete=all(heads.values())))
@@ -136,7 +139,7 @@ for name, column in gains.items():
 # ## What does the paper report on validation data?
 #
 # The loss of stage 1 and the accuracy of the kept epoch, which was chosen for being high. *best round* takes the best
-# of all rounds.
+# of all rounds, for each head by itself, and then the mean over heads.
 
 # %% tags=["nbval-ignore-output"]
 unets = run.results(plan.unet(one) for one in plan.rounds)
@@ -185,10 +188,13 @@ if len(against) > 2:
     print(f"Rank correlation over {len(against)} rounds, which are few: {listed}.")
 
 # %% [markdown]
-# ## What is each gap between paper and code worth?
+# ## What is each gap between paper and code worth, and each other choice?
 #
-# One change at a time, from round 0 as printed; where the paper is silent the base is the code. The interval covers
-# the choice of the test images. A row with another U-Net also includes the variance of one training.
+# One change at a time, from round 0 as printed; where the paper is silent the base is the code. Preprocessing, features
+# and the masks that train stage 2 are no gaps: paper and code agree, and others choose otherwise. The interval covers
+# the choice of the test images. A row with another U-Net also includes the variance of one training. The base is a
+# training of three heads on this one input; Table I's were trained beside heads of other inputs, and differ by luck,
+# so that differences of some hundredths here can change with another training.
 
 # %% tags=["nbval-ignore-output"]
 variants = paper_vs_code.jobs(run.profile, run.seed)

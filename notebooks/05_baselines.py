@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 05 · How much does the choice of the ImageNet network matter?
 #
-# Table II of the paper sets its model against thirteen ImageNet networks, each as the frozen backbone of the same
-# head on the image alone. Some of its figures are strangely low, for example those of VGG-16 and EfficientNetV2.
+# Table II of paper A sets its model against thirteen ImageNet networks, each as the frozen backbone of the same
+# head on the image alone. Some of its accuracies are low, above all EfficientNetV2's.
 # The authors' code gives every network raw pixels in [0, 1]; the networks were trained with a preprocessing of
 # their own.
 #
@@ -38,7 +38,7 @@ from lib.reported import two_stage as reported
 
 run = start("05_baselines", profile, seed)
 plan = Plan(run.profile, run.seed)
-print(run.profile.note)
+print(f"Profile {run.profile.name}: {run.profile.note}.")
 
 # %%
 data = plan.table
@@ -77,13 +77,14 @@ print(f"Milliseconds per image: {words.span(costs['ms'], '.1f')}.")
 # ## Table II
 #
 # The same head, the same training and the same images for each; raw pixels as in the authors' code, then each
-# network's own preprocessing. A network without weights keeps the paper's row, with the reason. Means over heads
-# first, then mean ± standard deviation over rounds.
+# network's own preprocessing. A network whose ImageNet weights are not at hand has the paper's row alone. *Ours* is the
+# paper's model, with its mask. Means over heads first, then mean ± standard deviation over rounds.
 
 # %% tags=["nbval-ignore-output"]
 raw = run.results(plan.stacked_heads())
 own = run.results(backbone_comparison.own_preprocessing(plan))
-what = f"{data.source} · {input_ablation.progress(raw.values())}, {run.profile.n_heads} heads each"
+progress = f"raw {input_ablation.progress(raw.values())}, own {input_ablation.progress(own.values())}"
+what = f"{data.source} · {progress}, {run.profile.n_heads} heads each"
 
 # %% tags=["nbval-ignore-output"]
 answers = input_ablation.answers(plan, own, (backbone_comparison.OWN,))
@@ -97,7 +98,7 @@ run.save_table(table_2, "05_table_2", f"Table II, test scores by backbone, image
 alone = rounds.query("inputs == 'image'")["accuracy"].groupby("backbone", sort=False).mean()
 same = printed["accuracy"].reindex(alone.index)
 print(f"Mean accuracy here: {words.span(alone)}; the paper prints {words.span(same)} for these.")
-missing = [name for name, state in states.items() if "rounds" not in state]
+missing = [name for name in states if name not in alone.index]
 print(f"{len(states) - len(missing)} of {len(states)} networks have results; without: {', '.join(missing) or 'none'}")
 
 # %% [markdown]
@@ -149,3 +150,5 @@ both = accuracy.join(costs["multiply-adds"]).dropna()
 if len(both) > 4:
     rank = both[["here", "multiply-adds"]].corr("spearman").iloc[0, 1]
     print(f"Rank correlation of accuracy and multiply-adds here: {rank:.2f} over {len(both)} networks.")
+else:
+    print(f"{len(both)} networks are too few for an answer.")

@@ -41,10 +41,11 @@ Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
 # %% [markdown]
 # ## Which images are related?
 #
-# Every pair is compared by its fine structure: a perceptual hash proposes pairs, an image registration (shift, stretch,
-# mirror) confirms them. Groups are connected components; manual corrections take precedence. They are set beside the
-# published list of Pawłowska, Karwat and Żołek (2023), which was at hand when the thresholds were chosen: that all its
-# pairs are found is no independent test. For phantoms the planted relatives stand in.
+# A perceptual hash proposes pairs, an image registration (shift, stretch, mirror) compares their fine structure: a pair
+# is related from a score (correlation times the root of the overlap) of 0.6, uncertain from 0.5. Groups are connected
+# components; manual corrections take precedence. They are set beside the published list of Pawłowska, Karwat and Żołek
+# (2023), which was at hand when the thresholds were chosen: that all its pairs are found is no independent test. For
+# phantoms the planted relatives stand in.
 
 # %%
 cv = GroupedCV.of(run.profile, run.seed)
@@ -96,6 +97,9 @@ for labels, number in conflicts["labels"].value_counts().items():
 
 # %% [markdown]
 # ## How many test images have a relative in training?
+#
+# The paper's rule: share and the range of 95 % of many such splits. Folds: mean of the five, the least and the most;
+# they train on 60 % of the images, the paper's split on 80 %, so that fewer relatives are in training.
 
 # %% tags=["nbval-ignore-output"]
 random = GroupedCV.of(run.profile, run.seed, grouped=False)
@@ -154,7 +158,8 @@ for name, row in classes.filter(like="recall").iterrows():
 # %% [markdown]
 # ## Does the mask still help when nothing leaks?
 #
-# The second primary endpoint (P2): image and mask minus image, mean over backbones, heads and all images.
+# The second primary endpoint (P2): image and mask minus image, mean over backbones, heads and all images. The paper
+# prints nothing for grouped folds, so an interval that includes zero is undecided (protocol, section 5).
 
 # %% tags=["nbval-ignore-output"]
 gain = models.mask_gain(cv, right)

@@ -22,7 +22,8 @@ class Profile:
     """Settings of a run.  The defaults are those of ``report/protocol.md`` (profile ``lite``)."""
 
     name: str = "lite"
-    note: str = "as in report/protocol.md; backbones whose weights are at hand"  # shown once under a notebook's title
+    # Shown once under a notebook's title.
+    note: str = "the plan of report/protocol.md, with the ImageNet networks whose weights are at hand"
     trains: bool = False  # costly jobs that are not published; False: they are looked up only
     workers: int = 0  # jobs at a time: 0 in this process, else so many processes of one thread
 

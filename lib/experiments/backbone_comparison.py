@@ -74,23 +74,26 @@ def table_2(rounds: pd.DataFrame, printed: pd.DataFrame, states: Mapping[str, st
     ----------
     rounds : of :func:`lib.experiments.input_ablation.by_round`.
     printed : of :func:`lib.reported.two_stage.table_ii`.
-    states : of :func:`states`; stands in the column ``weights`` of the paper's row.
+    states : of :func:`states`; stands in the column ``weights`` of our first row, without one in the paper's.
     """
     here = input_ablation.over_rounds(rounds).swaplevel()
     here = here[here.index.isin(["image", OWN], level=1)].rename({"image": "here, raw", OWN: "here, own"}, level=1)
-    paper = printed.map("{:.3f}".format).assign(weights=pd.Series(states))
+    paper = printed.map("{:.3f}".format)
     paper.index = pd.MultiIndex.from_product([paper.index, ["paper"]], names=["backbone", "row"])
     both = pd.concat([paper, here.rename_axis(["backbone", "row"])])
+    names = both.index.get_level_values("backbone").to_series(both.index)
+    said = both.index.isin(["here, raw"], level="row") | ~names.isin(here.index.get_level_values("backbone")).to_numpy()
+    both.insert(both.columns.get_loc("rounds"), "weights", names.map(states).where(said))
     return both.sort_index(level="backbone", key=printed.index.get_indexer, sort_remaining=False, kind="stable")
 
 
 def states(plan: Plan, results: Mapping[tuple[str, int], Result]) -> dict[str, str]:
-    """For each network of Table II whose weights are used, how many rounds are done, or why there are none."""
+    """For each network of Table II the fingerprint of its weights, or why it is not run."""
     found = dict.fromkeys(backbones.BACKBONES, "not run here")
     for name in {backbone for backbone, _ in results}:
         own = [result for (backbone, _), result in results.items() if backbone == name]
-        if done := sum(map(bool, own)):
-            found[name] = f"{backbones.identity(name, plan.profile.weights)[:8]}, {done} of {len(own)} rounds"
+        if any(own):
+            found[name] = backbones.identity(name, plan.profile.weights)[:8]
         elif any("WeightsError" in result.error for result in own):
             found[name] = "weights not at hand"
     return found

@@ -6,7 +6,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 
 from lib.core import words
 from lib.data.splits import Split
-from lib.evaluation import calibration, decision_curve
+from lib.evaluation import calibration, decision_curve, statistics
 from lib.evaluation.decision_curve import net_benefit
 from lib.experiments.classifiers import AS_PRINTED, MC_DROPOUT, single_backbone
 from lib.experiments.grouped_cv import GroupedCV
@@ -109,6 +109,20 @@ def malignant_calls(cv: GroupedCV, one: np.ndarray | None) -> pd.DataFrame:
     return pd.concat(tables, names=["threshold", "score"])
 
 
+def missed_in_words(calls: pd.DataFrame, malignant: int) -> str:
+    """Whether :func:`malignant_calls` keep the intended sensitivity, and how many of ``malignant`` images they miss."""
+    if calls.empty:
+        return words.NO_RESULT
+    lines = []
+    for (threshold, _), row in calls[calls.index.get_level_values("score") == "sensitivity"].iterrows():
+        verdict = statistics.verdict_bound(row.value, row["95 % low"], row["95 % high"], SENSITIVITY)
+        missed = f"{(1 - row.value) * malignant:.0f} of {malignant} malignant images missed"
+        lines.append(
+            f"Threshold {threshold}: {row.value:.3f} ({words.interval(row)}), {missed}; {SENSITIVITY}: {verdict}."
+        )
+    return "\n".join(lines)
+
+
 def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
     """Net benefit of calibrated models for malignant against the rest, and of treating all; see :func:`net_benefit`.
 
@@ -131,4 +145,5 @@ def useful_in_words(curves: pd.DataFrame) -> str:
     wide = curves.pivot_table("net benefit", "threshold", "model")
     simple = wide.pop("treat all").clip(lower=0)
     shares = wide.gt(simple, axis=0).sum()
-    return f"Thresholds of {len(wide)} with more net benefit than treating all or none: {words.listed(shares, 'd')}."
+    found = words.listed(shares, "d")
+    return f"Of {len(wide)} thresholds more net benefit than treating all or none (point estimates): {found}."

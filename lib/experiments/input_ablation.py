@@ -202,7 +202,7 @@ def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.Dat
     rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(_ROW, sort=False)
     return rows.agg(
         **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "heads": ("sum", "size")},
-        **{"without a case": ("sum", lambda sums: (sums == 0).sum())},
+        **{"without a case": ("sum", lambda sums: (sums == 0).sum()), "rounds": ("round", "nunique")},
     )
 
 

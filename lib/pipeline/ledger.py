@@ -24,6 +24,7 @@ _LIMITS = (("95 % low", "95 % high"), ("{} low", "{} high"), ("low", "high"))
 
 
 _NO_INTERVAL = (math.nan, math.nan)
+_FIRST = {"values": " · accuracy"}  # a claim on all scores of a row looks up its first
 
 
 def claims() -> pd.DataFrame:
@@ -52,11 +53,16 @@ def ledger(figures: Path) -> pd.DataFrame:
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
-            "paper": claim.printed,
+            # A difference beside a difference, where the paper prints the two scores.
+            "paper": _show(_number(claim.value), claim)
+            if claim.rule == "difference" and claim.value
+            else claim.printed,
             "here": _show(here, claim),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
-            "plan": _unfinished(_row(Path(figures), claim.table, claim.row)) if low == low else "",
+            "plan": _unfinished(_row(Path(figures), claim.table, claim.row + _FIRST.get(claim.rule, "")))
+            if here != ""
+            else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
             "rests on": _basis(claim),
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
@@ -77,7 +83,9 @@ def _basis(claim) -> str:
 def by_verdict(entries: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`ledger` to read: claims that can be tested here, under their verdicts."""
     found = entries[entries.verdict != statistics.NOT_TESTABLE]
-    found = found.sort_values("verdict", key=lambda column: column.map(VERDICTS.index), kind="stable")
+    found = found.assign(place=found["place"].str[3:]).sort_values(
+        "verdict", key=lambda column: column.map(VERDICTS.index), kind="stable"
+    )
     return found.set_index(["verdict", "claim"])[["place", "paper", "here", "95 % interval", "plan", "where"]]
 
 
@@ -125,11 +133,13 @@ def endpoints(figures: Path) -> pd.DataFrame:
 
 
 def _unfinished(cells: pd.Series | None) -> str:
-    """What is done of a plan, if its table calls the verdict interim or rounds of Tables I and II are missing."""
+    """What a plan lacks: its table calls the verdict interim, has one training, or too few rounds (Tables I and II)."""
     if cells is None:
         return ""
     if "interim" in str(cells.get("verdict", "")):
         return "interim"
+    if str(cells.get("trainings", "")) in ("1", "1.0"):
+        return "one training; interval of test images only"
     rounds = float(cells.get("rounds", ROUNDS))
     return f"{rounds:.0f} of {ROUNDS} rounds" if rounds < ROUNDS else ""
 

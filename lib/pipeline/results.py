@@ -11,18 +11,23 @@ from lib.pipeline import ledger
 
 
 def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
-    """About ten lines of Markdown, all numbers from :func:`ledger.ledger` and :func:`ledger.endpoints`."""
+    """About a dozen lines of Markdown, all numbers from :func:`ledger.ledger` and :func:`ledger.endpoints`."""
     counts = entries.verdict.value_counts()
     tested = entries.verdict.isin(set(ledger.VERDICTS) - {ledger.NOT_YET, statistics.NOT_TESTABLE}).sum()
     listed = "; ".join(f"{counts[verdict]} {verdict}" for verdict in ledger.VERDICTS if verdict in counts)
-    excluded = entries.claim[entries.verdict == statistics.CONTRADICTED]
+    excluded = entries[entries.verdict == statistics.CONTRADICTED]
+    short = excluded.loc[excluded.claim.str.len().nsmallest(3).index]
+    examples = [f"{row.claim} (printed {row.paper}, here {row.here})" for row in short.itertuples()]
+    done = endpoints["95 % low"].notna().sum()
     lines = [
-        f"**{len(entries)} claims of two papers, {tested} of them tested: {listed}.** Results: {note}.",
-        f"- {bases(entries, statistics.REPRODUCED)}",
+        f"**{len(entries)} claims of two papers, {tested} of them tested: {listed}.** Profile: {note}.",
+        f"- {bases(entries, statistics.REPRODUCED)} {_width(entries)}",
         *(f"- **{name}.** {_sentence(row)}" for name, row in endpoints.iterrows()),
-        f"- Of the six primary endpoints {(endpoints.confirmed == 'yes').sum()} are confirmed after Holm's correction.",
-        f"- The printed numbers themselves exclude {len(excluded)} claims, for example: {'; '.join(excluded[:3])}."
-        if len(excluded)
+        f"- Of {len(endpoints)} figures of the six primary endpoints {done} have a result; confirmed after Holm's "
+        f"correction: {(endpoints.confirmed == 'yes').sum()}.",
+        f"- {len(excluded)} claims ({excluded['place'].str.startswith('A').sum()} of paper A) are contradicted by what "
+        f"the papers print themselves, for example: {'; '.join(examples)}."
+        if examples
         else "",
     ]
     return "\n".join(line for line in lines if line)
@@ -34,12 +39,23 @@ def bases(entries: pd.DataFrame, verdict: str) -> str:
     return f"{found.sum()} {verdict}: {', '.join(f'{number} by {basis}' for basis, number in found.items())}."
 
 
+def _width(entries: pd.DataFrame) -> str:
+    """How wide the intervals are in which printed scores lie: a fit in a wide one is weak evidence."""
+    fits = entries[(entries.verdict == statistics.REPRODUCED) & entries["where"].str.endswith("hold_outs")]
+    widths = (fits.high - fits.low).dropna()
+    if widths.empty:
+        return ""
+    wide = f"{widths.min():.2f} to {widths.max():.2f}"
+    return f"Printed scores that fit lie in intervals of one hold-out that are {wide} wide: weak evidence."
+
+
 def _sentence(row: pd.Series) -> str:
     if pd.isna(row["95 % low"]):
         return f"{row.endpoint}: {row.verdict}."
     adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
     interval = f"{row['95 % low']:.3f} to {row['95 % high']:.3f}"
-    return f"{row.endpoint}: {row.here:.3f} ({interval}; bound {row.bound:g}{adjusted}): {row.verdict}."
+    below = ", the whole interval lies below the bound" if row["95 % high"] < row.bound else ""
+    return f"{row.endpoint}: {row.here:.3f} ({interval}; bound {row.bound:g}{adjusted}): {row.verdict}{below}."
 
 
 def figure_data(entries: pd.DataFrame) -> pd.DataFrame:
@@ -68,8 +84,11 @@ def paper_b_in_words(table: pd.DataFrame) -> str:
     if table.empty:
         return ledger.NOT_YET
     found, trained = table.verdict.value_counts(), table.number.notna().sum()
-    met = f"{found.get('match', 0)} are met to the digit, {found.get('explained', 0)} by another reading of the paper"
-    counts = f"Of {found.sum()} printed parameter counts {met} and {found.get('open', 0)} by none."
+    met, explained, unexplained = (found.get(name, 0) for name in ("match", "explained", "open"))
+    counts = (
+        f"Of {found.sum()} printed parameter counts {met} are met to the digit, {explained} are explained by another "
+        f"reading or network of the paper, {unexplained} are not."
+    )
     return f"{counts} {trained} of {len(table)} networks are trained here. {inside(table) if trained else ''}".strip()
 
 

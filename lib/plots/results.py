@@ -13,8 +13,8 @@ from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, single, 
 # How a count of :func:`lib.nas.parameter_counts.counts` is drawn, by its verdict.
 _COUNTS = {
     "match": ("met to the digit", "o", GREEN),
-    "explained": ("met by another reading", "s", ORANGE),
-    "open": ("met by no reading", "D", VERMILION),
+    "explained": ("explained otherwise", "s", ORANGE),
+    "open": ("unexplained", "D", VERMILION),
     "": ("no count printed", "o", GREY),
 }
 

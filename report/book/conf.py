@@ -128,5 +128,7 @@ def _results(folder):
     heading = next((at for at, cell in enumerate(cells) if cell.source.startswith("## Abstract")), len(cells))
     outputs = [output for cell in cells[heading + 1 : heading + 2] for output in cell.outputs]
     found = [output["data"].get("text/markdown", "") for output in outputs if "data" in output]
-    found += [f"![{CAPTIONS.get(one.stem)}](figures/{one.name})" for one in sorted((folder / "figures").glob("*.png"))]
+    for one in sorted((folder / "figures").glob("*.png")):
+        caption = CAPTIONS[one.stem]
+        found += [f":::{{figure}} figures/{one.name}\n:alt: {caption}\n:width: 34rem\n\n{caption}\n:::"]
     return "\n\n".join(found)
