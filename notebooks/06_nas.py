@@ -264,7 +264,8 @@ print(f"Of {', '.join(map(str, sizes))}, multiples of {sizes[0]}, and of no othe
 cost = tables.se_cost()
 more = cost.loc["SE / plain"] - 1
 print(f"SE blocks add {more.parameters:.2%} of the parameters and {more['multiply-adds']:.4%} of the multiply-adds.")
-run.save_table(cost, "06_se_cost", "SE against plain blocks at 64×64×1")
+title = "SE against plain blocks at 64×64×1"
+run.save_table(cost, "06_se_cost", title, precision=0, shown=cost.drop("SE / plain"))
 
 # %% tags=["nbval-ignore-output"]
 seconds = tables.training_seconds(trained, run.store)

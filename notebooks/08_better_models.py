@@ -214,7 +214,8 @@ run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activa
 depends = interpretability.dependence_table(cv, explained)
 display(run.save_table(depends, "08_dependence", f"What the answers depend on, one test fold · {what}"))
 for name, row in depends.dropna().iterrows():
-    print(f"{name}: {words.number(row['value'], '+.3f')} ({words.interval(row, '+.3f')}), {row['images']:.0f} images.")
+    form = "+.3f" if name.startswith("change") else ".3f"
+    print(f"{name}: {words.number(row['value'], form)} ({words.interval(row, form)}), {row['images']:.0f} images.")
 
 # %% [markdown]
 # ## What happens with other data?

@@ -4,6 +4,7 @@ Flat frozen settings; an unknown profile or a misspelt key raises and names the 
 """
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -122,7 +123,10 @@ def get(name: str, **overrides: Any) -> Profile:
     if name not in _PROFILES:
         raise SettingsError(f"unknown profile {name!r}; {_hint(name, names())}")
     asked: dict[str, Any] = {"trains": True} if os.environ.get(TRAIN) or os.environ.get(RETRAIN) else {}
-    asked |= {"workers": int(os.environ[JOBS])} if os.environ.get(JOBS) else {}
+    if workers := os.environ.get(JOBS):
+        if not re.fullmatch("[0-9]{1,4}", workers):
+            raise SettingsError(f"--jobs ({JOBS}) must be a whole number from 0 to 9999, not {workers!r}")
+        asked["workers"] = int(workers)
     settings = {"name": name, **_PROFILES[name], **asked, **overrides}
     known = tuple(field.name for field in fields(Profile))
     for key, value in settings.items():

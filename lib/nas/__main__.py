@@ -23,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.out:
         from lib.nas.drawing import draw_networks  # a text needs no pictures
 
-        draw_networks({"": architecture}, given.input).savefig(given.out)
+        try:
+            draw_networks({"": architecture}, given.input).savefig(given.out)
+        except (OSError, ValueError) as error:  # no such folder, no such format
+            parser.error(f"{given.out}: {error}")
     print(architecture)
     print(table.to_string(formatters=dict.fromkeys(("parameters", "multiply_adds"), "{:,}".format)))
     print(f"canonical hash {architecture.hash}")

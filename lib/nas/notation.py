@@ -16,15 +16,19 @@ import pandas as pd
 from lib.nas.layers import IDENTITY, KINDS, TO_VECTOR, Concat, Dense, Layer, NetworkError, Shape, Shapes, times
 
 _LAYER = re.compile(r"([A-Za-z]+)\s*\(((?:[^()]|\([^()]*\))*)\)")
-_PLACES = re.compile(r"\s*([lL1])\s*\(\s*(-\d+)\s*\)\s*,\s*[lL1]\s*\(\s*(-\d+)\s*\)\s*")
+_PLACES = re.compile(r"\s*([lL1])\s*\(\s*(-\d{1,9})\s*\)\s*,\s*[lL1]\s*\(\s*(-\d{1,9})\s*\)\s*")
 _BETWEEN = re.compile(r"(\s|;|,|→|->)*")
+_WINDOW = 60  # characters
+MOST = 1000  # layers
 
 
 class NotationError(NetworkError):
     """A text that is no architecture; the message shows the text and points at the layer."""
 
     def __init__(self, what: str, text: str, position: int) -> None:
-        super().__init__(f"{what}, at character {position + 1}:\n  {text}\n  {' ' * position}^")
+        shown = max(position - _WINDOW, 0)  # of a long text the part around the place
+        part = text[shown : position + _WINDOW]
+        super().__init__(f"{what}, at character {position + 1}:\n  {part}\n  {' ' * (position - shown)}^")
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,8 @@ def parse(text: str) -> Architecture:
         match = _LAYER.match(text, at)
         if not match or match[1] not in KINDS:
             raise NotationError(f"expected a layer such as C(64,3); known: {', '.join(KINDS)}", text, at)
+        if len(found) == MOST:
+            raise NotationError(f"more than {MOST} layers", text, at)
         found.append(match)
         at = match.end()
     try:
@@ -168,7 +174,9 @@ def _layer(match: re.Match[str], index: int, total: int) -> Layer:
     numbers, kind = inside.replace(",", " ").split(), KINDS[name]
     if kind is not Concat:
         least = sum(one.default is MISSING for one in fields(kind))
-        if not all(one.isdigit() and int(one) for one in numbers) or not least <= len(numbers) <= len(fields(kind)):
+        if not all(re.fullmatch("0*[1-9][0-9]{0,8}", one) for one in numbers) or not least <= len(numbers) <= len(
+            fields(kind)
+        ):
             wanted = ", ".join(one.name for one in fields(kind))
             raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)
         return kind(*map(int, numbers))

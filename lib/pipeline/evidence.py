@@ -141,10 +141,10 @@ def _drop_features(run: Iterable[Job], store: Store, rest: Iterable[Job], ask: C
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    os.environ[runtime.LOG] = "1"
+    os.environ |= {runtime.LOG: "1", config.JOBS: str(options.jobs)}
+    profile = config.get("lite")
     runtime.show_progress()
     runtime.use_deterministic_operations()
-    profile = config.get("lite")
     store = config.store_of(profile)
     until = time.time() + 3600 * options.hours
     busi.record()
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.only:
         chosen = [config.check_choice("part of the plan", name, tuple(names)) for name in options.only]
         planned = {names[name]: planned[names[name]] for name in chosen}
-    failed = work(planned, store, until, options.jobs, _say)
+    failed = work(planned, store, until, profile.workers, _say)
     for job, why in failed.items():
         print(f"failed: {label(job)}: {why}", file=sys.stderr)
     return 1 if failed else 0

@@ -77,14 +77,15 @@ def split_counts(counts: pd.DataFrame) -> Figure:
 
 @with_data
 def resizing(data: ImageSet, other: ImageSet, index: int, names: tuple[str, str]) -> Figure:
-    """One image resized in two ways, with its mask and a histogram of the mask's soft values."""
+    """One image resized in two ways, with its mask, and a histogram of the soft values of all masks."""
     figure, axes = grid(3, 2, 2.2)
+    axes[2, 1].sharey(axes[2, 0])
     for column, name, version in zip(axes.T, names, (data, other), strict=True):
-        mask = version.masks[index]
         show_image(column[0], version.images[index], name)
-        show_image(column[1], mask)
-        column[2].hist(mask[(mask > 0) & (mask < 1)], bins=np.linspace(0, 1, 21), color="#999999")
+        show_image(column[1], version.masks[index])
+        soft = version.masks[(version.masks > 0) & (version.masks < 1)]
+        column[2].hist(soft, bins=np.linspace(0, 1, 21), color="#999999")
         column[2].set(xlabel="soft mask values", xlim=(0, 1))
-    for cell, label in zip(axes[:, 0], ("image", "mask", "pixels"), strict=True):
+    for cell, label in zip(axes[:, 0], ("image", "mask", "pixels of all images"), strict=True):
         cell.set_ylabel(label)
     return figure

@@ -196,12 +196,16 @@ class TwoStageModel:
         if not path.is_file():
             raise paths.MissingDataError(f"{paths.relative(path)} is missing: it should hold a two-stage model")
         values = store.read(path, _KEY)
-        settings, size, classes = _settings(values["settings"]), values["size"], tuple(values["classes"])
-        backbone = backbones.build(settings.backbone.name, size, "random")
-        backbone.set_weights(values["backbone"])
-        model = cls.of_weights(size, classes, settings, values["unet"], values["head"], backbone=backbone)
-        reference = values["reference"].astype(np.float32) if "reference" in values else None
-        return replace(model, temperature=values["temperature"], reference=reference, reach=values["reach"])
+        try:
+            settings, size, classes = _settings(values["settings"]), values["size"], tuple(values["classes"])
+            backbone = backbones.build(settings.backbone.name, size, "random")
+            backbone.set_weights(values["backbone"])
+            model = cls.of_weights(size, classes, settings, values["unet"], values["head"], backbone=backbone)
+            reference = values["reference"].astype(np.float32) if "reference" in values else None
+            return replace(model, temperature=values["temperature"], reference=reference, reach=values["reach"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise store.StoreError(f"{paths.relative(path)} holds no two-stage model ({why})") from None
 
 
 def _features(
