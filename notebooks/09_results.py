@@ -90,8 +90,8 @@ print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(end
 # which the score of one such test set should lie; a difference against its own interval; a number of parameters against
 # an exact count. Where the paper's DenseNet-201 is missing, differences and counts are judged on VGG-16, Xception and
 # MobileNetV2 instead; absolute scores are not. *not tested yet*: the notebook under *where* has no such result in this
-# profile. *plan* says what is done of a plan that is not finished. Claims that cannot be tested here follow below, with
-# the reason.
+# profile. *plan* says what is done of a plan that is not finished; an interval from *one training* holds the error of
+# the test images alone. Claims that cannot be tested here follow below, with the reason.
 #
 # ### Paper A: two-stage classification of breast ultrasound
 

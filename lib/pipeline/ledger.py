@@ -139,7 +139,7 @@ def _unfinished(cells: pd.Series | None) -> str:
     if "interim" in str(cells.get("verdict", "")):
         return "interim"
     if str(cells.get("trainings", "")) in ("1", "1.0"):
-        return "one training; interval of test images only"
+        return "one training"
     rounds = float(cells.get("rounds", ROUNDS))
     return f"{rounds:.0f} of {ROUNDS} rounds" if rounds < ROUNDS else ""
 
