@@ -17,7 +17,7 @@
 # |---|---|
 # | **reads** | the images and split of `01_preprocessing`, the U-Net of `02_unet` |
 # | **writes** | the two-stage model (`models/two_stage.npz`, where it is trained), `03_*` (Fig. 1, Fig. 2) |
-# | **next** | `04_ablation`; to classify new images: `python -m lib.predict IMAGE` |
+# | **next** | `04_ablation` compares inputs; to classify new images: `python -m lib.predict IMAGE` |
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -53,7 +53,7 @@ if backbone != reported.BACKBONE:
 # %% [markdown]
 # ## Which network and which weights?
 #
-# The paper's is DenseNet-201. Weights are looked up on this machine and downloaded otherwise; a run with
+# The paper's is DenseNet201. Weights are looked up on this machine and downloaded otherwise; a run with
 # random weights names them in every table. A frozen network gives the same features for an image every time,
 # so they are computed once and the head is trained on them, which is equivalent to training behind the
 # frozen network. Heads of several inputs and seeds are trained side by side.
@@ -141,7 +141,7 @@ run.save_figure(plots.predicted_classes(data, unet, shown), "03_examples")
 # %% [markdown]
 # ## Where is it wrong, and how sure is it then?
 #
-# Some images show one lesion, and a few such pairs have labels of two classes: `07_leakage` lists them.
+# Some images show the same lesion, and a few such pairs have labels of two classes: `07_leakage` lists them.
 
 # %% tags=["nbval-ignore-output"]
 classes = np.array(data.classes)
@@ -172,7 +172,7 @@ caption = f"Balancing the classes · {data.source} · {backbone} · round 0, {ru
 run.save_table(balances, "03_balance", caption)
 
 # %% tags=["nbval-ignore-output"]
-print(f"Mean test accuracy: {words.listed(balances['accuracy'])}.")
+print(f"Mean test accuracy: {words.listed(balances['accuracy'])}; one image is {1 / len(test):.3f}.")
 
 # %% [markdown]
 # ## What does the tuning loop choose? (III-B)
@@ -214,7 +214,7 @@ if long:
 times = run.result(plan.times())
 rows = one_model.seconds(times, printed)
 machine = times["machine"] if times else "not measured yet"
-run.save_table(rows, "03_timing", f"Seconds · {backbone} · {machine} · paper: RTX 2080 Ti, DenseNet201")
+run.save_table(rows, "03_timing", f"Seconds · {backbone} · {machine} · paper: RTX 2080 Ti, DenseNet201", precision=2)
 
 # %% tags=["nbval-ignore-output"]
 print(f"Seconds here: {words.listed(rows['here'], '.2f')}.")

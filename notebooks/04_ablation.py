@@ -88,7 +88,7 @@ print(f"Printed: {words.listed(printed['accuracy'])}.")
 #
 # A printed score comes from one hold-out. It fits if it lies in the 95 % prediction interval for the score of a single
 # training on 79 test images; related images are resampled together. Such an interval is wide, so that a fit is no
-# strong evidence. The paper's backbone is DenseNet-201; other rows show how much the backbone matters. Accuracies are
+# strong evidence. The paper's backbone is DenseNet201; other rows show how much the backbone matters. Accuracies are
 # shown, and how many of the ten scores of a row fit; the CSV file has all of them.
 
 # %% tags=["nbval-ignore-output"]
@@ -166,14 +166,14 @@ run.save_table(missed, "04_malignant_as_normal", f"Malignant test images called 
 for (inputs, name), row in missed.iterrows():
     if inputs == "image+mask":
         total = f"{row['called normal']} of {row['malignant answers']} answers"
-        print(f"{name}: {total}; {row['without a case']} of {row['heads']} heads have no such case.")
+        print(f"{inputs}, {name}: {total}; {row['without a case']} of {row['heads']} heads have no such case.")
 everywhere = missed.query("backbone == 'all'").droplevel("backbone")
 print(f"By input: {words.listed(everywhere['called normal'] / everywhere['malignant answers'], '.1%')}.")
 
 # %% [markdown]
 # ## Do better masks bring more?
 #
-# One dot per round: the gain of image+mask over image against the lesion Dice of that round's test part.
+# One mark per round and backbone: the gain of image+mask over image against the lesion Dice of that round's test part.
 
 # %% tags=["nbval-ignore-output"]
 masks = run.results({("test", one.number): plan.mask_scores(one) for one in plan.rounds})
@@ -194,7 +194,8 @@ if len(against) > 2:
 # and the masks that train stage 2 are no gaps: paper and code agree, and others choose otherwise. The interval covers
 # the choice of the test images. A row with another U-Net also includes the variance of one training. The base is a
 # training of three heads on this one input; Table I's were trained beside heads of other inputs, and differ by luck,
-# so that differences of some hundredths here can change with another training.
+# so that differences of some hundredths here can change with another training: out-of-fold masks, for example, stand
+# with other heads in the paired differences above.
 
 # %% tags=["nbval-ignore-output"]
 variants = paper_vs_code.jobs(run.profile, run.seed)

@@ -28,6 +28,7 @@ from IPython.display import Markdown
 
 from lib.core import words
 from lib.core.run import start
+from lib.data import near_duplicates
 from lib.evaluation import paired
 from lib.experiments import grouped_data as leakage
 from lib.experiments import model_comparison as models
@@ -42,16 +43,17 @@ Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
 # ## Which images are related?
 #
 # A perceptual hash proposes pairs, an image registration (shift, stretch, mirror) compares their fine structure: a pair
-# is related from a score (correlation times the root of the overlap) of 0.6, uncertain from 0.5. Groups are connected
-# components; manual corrections take precedence. They are set beside the published list of Pawłowska, Karwat and Żołek
-# (2023), which was at hand when the thresholds were chosen: that all its pairs are found is no independent test. For
-# phantoms the planted relatives stand in.
+# is related, or uncertain, from some score on (correlation times the root of the overlap). Groups are connected
+# components; manual corrections take precedence. The groups are set beside the published list of Pawłowska, Karwat and
+# Żołek (2023), which was at hand when the thresholds were chosen: that all its pairs are found is no independent test.
+# For phantoms the planted relatives stand in.
 
 # %%
 cv = GroupedCV.of(run.profile, run.seed)
 found, pairs = leakage.related_images(run, cv)
 what = f"{cv.table.source} · {run.profile.weights} weights"
 print(what)
+print(f"Scores: related from {near_duplicates.SCORE}, uncertain from {near_duplicates.UNCERTAIN}.")
 
 # %% tags=["nbval-ignore-output"]
 recall = leakage.recall_table(cv, found)
@@ -98,8 +100,9 @@ for labels, number in conflicts["labels"].value_counts().items():
 # %% [markdown]
 # ## How many test images have a relative in training?
 #
-# The paper's rule: share and the range of 95 % of many such splits. Folds: mean of the five, the least and the most;
-# they train on 60 % of the images, the paper's split on 80 %, so that fewer relatives are in training.
+# By the paper's rule many splits are drawn: the table has the mean share and the range that holds 95 % of them. Of
+# folds it has the mean, the least and the most; they train on 60 % of the images, the paper's split on 80 %, so that
+# fewer relatives are in training.
 
 # %% tags=["nbval-ignore-output"]
 random = GroupedCV.of(run.profile, run.seed, grouped=False)
@@ -124,7 +127,8 @@ print(f"{tested} of {len(cv.folds)} images are in the plan, each tested in one o
 # ## What do the paper's own models reach under both kinds of folds?
 #
 # The paper's U-Net as printed, one for each test fold; stage 2 is trained on masks that it predicted for its own
-# training images, as printed. Accuracies are means over the heads' seeds.
+# training images, as printed. Accuracies are means over the heads' seeds. Folds whose networks are not trained yet are
+# missing.
 
 # %% tags=["nbval-ignore-output"]
 inputs = ("image, ", "image + mask as printed")
@@ -176,7 +180,8 @@ for _, row in gain.tail(1).iterrows():
     )
 
 # %% [markdown]
-# Does it depend on what counts as related?
+# Does it depend on what counts as related? Models and folds stay as they are; the groups that the bootstrap draws
+# change, or images are left out.
 
 # %% tags=["nbval-ignore-output"]
 others = leakage.sensitivity_table(cv, right, found, pairs)

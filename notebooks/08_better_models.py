@@ -17,7 +17,7 @@
 # |---|---|
 # | **reads** | BUSI in the grouped folds of `07_leakage`; BUS-UCLM and the list of Curated BUSI, if at hand |
 # | **writes** | mask quality, comparison of models, calibration, operating point, activation maps, other data |
-# | **next** | `09_results` puts all chapters side by side |
+# | **next** | `06_nas` is the second paper; `09_results` puts all chapters side by side |
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -118,7 +118,7 @@ display(
     )
 )
 better, worse = (differences["95 % low"] > 0).sum(), (differences["95 % high"] < 0).sum()
-print(f"Models better than the image alone: {better} of {len(differences)}; worse: {worse}. Not corrected for many.")
+print(f"Models better than the image alone: {better} of {len(differences)}; worse: {worse} (uncorrected).")
 
 # %% [markdown]
 # The third primary endpoint (P3): accuracy of the ensemble against 0.80. Its members, like the bound of P4, were fixed
@@ -154,8 +154,9 @@ run.save_table(partitions, "08_partitions", f"Endpoints by partition of the fold
 # %% [markdown]
 # ## Can the probabilities be believed?
 #
-# The ensemble's; a temperature for each fold, fitted on its validation fold. Slope and intercept are of malignant
-# against the rest: 1 and 0 are right.
+# The probabilities are the ensemble's, as they are and with a temperature for each fold that is fitted on its
+# validation fold. ECE is the expected calibration error, the mean gap between confidence and accuracy; the Brier score
+# runs from 0 (best) to 2. Slope and intercept are of malignant against the rest: 1 and 0 are right.
 
 # %% tags=["nbval-ignore-output"]
 one = answers.get(models.ENSEMBLE)
@@ -171,7 +172,8 @@ run.save_figure(plots.reliability_plot(use.reliabilities(cv, one)), "08_reliabil
 # ## Does it know when it does not know?
 #
 # Images are set aside, the most uncertain first; the error rate of the others is the risk. Uncertainty is the entropy
-# of the probabilities, or how much seeds or passes with dropout disagree (mutual information).
+# of the probabilities, or how much seeds or passes with dropout disagree (mutual information); each measure belongs to
+# another model, so that curves compare models with their measure.
 
 # %% tags=["nbval-ignore-output"]
 risks = use.risk_curves(cv, answers)
@@ -203,8 +205,11 @@ print(use.useful_in_words(curves))
 # %% [markdown]
 # ## What does it look at?
 #
-# Activation maps of both stages for one test fold: a correct case of each class and the most confident errors. They
-# show where a score came from. What the answers depend on is measured by taking parts away.
+# Activation maps (HiResCAM) of both stages for one test fold: a correct case of each class and the most confident
+# errors. The model is the first head on image and mask of the ImageNet encoder in one backbone, not the ensemble. Each
+# map shows where a score came from and is scaled to its own maximum; it is empty where no lesion is predicted. What the
+# answers depend on is measured by taking parts away: the probability is that of the class that was predicted, and a
+# black image is one that the model has never seen.
 
 # %% tags=["nbval-ignore-output"]
 explained = run.result(interpretability.explained(cv))
@@ -212,7 +217,7 @@ run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activa
 
 # %% tags=["nbval-ignore-output"]
 depends = interpretability.dependence_table(cv, explained)
-display(run.save_table(depends, "08_dependence", f"What the answers depend on, one test fold · {what}"))
+display(run.save_table(depends, "08_dependence", f"What the answers of one model depend on, first test fold · {what}"))
 for name, row in depends.dropna().iterrows():
     form = "+.3f" if name.startswith("change") else ".3f"
     print(f"{name}: {words.number(row['value'], form)} ({words.interval(row, form)}), {row['images']:.0f} images.")
@@ -221,7 +226,7 @@ for name, row in depends.dropna().iterrows():
 # ## What happens with other data?
 #
 # BUS-UCLM: images of another hospital, on which nothing is trained or chosen (in smoke: other phantoms). Masks are
-# those of one U-Net with ImageNet encoder, trained on all of BUSI; classes those of three heads on VGG-16. *groups* are
+# those of one U-Net with ImageNet encoder, trained on all of BUSI; classes those of three heads on VGG16. *groups* are
 # patients, who may have lesions of both kinds. Curated BUSI is a part of BUSI with a published comparison of UNet++ by
 # Aumente-Maestro et al.
 

@@ -88,7 +88,7 @@ print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(end
 #
 # *paper* is printed, *here* is found by this project. A printed value of one test set is set against the interval in
 # which the score of one such test set should lie; a difference against its own interval; a number of parameters against
-# an exact count. Where the paper's DenseNet-201 is missing, differences and counts are judged on VGG-16, Xception and
+# an exact count. Where the paper's DenseNet201 is missing, differences and counts are judged on VGG16, Xception and
 # MobileNetV2 instead; absolute scores are not. *not tested yet*: the notebook under *where* has no such result in this
 # profile. *plan* says what is done of a plan that is not finished; an interval from *one training* holds the error of
 # the test images alone. Claims that cannot be tested here follow below, with the reason.
@@ -120,7 +120,7 @@ print(f"{len(entries)} claims: {of_a.sum()} of paper A, {(~of_a).sum()} of paper
 # ## Why can a claim not be tested here?
 
 # %% tags=["nbval-ignore-output"]
-untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]]
+untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]].set_index("claim")
 run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why")
 
 # %% [markdown]

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m codespell_lib
 "$PYTHON" -m mypy
-"$PYTHON" -m pytest --replay tests/unit tests/canaries "$@"
+"$PYTHON" -m pytest -n 2 --dist loadfile --replay tests/unit tests/canaries "$@"
 "$PYTHON" -m lib.pipeline.driver smoke
-"$PYTHON" -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/golden/sanitize.cfg tests/golden
+"$PYTHON" -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/golden/sanitize.cfg tests/golden
 "$PYTHON" -m tests.kill_runs --kills 20

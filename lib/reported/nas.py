@@ -13,6 +13,7 @@ from lib.reported import read
 _NETWORKS = read("nas_networks").astype({"parameters": "Int64", "epochs": "Int64"})
 M = _NETWORKS.text["M"]
 MNIST_SHAPE = tuple(_NETWORKS.loc["M", ["height", "width", "channels"]])
+MAMMOGRAMS = 5662  # images, IV-A
 MAMMOGRAM_SHAPE = tuple(_NETWORKS.loc["KAU-BCMD BbNAS", ["height", "width", "channels"]])
 
 

@@ -9,7 +9,7 @@ import nbformat
 CAPTIONS = tomllib.loads((Path(__file__).parent / "captions.toml").read_text(encoding="utf-8"))
 
 project = "Two breast-imaging papers, rebuilt in notebooks"
-author = "The maintainers of breast-imaging-papers"
+author = "the maintainers of breast-imaging-papers"
 project_copyright = "text and figures CC BY 4.0, code MIT"
 extensions = ["myst_nb", "sphinxcontrib.bibtex"]
 root_doc = "index"
@@ -47,13 +47,22 @@ CITED = {
     "Checklist for Artificial Intelligence in Medical Imaging": "tejani_claim",
     "Holm's correction": "holm_multiple",
     "MobileNetV2 encoder": "sandler_mobilenetv2",
-    "Pawlowska, Karwat and Zolek": "pawlowska_letter",
     "Pawłowska, Karwat and Żołek": "pawlowska_letter",
     "Vallez et al.": "vallez_bus_uclm",
     "Five contraction blocks": "ronneberger_unet",
     "prediction models that use machine learning": "collins_tripod_ai",
     "same with squeeze-and-excitation": "hu_se",
     "temperature scaling": "guo_calibration",
+    "temperature for each fold": "guo_calibration",
+    "Greedy selection": "caruana_ensemble",
+    "net benefit": "vickers_decision_curve",
+    "LeCun et al.": "lecun_mnist",
+    "Suckling et al.": "suckling_mias",
+    "HiResCAM": "draelos_hirescam",
+    "UNet++": "zhou_unetpp",
+    "DenseNet201": "huang_densenet",
+    "What was easy, what was hard": "pineau_reproducibility",
+    "Two models of the same two stages": "mitchell_model_cards",
 }
 
 

@@ -1,19 +1,20 @@
-"""The README: its commands exist, and its findings are the published ones.
+"""The README: its commands exist, and its findings and the model card's are the published ones.
 
 ``python tests/unit/pipeline/test_readme.py`` writes the findings anew, after results were published.
 """
 
+import json
 import re
 
 import pandas as pd
+import pytest
 
 from lib import predict
 from lib.core import config, paths
 from lib.pipeline import driver, evidence, publication
 
-FILE = paths.ROOT / "README.md"
-README = FILE.read_text(encoding="utf-8")
-FINDINGS = re.compile(r"(?<=test_readme.py -->\n).*?(?=<!-- end)", re.DOTALL)
+README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+MADE = re.compile(r"(?<=test_readme.py -->\n).*?(?=<!-- end)", re.DOTALL)
 
 
 def _published(notebook, name, levels=1):
@@ -44,7 +45,7 @@ def findings():
     lines = [
         "1. **Does the predicted mask help?** With the paper's split rule it changes the accuracy by",
         f"{_points(endpoints.loc['P1'])} percentage points, mean of three backbones, none of them the paper's",
-        f"DenseNet-201; the paper prints {100 * claim:+.1f}. Verdict: {endpoints.verdict['P1']}. With related images",
+        f"DenseNet201; the paper prints {100 * claim:+.1f}. Verdict: {endpoints.verdict['P1']}. With related images",
         f"kept together: {_points(endpoints.loc['P2'])}. Verdict: {endpoints.verdict['P2']}.\n"
         f"2. **Is the printed accuracy that of new patients?** With the paper's split rule {100 * leak.share:.0f} % of",
         "the test images have a related image in training. With related images kept together the paper's inputs reach",
@@ -60,8 +61,32 @@ def findings():
     return " ".join(lines)
 
 
-def test_readme_tells_the_published_findings():
-    assert FINDINGS.search(README)[0] == findings(), "python tests/unit/pipeline/test_readme.py writes them anew"
+def small_model():
+    """The figures of the small model, from ``report/model/about.json``."""
+    about = json.loads((publication.REPORT / "model" / "about.json").read_text(encoding="utf-8"))
+    right, dice = about["accuracy"], about["lesion Dice"]
+    rows = {
+        "accuracy": f"{right['right']} of {right['images']} images right: {right['right'] / right['images']:.3f} "
+        f"(Wilson's 95 % interval {right['95 % low']:.3f} to {right['95 % high']:.3f})",
+        "lesion Dice": f"{dice['mean']:.3f}, mean of {dice['images']} images with a lesion",
+        "expected calibration error": f"{about['expected calibration error']:.3f}, after temperature scaling",
+        "answers that half precision changes": about["answers that half precision changes"],
+        **{
+            f"far from the training images: {name}": f"{share:.0%}"
+            for name, share in about["far from the training images"].items()
+        },
+    }
+    lines = ["| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+    return "\n".join(lines) + "\n"
+
+
+MAKERS = {paths.ROOT / "README.md": findings, publication.REPORT / "model_card.md": small_model}
+
+
+@pytest.mark.parametrize("file", MAKERS, ids=lambda file: file.name)
+def test_documents_tell_the_published_findings(file):
+    text = file.read_text(encoding="utf-8")
+    assert MADE.search(text)[0] == MAKERS[file](), "python tests/unit/pipeline/test_readme.py writes them anew"
 
 
 def test_readme_lists_the_notebooks_that_there_are():
@@ -80,4 +105,5 @@ def test_readme_names_commands_and_options_that_there_are():
 
 
 if __name__ == "__main__":
-    FILE.write_text(FINDINGS.sub(lambda _: findings(), README), encoding="utf-8")
+    for file, make in MAKERS.items():
+        file.write_text(MADE.sub(lambda _, make=make: make(), file.read_text(encoding="utf-8")), encoding="utf-8")
