@@ -72,14 +72,14 @@ def setup(app):
 
 def _prepare(app, name, content):
     """Give each page its last touch when Sphinx reads it: ``content`` is a list of one text."""
-    if name == "index" and "09_results" in app.env.found_docs:
-        content[0] = content[0].replace("% results", _results(app.srcdir))
     if name[0].isdigit():
         notebook = nbformat.reads(content[0], 4)
         notebook.cells = [*_chapter(notebook.cells, app.env.found_docs)]
         content[0] = nbformat.writes(notebook)
     else:
         content[0] = _cite(content[0], dict(CITED))
+    if name == "index" and "09_results" in app.env.found_docs:
+        content[0] = content[0].replace("% results", _results(app.srcdir))
 
 
 def _cite(text, left):
