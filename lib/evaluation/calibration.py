@@ -16,7 +16,6 @@ from lib.evaluation import statistics
 # A temperature scales the logarithms of the small probabilities, too: only an exact zero is lifted, to
 # the smallest number that a network's float32 holds in full.
 TINY = float(np.finfo(np.float32).tiny)
-COLDEST, HOTTEST = 0.01, 1000.0
 N_BINS = 15
 
 
@@ -89,7 +88,7 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         sharpness = np.exp(-log_temperature)
         return (special.logsumexp(scores * sharpness, axis=1) - own * sharpness).mean()
 
-    best = minimize_scalar(loss, bounds=np.log([COLDEST, HOTTEST]), method="bounded", options={"xatol": 1e-8})
+    best = minimize_scalar(loss, bounds=np.log([0.01, 1000]), method="bounded", options={"xatol": 1e-8})
     return float(np.exp(best.x))
 
 
@@ -113,10 +112,9 @@ def risk_coverage(labels: np.ndarray, probabilities: np.ndarray, uncertainty: np
     images = pd.DataFrame({"uncertainty": uncertainty, "wrong": probabilities.argmax(axis=1) != labels})
     images["wrong"] = images.groupby("uncertainty")["wrong"].transform("mean")
     images = images.sort_values("uncertainty", kind="stable", ignore_index=True)
-    risk = images["wrong"].expanding().mean()
-    return pd.DataFrame(
-        {"uncertainty": images["uncertainty"], "coverage": np.arange(1, len(risk) + 1) / len(risk), "risk": risk}
-    )
+    images["coverage"] = np.arange(1, len(images) + 1) / len(images)
+    images["risk"] = images.pop("wrong").expanding().mean()
+    return images
 
 
 def predictive_entropy(probabilities: np.ndarray) -> np.ndarray:

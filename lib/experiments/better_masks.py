@@ -11,7 +11,6 @@ from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.experiments import classifiers
 from lib.experiments.grouped_cv import GroupedCV
-from lib.two_stage import segmentation
 from lib.two_stage.segmentation import SegmenterSettings
 
 _VGG = {"architecture": "vgg16", "learning_rate": 3e-4, "epochs": 20, "batch_norm": False}
@@ -39,12 +38,9 @@ def network(cv: GroupedCV, recipe: str) -> Job:
 
 def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, str], Job]:
     """The jobs that score the masks of the validation and the test images, by recipe and part."""
-    found, parts = {}, cv.split(_FOLD).parts()
-    for recipe in RECIPES:
-        for part in ("validation", "test"):
-            masks = [(network(cv, recipe), parts[part])]
-            found[recipe, part] = segmentation.mask_scores(data=cv.source, masks=masks, scored=parts[part])
-    return found
+    parts = {"validation": cv.validates(_FOLD), "test": _FOLD}
+    wanted = [(recipe, part) for recipe in RECIPES for part in parts]
+    return {(recipe, part): cv.mask_scores(parts[part], [network(cv, recipe)]) for recipe, part in wanted}
 
 
 def classifier(cv: GroupedCV) -> Job:

@@ -16,8 +16,8 @@ from lib.core import jobs
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.data.record import ImageSet
-from lib.experiments import fine_tuning, lesion_features
-from lib.experiments.fine_tuning import FineTuningSettings
+from lib.experiments import lesion_features
+from lib.experiments.fine_tuning import FineTuningSettings, fine_tuned
 from lib.experiments.grouped_cv import GroupedCV
 from lib.two_stage import classification
 from lib.two_stage.classification import BackboneSettings, HeadSettings
@@ -113,7 +113,7 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
     These two are kinds of features of one job: the heads are trained side by side.
     """
     profile, parts, unseen = cv.profile, cv.split(fold).parts(), cv.unseen_masks(fold)
-    segmenter = SegmenterSettings.pretrained(profile)
+    segmenter, network = SegmenterSettings.pretrained(profile), cv.stage_1(fold)
     source: Any = cv.source  # of images, whatever their size
     fine = replace(source, size=profile.crop_size) if profile.crop_size else source
     one = cv.features(single_backbone(profile))
@@ -122,20 +122,16 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
         with_masks = cv.features(name, "image+mask", [(cv.paper_unet(fold), None)])
         heads = cv.heads(fold, [cv.features(name), with_masks])
         found |= {f"image, {name}": heads, f"{AS_PRINTED}, {name}": heads}
-    for name in profile.backbones:
-        found[f"image + mask, {name}"] = encoder_heads(cv, fold, name)
+    found |= {f"image + mask, {name}": encoder_heads(cv, fold, name) for name in profile.backbones}
 
     features = {}
     for name in profile.backbones:
         settings = BackboneSettings(name, profile.weights, **_OWN)
         features[f"pooled features, {name}"] = cv.features(name, **_OWN)
         features[f"lesion crops, {name}"] = lesion_features.crop_features(data=fine, masks=unseen, settings=settings)
-    features["stage-1 maps"] = lesion_features.stage_1_maps(
-        data=cv.source, network=cv.stage_1(fold), settings=segmenter
-    )
+    features["stage-1 maps"] = lesion_features.stage_1_maps(data=cv.source, network=network, settings=segmenter)
     features["mask descriptors"] = lesion_features.mask_descriptors(data=cv.source, masks=unseen)
-    for name, x in features.items():
-        found[name] = logistic_regression(data=cv.source, x=x, **parts)
+    found |= {name: logistic_regression(data=cv.source, x=x, **parts) for name, x in features.items()}
 
     mirrored = cv.features(single_backbone(profile), mirrored=True)
     tuned = FineTuningSettings(weights=profile.weights, epochs=profile.fine_tuned_epochs)
@@ -144,10 +140,8 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
     dropout = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
     return found | {
         "image and mirror image": cv.heads(fold, [one], [mirrored]),
-        "fine-tuned MobileNetV2": fine_tuning.fine_tuned(**shared, settings=tuned),
-        "fine-tuned stage-1 encoder": fine_tuning.fine_tuned(
-            **shared, settings=stage_1, network=cv.stage_1(fold), segmenter=segmenter
-        ),
+        "fine-tuned MobileNetV2": fine_tuned(**shared, settings=tuned),
+        "fine-tuned stage-1 encoder": fine_tuned(**shared, settings=stage_1, network=network, segmenter=segmenter),
         "class-weighted head": cv.heads(fold, [one], balance="weights"),
         MC_DROPOUT: mc_dropout(**shared, x=one, settings=dropout),
     }

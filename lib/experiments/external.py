@@ -161,9 +161,7 @@ def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
 
 def curated_scores(cv: GroupedCV) -> dict[tuple[int], Job]:
     """Jobs that score masks of Curated BUSI by fold, each by a network that is not trained on the fold."""
-    parts = [(cv.without(fold), cv.members(fold)) for fold in range(cv.n_folds)]
-    jobs = (segmentation.mask_scores(data=cv.source, masks=[part], scored=part[1]) for part in parts)
-    return {(fold,): job for fold, job in enumerate(jobs)}
+    return {(fold,): cv.mask_scores(fold, [cv.without(fold)]) for fold in range(cv.n_folds)}
 
 
 def curated_table(run: Run) -> pd.DataFrame:
