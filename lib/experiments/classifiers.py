@@ -99,7 +99,7 @@ def mc_dropout(
 
 def encoder_heads(cv: GroupedCV, fold: int, backbone: str) -> Job:
     """The paper's head on the image with masks of the ImageNet encoder, all of one kind."""
-    return cv.heads(fold, [cv.features(backbone, "image+mask", cv.unseen_masks(fold))])
+    return cv.heads(cv.split(fold), [cv.features(backbone, "image+mask", cv.unseen_masks(fold))])
 
 
 def single_backbone(profile: Profile) -> str:
@@ -112,7 +112,7 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
 
     These two are kinds of features of one job: the heads are trained side by side.
     """
-    profile, parts, unseen = cv.profile, cv.split(fold).parts(), cv.unseen_masks(fold)
+    profile, split, unseen = cv.profile, cv.split(fold), cv.unseen_masks(fold)
     segmenter, network = SegmenterSettings.pretrained(profile), cv.stage_1(fold)
     source: Any = cv.source  # of images, whatever their size
     fine = replace(source, size=profile.crop_size) if profile.crop_size else source
@@ -120,7 +120,7 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
     found: dict[str, Job] = {}
     for name in profile.backbones:
         with_masks = cv.features(name, "image+mask", [(cv.paper_unet(fold), None)])
-        heads = cv.heads(fold, [cv.features(name), with_masks])
+        heads = cv.heads(split, [cv.features(name), with_masks])
         found |= {f"image, {name}": heads, f"{AS_PRINTED}, {name}": heads}
     found |= {f"image + mask, {name}": encoder_heads(cv, fold, name) for name in profile.backbones}
 
@@ -131,18 +131,18 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
         features[f"lesion crops, {name}"] = lesion_features.crop_features(data=fine, masks=unseen, settings=settings)
     features["stage-1 maps"] = lesion_features.stage_1_maps(data=cv.source, network=network, settings=segmenter)
     features["mask descriptors"] = lesion_features.mask_descriptors(data=cv.source, masks=unseen)
-    found |= {name: logistic_regression(data=cv.source, x=x, **parts) for name, x in features.items()}
+    found |= {name: logistic_regression(data=cv.source, x=x, **split.parts()) for name, x in features.items()}
 
     mirrored = cv.features(single_backbone(profile), mirrored=True)
     tuned = FineTuningSettings(weights=profile.weights, epochs=profile.fine_tuned_epochs)
     stage_1 = replace(tuned, backbone="stage 1", weights="", learning_rate=2e-4)
-    shared = {"data": cv.source, **parts, "seed": cv.seed}
+    shared = {"data": cv.source, **split.parts(), "seed": cv.seed}
     dropout = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
     return found | {
-        "image and mirror image": cv.heads(fold, [one], [mirrored]),
+        "image and mirror image": cv.heads(split, [one], [mirrored]),
         "fine-tuned MobileNetV2": fine_tuned(**shared, settings=tuned),
         "fine-tuned stage-1 encoder": fine_tuned(**shared, settings=stage_1, network=network, segmenter=segmenter),
-        "class-weighted head": cv.heads(fold, [one], balance="weights"),
+        "class-weighted head": cv.heads(split, [one], balance="weights"),
         MC_DROPOUT: mc_dropout(**shared, x=one, settings=dropout),
     }
 

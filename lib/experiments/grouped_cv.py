@@ -139,10 +139,10 @@ class GroupedCV:
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
         return classification.features(data=self.source, inputs=inputs, settings=settings, masks=masks)
 
-    def heads(self, fold: int, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
+    def heads(self, split: Split, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
         settings = HeadSettings(epochs=self.profile.head_epochs, **changes)
-        images = {"data": self.source, **self.split(fold).parts()}
+        images = {"data": self.source, **split.parts()}
         return classification.heads(**images, x=x, mirrored=mirrored, settings=settings, seeds=self.head_seeds)
 
     @property

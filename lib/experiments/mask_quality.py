@@ -123,8 +123,6 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     ----------
     scores : one row per mask, as :func:`mask_scores` makes them.
     """
-    if scores.empty:
-        return pd.DataFrame()
     rows = {}
     for network, one in scores.groupby("network", sort=False):
         lesion = one[one.kind == metrics.LESION]
@@ -135,9 +133,9 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
                 row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median()}
                 row |= {"HD95 mean": part.hd95[part.predicted_area > 0].mean(), "surface Dice": part.nsd.mean()}
                 row |= {"missed": (part.dice == 0).mean()}
-            counts = {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
-            rows[network, name] = {**row, **counts}
-    return pd.DataFrame(rows).T.infer_objects().rename_axis(["network", "images of"])
+            row |= {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
+            rows[network, name] = row
+    return frames.of_rows(rows, ["network", "images of"])
 
 
 def lesion_dice(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:

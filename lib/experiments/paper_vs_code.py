@@ -98,10 +98,8 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
             rows[name] |= {"accuracy": right[name].mean(), "heads": n_heads}
             if name != BASE and BASE in right:
                 pair = right[name].ravel(), right[BASE].ravel()
-                heads = np.repeat(np.arange(n_heads), len(test))
-                rows[name] |= paired.compare(*pair, np.tile(groups[test], n_heads), heads=heads)
-    columns = ["base has", "changed to", "Dice validation", "Dice test"]
-    columns += ["accuracy", "heads", "difference", "95 % low", "95 % high"]
+                rows[name] |= paired.compare(*pair, np.tile(groups[test], n_heads))
+    columns = ["base has", "changed to", "Dice validation", "Dice test", "accuracy", "heads", *paired.DIFFERENCE[:3]]
     return pd.DataFrame.from_dict(rows, "index").rename_axis("variant").reindex(columns=columns)
 
 
