@@ -3,9 +3,9 @@
 Of its eight recipes d (192 pixels), f (UNet++ from scratch) and g (letterbox) are not planned.
 """
 
-from collections.abc import Mapping
+import tomllib
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from lib.core.config import Profile
 from lib.core.jobs import Job
@@ -13,19 +13,8 @@ from lib.experiments import classifiers
 from lib.experiments.grouped_cv import GroupedCV
 from lib.two_stage.segmentation import SegmenterSettings
 
-_VGG = {"architecture": "vgg16", "learning_rate": 3e-4, "epochs": 20, "batch_norm": False}
+RECIPES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 VGG_ENCODER = "c: VGG-16 encoder"
-# What each changes of the ImageNet encoder's recipe; the protocol's letters.
-RECIPES: Mapping[str, Mapping[str, Any]] = {
-    "a: MobileNetV2 encoder": {},
-    "b: a, 48 epochs, weights averaged, strong augmentation": {
-        "epochs": 48,
-        "average": 0.998,
-        "augmentation": "strong",
-    },
-    VGG_ENCODER: _VGG,
-    "e: c, batch normalisation in the decoder, batches of 16": {**_VGG, "batch_norm": True, "batch_size": 16},
-}
 EMPTIED = "h: c, emptied where a classifier predicts normal"
 _FOLD = 0  # is tested; the next one validates
 
