@@ -6,8 +6,7 @@ Logarithms are natural, so entropies and likelihoods are in nats.
 
 import numpy as np
 import pandas as pd
-from scipy import special
-from scipy.optimize import minimize_scalar
+from scipy import optimize, special
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -88,7 +87,7 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         sharpness = np.exp(-log_temperature)
         return (special.logsumexp(scores * sharpness, axis=1) - own * sharpness).mean()
 
-    best = minimize_scalar(loss, bounds=np.log([0.01, 1000]), method="bounded", options={"xatol": 1e-8})
+    best = optimize.minimize_scalar(loss, bounds=np.log([0.01, 1000]), method="bounded", options={"xatol": 1e-8})
     return float(np.exp(best.x))
 
 

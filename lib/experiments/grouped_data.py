@@ -127,11 +127,10 @@ def sensitivity_table(cv: GroupedCV, right: pd.DataFrame, found: Result, pairs: 
     """P2 with other groups in its bootstrap, or without images whose relatives have another label."""
     uncertain = near_duplicates.connected(len(cv.labels), pairs[["first", "second"]].to_numpy())
     agreeing = right[~near_duplicates.conflicts(cv.groups, cv.labels)].reindex(right.index)
-    others = {
-        "as planned": (cv, right),
-        "groups of the published list": (replace(cv, groups=found["listed"]), right),
-        "uncertain pairs kept together": (replace(cv, groups=uncertain), right),
-        "conflicting labels dropped": (cv, agreeing),
+    tables = {
+        "as planned": mask_gain(cv, right),
+        "groups of the published list": mask_gain(replace(cv, groups=found["listed"]), right),
+        "uncertain pairs kept together": mask_gain(replace(cv, groups=uncertain), right),
+        "conflicting labels dropped": mask_gain(cv, agreeing),
     }
-    tables = {name: mask_gain(*arguments) for name, arguments in others.items()}
     return pd.DataFrame({name: table.iloc[-1] for name, table in tables.items() if len(table)}).T.infer_objects()

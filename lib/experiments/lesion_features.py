@@ -31,8 +31,7 @@ def crop_features(
     """
     crops = lesion_crops(data.images, segmentation.assemble_masks(masks, len(data)))
     backbone = classification.frozen_backbone(crops.shape[1], settings, seed)
-    inputs = classification.stack_inputs(crops, None, "image")
-    return {"features": classification.extract(backbone, inputs, settings)}
+    return {"features": classification.extract(backbone, classification.stack_inputs(crops, None, "image"), settings)}
 
 
 @jobs.step("mask_descriptors", version=1, working_only=("features",))

@@ -148,8 +148,7 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     for name, (test, _) in found.items():
         test = test.mean(axis=0, keepdims=True) if name == classifiers.MC_DROPOUT else test
         rows[name] = {**scores(cv, test), "trainings": cv.trainings(right[name])}
-    table = pd.DataFrame(rows, index=None if rows else ["accuracy"])
-    return table.T.infer_objects().rename_axis("model")
+    return pd.DataFrame(rows, None if rows else ["accuracy"]).T.infer_objects().rename_axis("model")
 
 
 def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
@@ -195,10 +194,10 @@ def mask_gain(cv: GroupedCV, right: pd.DataFrame, kind: str = classifiers.AS_PRI
     table.insert(0, "image", image[done].mean().to_numpy())
     table.insert(1, "with mask", mask[done].mean().to_numpy())
     table["trainings"] = [cv.trainings(image[name] + mask[name]) for name in image]
-    table["verdict"] = ""
-    word = statistics.verdict_difference(*table[["95 % low", "95 % high"]].iloc[-1])
     complete = image.shape[1] == 1 + len(cv.profile.backbones)
-    table.iloc[-1, -1] = (cv.interim(image["all"] + mask["all"]) if complete else "interim: ") + word
+    interim = cv.interim(image["all"] + mask["all"]) if complete else "interim: "
+    word = statistics.verdict_difference(*table[["95 % low", "95 % high"]].iloc[-1])
+    table["verdict"] = [""] * (len(table) - 1) + [interim + word]
     return table.rename_axis(["inputs", "backbone"])
 
 

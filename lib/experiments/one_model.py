@@ -101,6 +101,5 @@ def to_explore(plan: Plan, data: ImageSet, results: Callable[..., list[Result]])
     else:
         model = TwoStageModel.load(PUBLISHED)
     data = data.select(one.split.test) if data.images is not None else phantoms.make(_STAND_INS, model.size)
-    return model, data.select(
-        np.concatenate([np.flatnonzero(data.labels == k)[:2] for k in reversed(range(len(data.classes)))])
-    )
+    few = [np.flatnonzero(data.labels == k)[:2] for k in reversed(range(len(data.classes)))]
+    return model, data.select(np.concatenate(few))

@@ -110,8 +110,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
     """What the loop chose so far beside the defaults of ``paper``, its choices; whether it is ``finished``."""
     names = path.columns[path.columns.get_loc("kept") + 1 :]
-    printed = type(paper)()
-    rows = pd.DataFrame({"paper": [getattr(printed, name) for name in names]}, names)
+    rows = pd.DataFrame({"paper": [getattr(type(paper), name) for name in names]}, names)
     rows["chosen"] = path.loc[path["kept"], names].iloc[-1] if len(path) else None
     return rows.assign(finished=path.attrs["finished"])
 
