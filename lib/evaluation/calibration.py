@@ -6,8 +6,7 @@ Logarithms are natural, so entropies and likelihoods are in nats.
 
 import numpy as np
 import pandas as pd
-from scipy import special
-from scipy.optimize import minimize_scalar
+from scipy import optimize, special
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -16,7 +15,6 @@ from lib.evaluation import statistics
 # A temperature scales the logarithms of the small probabilities, too: only an exact zero is lifted, to
 # the smallest number that a network's float32 holds in full.
 TINY = float(np.finfo(np.float32).tiny)
-COLDEST, HOTTEST = 0.01, 1000.0
 N_BINS = 15
 
 
@@ -89,7 +87,7 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         sharpness = np.exp(-log_temperature)
         return (special.logsumexp(scores * sharpness, axis=1) - own * sharpness).mean()
 
-    best = minimize_scalar(loss, bounds=np.log([COLDEST, HOTTEST]), method="bounded", options={"xatol": 1e-8})
+    best = optimize.minimize_scalar(loss, bounds=np.log([0.01, 1000]), method="bounded", options={"xatol": 1e-8})
     return float(np.exp(best.x))
 
 
@@ -113,10 +111,9 @@ def risk_coverage(labels: np.ndarray, probabilities: np.ndarray, uncertainty: np
     images = pd.DataFrame({"uncertainty": uncertainty, "wrong": probabilities.argmax(axis=1) != labels})
     images["wrong"] = images.groupby("uncertainty")["wrong"].transform("mean")
     images = images.sort_values("uncertainty", kind="stable", ignore_index=True)
-    risk = images["wrong"].expanding().mean()
-    return pd.DataFrame(
-        {"uncertainty": images["uncertainty"], "coverage": np.arange(1, len(risk) + 1) / len(risk), "risk": risk}
-    )
+    images["coverage"] = np.arange(1, len(images) + 1) / len(images)
+    images["risk"] = images.pop("wrong").expanding().mean()
+    return images
 
 
 def predictive_entropy(probabilities: np.ndarray) -> np.ndarray:

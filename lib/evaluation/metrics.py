@@ -13,14 +13,13 @@ from sklearn import metrics
 LESION, NORMAL = "lesion", "no lesion"
 
 
-def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
+def mask_scores(truth: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
     """Agreement of predicted masks with the true ones, one row per image.
 
     Parameters
     ----------
-    truth, predicted : (n, height, width, 1), values in [0, 1].
-    threshold : pixels at or above it are lesion, in both; 0.5, so that the rounding of soft borders
-        favours neither side.
+    truth, predicted : (n, height, width, 1), values in [0, 1].  Pixels at or above 0.5 are lesion, in both, so
+        that the rounding of soft borders favours neither side.
 
     Returns
     -------
@@ -36,14 +35,13 @@ def mask_scores(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5
     axes = (1, 2, 3)
     probability = np.clip(predicted.astype(np.float64), 1e-7, 1 - 1e-7)
     bce = -(truth * np.log(probability) + (1 - truth) * np.log1p(-probability)).mean(axis=axes)
-    true, marked = truth >= threshold, predicted >= threshold
+    true, marked = truth >= 0.5, predicted >= 0.5
     both, either = (true & marked).sum(axes), (true | marked).sum(axes)
-    total = true.sum(axes) + marked.sum(axes)
-    empty = total == 0
+    empty = either == 0
     return pd.DataFrame(
         {
             "bce": bce,
-            "dice": np.where(empty, 1.0, 2 * both / np.maximum(total, 1)),
+            "dice": np.where(empty, 1.0, 2 * both / np.maximum(both + either, 1)),
             "iou": np.where(empty, 1.0, both / np.maximum(either, 1)),
             "true_area": true.mean(axes),
             "predicted_area": marked.mean(axes),
@@ -69,15 +67,12 @@ def border_distances(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarr
     return ndimage.distance_transform_edt(~other)[one], ndimage.distance_transform_edt(~one)[other]
 
 
-def surface_scores(
-    truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5, tolerance: float = 2.0
-) -> pd.DataFrame:
+def surface_scores(truth: np.ndarray, predicted: np.ndarray, tolerance: float = 2.0) -> pd.DataFrame:
     """Agreement of the borders of predicted masks with the true ones, one row per image.
 
     Parameters
     ----------
-    truth, predicted : (n, height, width, 1), values in [0, 1].
-    threshold : pixels at or above it are lesion, in both, as in :func:`mask_scores`.
+    truth, predicted : (n, height, width, 1), values in [0, 1]; cut as in :func:`mask_scores`.
     tolerance : pixels by which borders may differ, ≥ 0.
 
     Returns
@@ -92,18 +87,17 @@ def surface_scores(
 
     As with Dice, means over images with and without a lesion must not be mixed.
     """
-    masks = zip(truth[..., 0] >= threshold, predicted[..., 0] >= threshold, strict=True)
+    masks = zip(truth[..., 0] >= 0.5, predicted[..., 0] >= 0.5, strict=True)
     return pd.DataFrame([_surface_score(*pair, tolerance) for pair in masks], columns=["hd95", "nsd"], dtype=float)
 
 
 def _surface_score(truth: np.ndarray, predicted: np.ndarray, tolerance: float) -> tuple[float, float]:
-    if not truth.any() and not predicted.any():
+    if truth.any() != predicted.any():
+        return np.hypot(*truth.shape), 0.0
+    if not truth.any():
         return 0.0, 1.0
-    if not (truth.any() and predicted.any()):
-        return float(np.hypot(*truth.shape)), 0.0
     distances = border_distances(truth, predicted)
-    hd95 = max(np.percentile(side, 95) for side in distances)
-    return float(hd95), float((np.concatenate(distances) <= tolerance).mean())
+    return max(np.percentile(side, 95) for side in distances), (np.concatenate(distances) <= tolerance).mean()
 
 
 def score_row(labels: np.ndarray, predicted: np.ndarray, n_classes: int = 3) -> np.ndarray:

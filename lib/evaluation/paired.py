@@ -9,17 +9,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from lib.core import words
 from lib.evaluation import statistics
 
-COLUMNS = (
-    "difference",
-    "95 % low",
-    "95 % high",
-    "p",
-    "only first",
-    "only second",
-    "p McNemar, median",
-    "images",
-    "rounds",
-)
+DIFFERENCE = ("difference", "95 % low", "95 % high", "p")
+COLUMNS = (*DIFFERENCE, "only first", "only second", "p McNemar, median", "images", "rounds")
 
 
 def compare(
@@ -51,10 +42,8 @@ def compare(
     bootstrap = statistics.mean_bootstrap(difference, groups, rounds, seed=seed)
     training = [np.zeros(len(a), int) if part is None else np.asarray(part) for part in (rounds, heads)]
     n_trainings = len(np.unique(training, axis=1).T)
-    row = {
-        **bootstrap.row("difference"),
+    row = bootstrap.row("difference") | {
         "p": bootstrap.p_value(),
-        **dict.fromkeys(("only first", "only second", "p McNemar, median"), np.nan),
         "images": round((~np.isnan(difference)).sum() / n_trainings),
         "rounds": len(np.unique(training[0])),
     }
@@ -62,7 +51,7 @@ def compare(
         only = pd.DataFrame({"first": a & ~b, "second": b & ~a}).groupby(training).sum()
         p_values = [mcnemar([[0, first], [second, 0]], exact=True).pvalue for first, second in only.to_numpy()]
         row |= {f"only {side}": only[side].sum() for side in only} | {"p McNemar, median": np.median(p_values)}
-    return pd.Series(row)
+    return pd.Series(row, COLUMNS)
 
 
 def table(pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]], groups: np.ndarray, seed: int = 0) -> pd.DataFrame:

@@ -79,11 +79,7 @@ class Bootstrap:
 
 
 def mean_bootstrap(
-    values: np.ndarray,
-    groups: np.ndarray,
-    rounds: np.ndarray | None = None,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    values: np.ndarray, groups: np.ndarray, rounds: np.ndarray | None = None, seed: int = 0
 ) -> Bootstrap:
     """Bootstrap of means over groups, and over rounds: an answer counts as often as both of its own were drawn.
 
@@ -95,13 +91,10 @@ def mean_bootstrap(
     rounds : (n,), or None where every image is answered once.
     """
     values = np.asarray(values, float)
-    member, drawn = _resample(groups, n_resamples, np.random.default_rng(seed))
+    member, drawn = _resample(groups, np.random.default_rng(seed))
     if drawn.shape[1] < 2:
         raise ValueError("no bootstrap of one group: it needs two")
-    if rounds is None:
-        turn, turns = np.zeros_like(member), np.ones((n_resamples, 1), int)
-    else:
-        turn, turns = _resample(rounds, n_resamples, np.random.default_rng([seed, 1]))
+    turn, turns = _resample(np.zeros(len(values)) if rounds is None else rounds, np.random.default_rng([seed, 1]))
     observed = ~np.isnan(values)
     sums, sizes = np.zeros((2, turns.shape[1], drawn.shape[1], *values.shape[1:]))
     np.add.at(sums, (turn, member), np.where(observed, values, 0))
@@ -113,12 +106,7 @@ def mean_bootstrap(
 
 
 def prediction_interval(
-    statistic: Callable[[np.ndarray], float | np.ndarray],
-    groups: np.ndarray,
-    trainings: np.ndarray,
-    size: int,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    statistic: Callable[[np.ndarray], Any], groups: np.ndarray, trainings: np.ndarray, size: int
 ) -> tuple[Any, Any]:
     """Where the score of one hold-out of about ``size`` images should lie: the interval for a printed value.
 
@@ -131,13 +119,13 @@ def prediction_interval(
     groups : (n,), of related images.
     trainings : (n,), one number for each round and head.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     pools = [
         [part[groups[part] == group] for group in np.unique(groups[part])]
         for part in (np.flatnonzero(trainings == one) for one in np.unique(trainings))
     ]
     replicates = []
-    for _ in range(n_resamples):
+    for _ in range(N_RESAMPLES):
         pool = pools[generator.integers(len(pools))]
         order = generator.integers(len(pool), size=size)
         filled = np.cumsum([len(pool[g]) for g in order])
@@ -215,12 +203,12 @@ def verdict_bound(estimate: float, low: float, high: float, bound: float) -> str
     return f"point estimate {side}, interval includes it"
 
 
-def _resample(units: np.ndarray, n_resamples: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each answer's unit (n,), and how often each unit is drawn, (n_resamples, units)."""
+def _resample(units: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each answer's unit (n,), and how often each unit is drawn, (:data:`N_RESAMPLES`, units)."""
     names, member = np.unique(units, return_inverse=True)
-    shape = n_resamples, len(names)
-    drawn = generator.integers(0, len(names), shape) + len(names) * np.arange(n_resamples)[:, None]
-    return member, np.bincount(drawn.ravel(), minlength=n_resamples * len(names)).reshape(shape)
+    shape = N_RESAMPLES, len(names)
+    drawn = generator.integers(0, len(names), shape) + len(names) * np.arange(N_RESAMPLES)[:, None]
+    return member, np.bincount(drawn.ravel(), minlength=drawn.size).reshape(shape)
 
 
 def _limits(replicates: np.ndarray) -> tuple[float | np.ndarray, float | np.ndarray]:

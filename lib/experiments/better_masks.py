@@ -3,30 +3,18 @@
 Of its eight recipes d (192 pixels), f (UNet++ from scratch) and g (letterbox) are not planned.
 """
 
-from collections.abc import Mapping
+import tomllib
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.experiments import classifiers
 from lib.experiments.grouped_cv import GroupedCV
-from lib.two_stage import segmentation
 from lib.two_stage.segmentation import SegmenterSettings
 
-_VGG = {"architecture": "vgg16", "learning_rate": 3e-4, "epochs": 20, "batch_norm": False}
+RECIPES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 VGG_ENCODER = "c: VGG-16 encoder"
-# What each changes of the ImageNet encoder's recipe; the protocol's letters.
-RECIPES: Mapping[str, Mapping[str, Any]] = {
-    "a: MobileNetV2 encoder": {},
-    "b: a, 48 epochs, weights averaged, strong augmentation": {
-        "epochs": 48,
-        "average": 0.998,
-        "augmentation": "strong",
-    },
-    VGG_ENCODER: _VGG,
-    "e: c, batch normalisation in the decoder, batches of 16": {**_VGG, "batch_norm": True, "batch_size": 16},
-}
 EMPTIED = "h: c, emptied where a classifier predicts normal"
 _FOLD = 0  # is tested; the next one validates
 
@@ -39,12 +27,9 @@ def network(cv: GroupedCV, recipe: str) -> Job:
 
 def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, str], Job]:
     """The jobs that score the masks of the validation and the test images, by recipe and part."""
-    found, parts = {}, cv.split(_FOLD).parts()
-    for recipe in RECIPES:
-        for part in ("validation", "test"):
-            masks = [(network(cv, recipe), parts[part])]
-            found[recipe, part] = segmentation.mask_scores(data=cv.source, masks=masks, scored=parts[part])
-    return found
+    parts = {"validation": cv.validates(_FOLD), "test": _FOLD}
+    wanted = [(recipe, part) for recipe in RECIPES for part in parts]
+    return {(recipe, part): cv.mask_scores(parts[part], [network(cv, recipe)]) for recipe, part in wanted}
 
 
 def classifier(cv: GroupedCV) -> Job:

@@ -116,10 +116,8 @@ def missed_in_words(calls: pd.DataFrame, malignant: int) -> str:
     lines = []
     for (threshold, _), row in calls[calls.index.get_level_values("score") == "sensitivity"].iterrows():
         verdict = statistics.verdict_bound(row.value, row["95 % low"], row["95 % high"], SENSITIVITY)
-        missed = f"{(1 - row.value) * malignant:.0f} of {malignant} malignant images missed"
-        lines.append(
-            f"Threshold {threshold}: {row.value:.3f} ({words.interval(row)}), {missed}; {SENSITIVITY}: {verdict}."
-        )
+        missed = f"{(1 - row.value) * malignant:.0f} of {malignant} malignant images missed; {SENSITIVITY}: {verdict}"
+        lines.append(f"Threshold {threshold}: {row.value:.3f} ({words.interval(row)}), {missed}.")
     return "\n".join(lines)
 
 
@@ -144,6 +142,5 @@ def useful_in_words(curves: pd.DataFrame) -> str:
         return f"Net benefit: {words.NO_RESULT}."
     wide = curves.pivot_table("net benefit", "threshold", "model")
     simple = wide.pop("treat all").clip(lower=0)
-    shares = wide.gt(simple, axis=0).sum()
-    found = words.listed(shares, "d")
+    found = words.listed(wide.gt(simple, axis=0).sum(), "d")
     return f"Of {len(wide)} thresholds more net benefit than treating all or none (point estimates): {found}."

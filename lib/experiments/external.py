@@ -10,17 +10,18 @@ import pandas as pd
 from lib import reported
 from lib.core import jobs, paths
 from lib.core.config import Profile
-from lib.core.jobs import Job, Result
+from lib.core.jobs import Job
 from lib.core.run import Run
 from lib.core.store import pack_masks
 from lib.data import bus_uclm, busi, sources, splits
 from lib.data.record import ImageSet
 from lib.data.sources import Source
+from lib.data.splits import Split
 from lib.evaluation import calibration
-from lib.experiments import classifiers, mask_quality, model_comparison
+from lib.experiments import classifiers, frames, mask_quality, model_comparison
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models.head import build_heads
-from lib.two_stage import classification, segmentation
+from lib.two_stage import segmentation
 from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
@@ -96,12 +97,9 @@ def classes_job(cv: GroupedCV) -> Job:
     unseen = [(cv.stage_1(fold), cv.members(fold)) for fold in range(cv.n_folds)]
     x = [cv.features(name), cv.features(name, "image+mask", unseen)]
     external_x = [other.features(name), other.features(name, "image+mask", [(masks_job(cv), None)])]
-    train, validation = cv.members(*cv.others(0)), cv.members(0)
-    parts = {"train": train, "validation": validation, "test": validation}
-    settings = HeadSettings(epochs=cv.profile.head_epochs)
-    head = classification.heads(data=cv.source, x=x, **parts, settings=settings, seeds=cv.head_seeds)
+    head = cv.heads(Split(cv.members(*cv.others(0)), cv.members(0), cv.members(0)), x)
     sizes = {"n_seeds": len(cv.head_seeds), "n_classes": len(cv.classes)}
-    return external_classes(head=head, x=external_x, **sizes, settings=settings)
+    return external_classes(head=head, x=external_x, **sizes, settings=head.arguments["settings"])
 
 
 def planned(profile: Profile, seed: int) -> list[Job]:
@@ -130,23 +128,15 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
     scores = scores.assign(group=patients, trainings="1 of 1", **{"class": np.array(cv.classes)[labels]})
     every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
     table = mask_quality.mask_table(every, cv.seed).rename_axis(["subset", "images of"])
-    return table, _class_table(cv, masks, classes["probabilities"], subsets) if classes else pd.DataFrame()
-
-
-def _class_table(
-    cv: GroupedCV, masks: Result, probabilities: np.ndarray, subsets: Mapping[str, np.ndarray]
-) -> pd.DataFrame:
-    labels = masks["labels"]
     images = ImageSet(None, labels, masks["names"], cv.classes, "external images")
-    whole = replace(cv, table=images, groups=masks["patients"])
-    rows = {}
-    for title, chosen in subsets.items():
-        for inputs, test in zip(INPUTS, probabilities, strict=True):
+    whole, rows = replace(cv, table=images, groups=patients), {}
+    for title, chosen in subsets.items() if classes else ():
+        for inputs, test in zip(INPUTS, classes["probabilities"], strict=True):
             row = model_comparison.scores(whole, np.where(chosen[:, None], test, np.nan))
             ece = calibration.ece(labels[chosen], test.mean(axis=0)[chosen])
             most = np.bincount(labels[chosen]).max() / chosen.sum()
             rows[title, inputs] = {**row, "ECE": ece, "majority class": most}
-    return pd.DataFrame(rows).T.astype({"images": int}).rename_axis(["subset", "inputs"])
+    return table, frames.of_rows(rows, ["subset", "inputs"])
 
 
 def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
@@ -161,9 +151,7 @@ def curated_cv(profile: Profile, seed: int) -> GroupedCV | None:
 
 def curated_scores(cv: GroupedCV) -> dict[tuple[int], Job]:
     """Jobs that score masks of Curated BUSI by fold, each by a network that is not trained on the fold."""
-    parts = [(cv.without(fold), cv.members(fold)) for fold in range(cv.n_folds)]
-    jobs = (segmentation.mask_scores(data=cv.source, masks=[part], scored=part[1]) for part in parts)
-    return {(fold,): job for fold, job in enumerate(jobs)}
+    return {(fold,): cv.mask_scores(fold, [cv.without(fold)]) for fold in range(cv.n_folds)}
 
 
 def curated_table(run: Run) -> pd.DataFrame:
@@ -177,6 +165,6 @@ def curated_table(run: Run) -> pd.DataFrame:
     by_fold |= {name: one.groupby(cv.folds).mean().to_frame("accuracy").dropna() for name, one in right.items()}
     rows = {}
     for name, one in by_fold.items():
-        trainings = f"{len(one)} of {cv.n_folds}"
-        rows[f"here: {name}"] = {**one.mean(), **one.std().add_suffix(" sd"), "trainings": trainings}
+        scores = pd.concat([one.mean(), one.std().add_suffix(" sd")])
+        rows[f"here: {name}"] = {**scores, "trainings": f"{len(one)} of {cv.n_folds}"}
     return pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 
-def of_rows(rows: Mapping[tuple, Any], names: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+def of_rows(rows: Mapping[tuple, Any], names: Sequence[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """One row per key, whose parts become index levels called ``names``; rows may lack columns."""
     return pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(list(rows), names=names), columns)
 

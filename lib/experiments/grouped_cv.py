@@ -126,6 +126,12 @@ class GroupedCV:
         trained_on = [(self.without(one, fold), self.members(one)) for one in self.others(fold, other)]
         return [*trained_on, (self.stage_1(fold), self.members(fold, other))]
 
+    def mask_scores(self, fold: int, networks: Sequence[Job]) -> Job:
+        """Agreement with the ground truth of a fold's masks by one network, or of the mean of several."""
+        members, ensemble = self.members(fold), len(networks) > 1
+        masks = [(one, members) for one in networks]
+        return segmentation.mask_scores(data=self.source, masks=masks, scored=members, ensemble=ensemble)
+
     # Stage 2
 
     def features(self, backbone: str, inputs: str = "image", masks: Sequence = (), **changes) -> Job:
@@ -133,10 +139,10 @@ class GroupedCV:
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
         return classification.features(data=self.source, inputs=inputs, settings=settings, masks=masks)
 
-    def heads(self, fold: int, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
+    def heads(self, split: Split, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
         settings = HeadSettings(epochs=self.profile.head_epochs, **changes)
-        images = {"data": self.source, **self.split(fold).parts()}
+        images = {"data": self.source, **split.parts()}
         return classification.heads(**images, x=x, mirrored=mirrored, settings=settings, seeds=self.head_seeds)
 
     @property

@@ -102,10 +102,9 @@ def _leak(groups: np.ndarray, split: splits.Split) -> float:
 
 def fold_table(cv: GroupedCV) -> pd.DataFrame:
     """Images of each class and groups in each fold."""
-    used = cv.folds >= 0
-    folds = pd.Series(cv.folds[used], name="fold")
-    table = pd.crosstab(folds, pd.Series(np.array(cv.classes)[cv.labels[used]], name="class"))
-    return table[list(cv.classes)].assign(groups=pd.Series(cv.groups[used]).groupby(folds).nunique())
+    frame = _images(cv).assign(fold=cv.folds)[cv.folds >= 0]
+    table = pd.crosstab(frame["fold"], frame["label"].rename("class"))
+    return table[list(cv.classes)].assign(groups=frame.groupby("fold")["group"].nunique())
 
 
 def protocol_table(grouped: GroupedCV, answers: Answers, random: GroupedCV, leaky: Answers) -> pd.DataFrame:
@@ -126,17 +125,12 @@ def leak_effect(cv: GroupedCV, right: pd.DataFrame, leaky: pd.DataFrame) -> pd.D
 
 def sensitivity_table(cv: GroupedCV, right: pd.DataFrame, found: Result, pairs: pd.DataFrame) -> pd.DataFrame:
     """P2 with other groups in its bootstrap, or without images whose relatives have another label."""
-    if right.empty:
-        return pd.DataFrame()
     uncertain = near_duplicates.connected(len(cv.labels), pairs[["first", "second"]].to_numpy())
-    others = {
-        "as planned": (cv, right),
-        "groups of the published list": (replace(cv, groups=found["listed"]), right),
-        "uncertain pairs kept together": (replace(cv, groups=uncertain), right),
-        "conflicting labels dropped": (
-            cv,
-            right[~near_duplicates.conflicts(cv.groups, cv.labels)].reindex(right.index),
-        ),
+    agreeing = right[~near_duplicates.conflicts(cv.groups, cv.labels)].reindex(right.index)
+    tables = {
+        "as planned": mask_gain(cv, right),
+        "groups of the published list": mask_gain(replace(cv, groups=found["listed"]), right),
+        "uncertain pairs kept together": mask_gain(replace(cv, groups=uncertain), right),
+        "conflicting labels dropped": mask_gain(cv, agreeing),
     }
-    tables = {name: mask_gain(*arguments) for name, arguments in others.items()}
     return pd.DataFrame({name: table.iloc[-1] for name, table in tables.items() if len(table)}).T.infer_objects()

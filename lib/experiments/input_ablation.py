@@ -182,12 +182,11 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
     wide = right.pivot_table("right", ["backbone", "round", "head", "image"], "inputs", sort=False)
     rows = {}
     for first, second in pairs:
-        both = wide.reindex(columns=[first, second]).dropna().set_axis(["a", "b"], axis=1).reset_index()
+        both = wide.reindex(columns=[first, second]).dropna().astype(bool).set_axis(["a", "b"], axis=1).reset_index()
         both = pd.concat([both.assign(of=both["backbone"]), both[both["backbone"].isin(BACKBONES)].assign(of="all")])
         for name, part in both.groupby("of", sort=False):
-            a, b = part["a"].to_numpy(bool), part["b"].to_numpy(bool)
-            training = part.groupby(["backbone", "head"]).ngroup()
-            rows[f"{first} – {second}", name] = paired.compare(a, b, groups[part["image"]], part["round"], training)
+            units = groups[part["image"]], part["round"], part.groupby(["backbone", "head"]).ngroup()
+            rows[f"{first} – {second}", name] = paired.compare(part["a"], part["b"], *units)
     return frames.of_rows(rows, ["pair", "backbone"], paired.COLUMNS)
 
 
@@ -217,8 +216,7 @@ def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, in
     accuracies: dict[str, list[np.ndarray]] = {}
     for (name, _), one in heads.items():
         if one:
-            best = one["val_accuracy"].max(axis=0)[STACKED.index("image+mask")]
-            accuracies.setdefault(name, []).append(best)
+            accuracies.setdefault(name, []).append(one["val_accuracy"].max(axis=0)[STACKED.index("image+mask")])
     losses = [min(one["history"]["val_bce"]) for one in unets if one]
     rows = {("validation loss of the U-Net, mean of 10 rounds", "U-Net"): _mean(losses)} if losses else {}
     for name, by_head in accuracies.items():

@@ -52,8 +52,8 @@ def explanation(
     ``stage_1`` and ``stage_2``: activation maps, uint8 (m, height, width).  ``test``; ``emptied`` and ``occluded``:
     :func:`emptied_channels` and columns of :func:`lib.experiments.burned_in.occlude`, one value per test image.
     """
-    size, weights = data.images.shape[1], (network["weights"], head["weights"])
-    model = TwoStageModel.of_weights(size, data.classes, settings, *weights)
+    weights = network["weights"], head["weights"]
+    model = TwoStageModel.of_weights(data.images.shape[1], data.classes, settings, *weights)
     images, true = data.images[test], data.labels[test]
     prediction = model.predict(images)
     right = [np.flatnonzero((prediction.labels == true) & (true == k))[:1] for k in range(len(data.classes))]

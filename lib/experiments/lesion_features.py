@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from keras import layers, ops
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import ConvexHull
 
 from lib.core import jobs
 from lib.data.record import ImageSet
@@ -31,8 +31,7 @@ def crop_features(
     """
     crops = lesion_crops(data.images, segmentation.assemble_masks(masks, len(data)))
     backbone = classification.frozen_backbone(crops.shape[1], settings, seed)
-    inputs = classification.stack_inputs(crops, None, "image")
-    return {"features": classification.extract(backbone, inputs, settings)}
+    return {"features": classification.extract(backbone, classification.stack_inputs(crops, None, "image"), settings)}
 
 
 @jobs.step("mask_descriptors", version=1, working_only=("features",))
@@ -60,12 +59,9 @@ def reader(unet: keras.Model) -> keras.Model:
     The deepest map and the last one of each resolution below the image's, each averaged over the
     image and over the lesion that the network predicts.
     """
-    last = {}
-    for layer in unet.layers:
-        if isinstance(layer, layers.Activation) and layer.output.shape[1] < unet.input.shape[1]:
-            last[layer.output.shape[1]] = layer.output
-    deepest = unet.get_layer("bottleneck").output
-    last[deepest.shape[1]] = deepest
+    outputs = [layer.output for layer in unet.layers if isinstance(layer, layers.Activation)]
+    outputs.append(unet.get_layer("bottleneck").output)
+    last = {one.shape[1]: one for one in outputs if one.shape[1] < unet.input.shape[1]}
     maps = [last[size] for size in sorted(last)]
     pooled = [part for one in maps for part in (layers.GlobalAveragePooling2D()(one), InsideMask()([one, unet.output]))]
     return keras.Model(unet.input, layers.Concatenate()(pooled), name="lesion_maps")
@@ -86,26 +82,24 @@ class InsideMask(layers.Layer):
         return shapes[0][0], shapes[0][-1]
 
 
-def lesion_crops(images: np.ndarray, masks: np.ndarray, margin: float = 0.25, threshold: float = 0.5) -> np.ndarray:
+def lesion_crops(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """The surroundings of each predicted lesion, enlarged to the size of the masks; the whole image without one.
 
     Parameters
     ----------
     images : (n, fine, fine, 1) in [0, 1], as large as the masks or larger.
-    masks : (n, size, size, 1) in [0, 1].
-    margin : of the longer side of the bounding box, on each side; the crop is square.
+    masks : (n, size, size, 1) in [0, 1]; pixels at or above 0.5 are lesion.
 
     Returns
     -------
-    float32 (n, size, size, 1).
+    float32 (n, size, size, 1): squares of one and a half times the longer side of the lesion's bounding box.
     """
     size, finer = masks.shape[1], images.shape[1] / masks.shape[1]
     crops = np.empty(masks.shape, np.float32)
     for index, (image, mask) in enumerate(zip(images[..., 0], masks[..., 0], strict=True)):
-        rows, columns = np.nonzero(mask >= threshold)
-        if len(rows) == 0:
-            rows = columns = np.array([0, size - 1])
-        side = min(max(np.ptp(rows) + 1, np.ptp(columns) + 1) * (1 + 2 * margin), size)
+        inside = mask >= 0.5
+        rows, columns = np.nonzero(inside if inside.any() else ~inside)
+        side = min(max(np.ptp(rows) + 1, np.ptp(columns) + 1) * 1.5, size)
         top, left = (np.clip((part.min() + part.max() + 1) / 2 - side / 2, 0, size - side) for part in (rows, columns))
         steps = (np.arange(size) + 0.5) * side / size
         grid = np.meshgrid((top + steps) * finer - 0.5, (left + steps) * finer - 0.5, indexing="ij")
@@ -113,15 +107,14 @@ def lesion_crops(images: np.ndarray, masks: np.ndarray, margin: float = 0.25, th
     return crops
 
 
-def describe(images: np.ndarray, masks: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
+def describe(images: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
     """What a radiologist reads off a lesion: thirteen numbers per image, after the descriptors of BI-RADS ultrasound.
 
     All are 0 where no lesion is predicted.
 
     Parameters
     ----------
-    images, masks : float (n, height, width, 1) in [0, 1].
-    threshold : pixels of the mask at or above it are lesion.
+    images, masks : float (n, height, width, 1) in [0, 1]; pixels of a mask at or above 0.5 are lesion.
 
     Returns
     -------
@@ -134,15 +127,13 @@ def describe(images: np.ndarray, masks: np.ndarray, threshold: float = 0.5) -> p
       deviation inside; ``margin``: mean gradient along the border; ``behind``: brightness below the
       lesion less that beside it at the same depth (shadow negative, enhancement positive).
     """
-    rows = [_one(image[..., 0], mask[..., 0], threshold) for image, mask in zip(images, masks, strict=True)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([_one(*pair) for pair in zip(images[..., 0], masks[..., 0], strict=True)])
 
 
-def _one(image: np.ndarray, mask: np.ndarray, threshold: float) -> dict[str, float]:
-    inside = mask >= threshold
+def _one(image: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    inside = mask >= 0.5
     if not inside.any():
-        whole = _one(image, np.ones_like(mask), threshold)
-        return dict.fromkeys(whole, 0.0)
+        return dict.fromkeys(_one(image, np.ones_like(mask)), 0.0)
     pieces, _ = ndimage.label(inside)
     sizes = np.bincount(pieces.ravel())[1:]
     lesion = pieces == 1 + sizes.argmax()
@@ -188,11 +179,7 @@ def _perimeter(lesion: np.ndarray) -> float:
 
 def _hull_area(rows: np.ndarray, columns: np.ndarray) -> float:
     corners = [(rows + down, columns + right) for down in (-0.5, 0.5) for right in (-0.5, 0.5)]
-    points = np.concatenate([np.column_stack(corner) for corner in corners])
-    try:
-        return ConvexHull(points).volume
-    except QhullError:
-        return len(rows)
+    return ConvexHull(np.concatenate([np.column_stack(corner) for corner in corners])).volume
 
 
 def _behind(image: np.ndarray, lesion: np.ndarray) -> float:

@@ -14,7 +14,6 @@ from lib.evaluation import metrics, statistics
 from lib.experiments import better_masks, frames
 from lib.experiments.grouped_cv import GroupedCV
 from lib.experiments.paper_a import Plan
-from lib.two_stage import segmentation
 
 PAPER_UNET, SINGLE, ENSEMBLE = NETWORKS = ("paper's U-Net", "single network", "ensemble")
 LESIONS, LEFT_EMPTY = "lesions", "without lesion, left empty"
@@ -55,8 +54,7 @@ def overfitting_in_words(histories: pd.DataFrame) -> str:
     if histories.empty:
         return f"Learning curves: {words.NO_RESULT}."
     settled = histories[histories["val_bce"] < 1].groupby("round")["epoch"].min()
-    kept, last = (rows.set_index("round") for rows in (histories[histories["kept"].astype(bool)], histories))
-    last = last[~last.index.duplicated(keep="last")]
+    kept, last = histories[histories["kept"].astype(bool)], histories.groupby("round").last()
     return (
         f"The validation loss falls below 1 in epoch {settled.min()} to {settled.max()}. Kept epochs have a validation "
         f"loss of {kept['val_bce'].mean():.3f} and a training loss of {kept['bce'].mean():.3f} on average; in the last "
@@ -98,11 +96,9 @@ def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, int], Job]:
     found = {}
     for kind in NETWORKS:
         for fold in range(cv.n_folds):
-            others, tested = [cv.without(fold, one) for one in cv.others(fold)], cv.members(fold)
-            networks = {PAPER_UNET: [cv.paper_unet(fold)], SINGLE: [cv.stage_1(fold)], ENSEMBLE: others}[kind]
-            masks = [(one, tested) for one in networks]
-            job = segmentation.mask_scores(data=cv.source, masks=masks, scored=tested, ensemble=kind == ENSEMBLE)
-            found[kind, fold] = job
+            others = [cv.without(fold, one) for one in cv.others(fold)]
+            networks = {PAPER_UNET: [cv.paper_unet(fold)], SINGLE: [cv.stage_1(fold)], ENSEMBLE: others}
+            found[kind, fold] = cv.mask_scores(fold, networks[kind])
     return found
 
 
@@ -127,8 +123,6 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     ----------
     scores : one row per mask, as :func:`mask_scores` makes them.
     """
-    if scores.empty:
-        return pd.DataFrame()
     rows = {}
     for network, one in scores.groupby("network", sort=False):
         lesion = one[one.kind == metrics.LESION]
@@ -139,15 +133,13 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
                 row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median()}
                 row |= {"HD95 mean": part.hd95[part.predicted_area > 0].mean(), "surface Dice": part.nsd.mean()}
                 row |= {"missed": (part.dice == 0).mean()}
-            counts = {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
-            rows[network, name] = {**row, **counts}
-    return pd.DataFrame(rows).T.infer_objects().rename_axis(["network", "images of"])
+            row |= {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
+            rows[network, name] = row
+    return frames.of_rows(rows, ["network", "images of"])
 
 
 def lesion_dice(cv: GroupedCV, scores: pd.DataFrame) -> pd.DataFrame:
     """Dice of each image (rows) by each network (columns); NaN without lesion, and where it is not tested."""
-    if scores.empty:
-        return scores
     lesion = scores[scores.kind == metrics.LESION]
     return lesion.pivot_table(index="image", columns="network", values="dice").reindex(range(len(cv.labels)))
 

@@ -78,8 +78,7 @@ def with_ensembles(cv: GroupedCV, found: Answers) -> dict[str, np.ndarray]:
     both = {}
     if set(names) <= set(found):
         both[ENSEMBLE] = np.mean([averaged[name] for name in names], axis=0)[:, None]
-    complete = [one for one in averaged.values() if not np.isnan(one[:, cv.folds >= 0]).any()]
-    if complete:
+    if complete := [one for one in averaged.values() if not np.isnan(one[:, cv.folds >= 0]).any()]:
         both[GREEDY] = _greedy(cv, np.stack(complete, axis=1))[:, None]
     return {**found, **both}
 
@@ -149,8 +148,7 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     for name, (test, _) in found.items():
         test = test.mean(axis=0, keepdims=True) if name == classifiers.MC_DROPOUT else test
         rows[name] = {**scores(cv, test), "trainings": cv.trainings(right[name])}
-    table = pd.DataFrame(rows, index=None if rows else ["accuracy"])
-    return table.T.infer_objects().rename_axis("model")
+    return pd.DataFrame(rows, None if rows else ["accuracy"]).T.infer_objects().rename_axis("model")
 
 
 def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
@@ -165,7 +163,7 @@ def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 
 def differences(cv: GroupedCV, pairs: Mapping[Any, tuple[pd.Series, pd.Series]]) -> pd.DataFrame:
     """Differences of columns of :func:`rights`, image by image, with 95 % intervals and p over groups."""
-    return paired.table(pairs, cv.groups, seed=cv.seed)[["difference", "95 % low", "95 % high", "p", "images"]]
+    return paired.table(pairs, cv.groups, seed=cv.seed)[[*paired.DIFFERENCE, "images"]]
 
 
 def against_image(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
@@ -196,10 +194,10 @@ def mask_gain(cv: GroupedCV, right: pd.DataFrame, kind: str = classifiers.AS_PRI
     table.insert(0, "image", image[done].mean().to_numpy())
     table.insert(1, "with mask", mask[done].mean().to_numpy())
     table["trainings"] = [cv.trainings(image[name] + mask[name]) for name in image]
-    table["verdict"] = ""
-    word = statistics.verdict_difference(*table[["95 % low", "95 % high"]].iloc[-1])
     complete = image.shape[1] == 1 + len(cv.profile.backbones)
-    table.iloc[-1, -1] = (cv.interim(image["all"] + mask["all"]) if complete else "interim: ") + word
+    interim = cv.interim(image["all"] + mask["all"]) if complete else "interim: "
+    word = statistics.verdict_difference(*table[["95 % low", "95 % high"]].iloc[-1])
+    table["verdict"] = [""] * (len(table) - 1) + [interim + word]
     return table.rename_axis(["inputs", "backbone"])
 
 
@@ -221,7 +219,7 @@ def partition_table(run: Run) -> pd.DataFrame:
 
     Endpoints that are known in one partition only are left out.
     """
-    frames = []
+    parts = []
     for partition in range(run.profile.n_partitions):
         cv = GroupedCV.of(run.profile, run.seed, partition)
         right = rights(cv, with_ensembles(cv, answers(run, cv)))
@@ -232,11 +230,10 @@ def partition_table(run: Run) -> pd.DataFrame:
             "accuracy of the ensemble": right.get(ENSEMBLE),
             "lesion Dice of the single network": dice.get(mask_quality.SINGLE),
         }
-        shared = {"group": cv.groups, "partition": f"partition {partition}"}
-        done = [(name, one) for name, one in values.items() if one is not None]
-        frames += [pd.DataFrame({"endpoint": name, "value": one, **shared}).dropna() for name, one in done]
-    rows = {}
-    for name, part in pd.concat(frames).groupby("endpoint", sort=False) if frames else ():
+        known = pd.DataFrame(values, range(len(cv.labels)), dtype=float)
+        parts.append(known.assign(group=cv.groups, partition=f"partition {partition}"))
+    rows, long = {}, pd.concat(parts).melt(["group", "partition"], var_name="endpoint").dropna()
+    for name, part in long.groupby("endpoint", sort=False):
         if len(set(part.partition)) > 1:
             over_all = statistics.mean_bootstrap(part.value, part.group, part.partition, seed=run.seed)
             rows[name] = {**part.groupby("partition").value.mean(), **over_all.row("all")}

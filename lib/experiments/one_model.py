@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from lib import reported
 from lib.core import words
 from lib.core.jobs import Result
 from lib.data import phantoms
@@ -17,17 +18,6 @@ from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
 INPUTS = "image+mask"
 KIND = STACKED.index(INPUTS)  # its place among the features of the heads
 _STAND_INS = 15  # phantoms, the fewest that hold every class
-# The paper's name of a time, if it prints one, and that of lib.two_stage.timing.
-_TIMES = {
-    "training of the U-Net": ("training time of the U-Net", "U-Net"),
-    "training of the classifier": ("training time of the classifier", "classifier"),
-    "  of which features": ("", "features"),
-    "  of which head": ("", "head"),
-    "loading the model": ("", "load"),
-    "first image": ("", "first call"),
-    "inference per image": ("inference time an image", "one at a time"),
-    "the same in a batch": ("", "in a batch"),
-}
 
 
 def predictions(plan: Plan, heads: Result) -> pd.DataFrame:
@@ -84,9 +74,8 @@ def balances(plan: Plan, results: Mapping[str, Result]) -> pd.DataFrame:
 
 def seconds(times: Result, printed: Mapping[str, float]) -> pd.DataFrame:
     """Seconds of :func:`lib.two_stage.timing.timing` beside the paper's, NaN where there is none."""
-    here = times["seconds"] if times else {}
-    rows = {row: [printed.get(paper, np.nan), here.get(name, np.nan)] for row, (paper, name) in _TIMES.items()}
-    return pd.DataFrame.from_dict(rows, "index", columns=["paper", "here"])
+    names, here = reported.read("two_stage_times"), times["seconds"] if times else {}
+    return pd.DataFrame({"paper": names["paper"].map(printed), "here": names["here"].map(here)}, dtype=float)
 
 
 def trained(plan: Plan, unet: Result, heads: Result) -> TwoStageModel:
@@ -112,6 +101,5 @@ def to_explore(plan: Plan, data: ImageSet, results: Callable[..., list[Result]])
     else:
         model = TwoStageModel.load(PUBLISHED)
     data = data.select(one.split.test) if data.images is not None else phantoms.make(_STAND_INS, model.size)
-    return model, data.select(
-        np.concatenate([np.flatnonzero(data.labels == k)[:2] for k in reversed(range(len(data.classes)))])
-    )
+    few = [np.flatnonzero(data.labels == k)[:2] for k in reversed(range(len(data.classes)))]
+    return model, data.select(np.concatenate(few))

@@ -180,6 +180,5 @@ class Plan:
 
     def times(self) -> Job:
         """Seconds of both stages (III-C)."""
-        one = self.rounds[0]
-        settings = TwoStageSettings.of(self.profile)
+        one, settings = self.rounds[0], TwoStageSettings.of(self.profile)
         return timing.timing(data=self.source, **one.split.parts(), settings=settings, seed=one.seed)

@@ -4,8 +4,10 @@ One change at a time, from round 0 as printed; where the paper is silent the bas
 bininglong/Breast-Ultrasound-Image-Classification).
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,44 +16,18 @@ import pandas as pd
 from lib.core.config import Profile
 from lib.core.jobs import Job, Result
 from lib.evaluation import metrics, paired
-from lib.experiments.paper_a import OUT_OF_FOLD, Plan
+from lib.experiments.paper_a import Plan
 from lib.two_stage.segmentation import SegmenterSettings
 
 BASE = "base"
+VARIANTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
-@dataclass(frozen=True)
-class Variant:
-    """What one row changes: settings of either stage, the masks that stage 1 is trained on, the input of stage 2."""
-
-    base_has: str = ""
-    changed_to: str = ""
-    segmenter: Mapping[str, Any] = field(default_factory=dict)
-    backbone: Mapping[str, Any] = field(default_factory=dict)
-    masks: str = "union"
-    inputs: str = "image+mask"
-
-
-VARIANTS = {
-    BASE: Variant(),
-    "kept epoch": Variant("best on validation (paper)", "last (code)", {"keep": "last"}),
-    "decoder dropout": Variant("in every block (paper)", "none: dead code (code)", {"decoder_dropout": False}),
-    "several lesions": Variant("union of all masks", "first mask only (code)", masks="first"),
-    "all as in the code": Variant(
-        "", "the three rows above", {"keep": "last", "decoder_dropout": False}, masks="first"
-    ),
-    "preprocessing": Variant("raw [0, 1] (code)", "the backbone's own", backbone={"preprocessing": "own"}),
-    "features": Variant("flattened (code)", "pooled", backbone={"features": "pooled"}),
-    "masks to train stage 2": Variant(
-        "of the U-Net's own training images (both)", "out of fold (the remedy)", inputs=OUT_OF_FOLD
-    ),
-}
-
-
-def plan_of(profile: Profile, variant: Variant, seed: int = 0) -> Plan:
+def plan_of(profile: Profile, variant: Mapping[str, Any], seed: int = 0) -> Plan:
     """Round 0 with one U-Net, trained for the profile's ``variant_epochs``."""
     profile = replace(profile, unet_epochs=profile.variant_epochs, n_rounds=1)
-    return Plan(profile, seed, replace(SegmenterSettings.of(profile), **variant.segmenter), variant.masks)
+    segmenter = replace(SegmenterSettings.of(profile), **variant.get("segmenter", {}))
+    return Plan(profile, seed, segmenter, variant.get("masks", "union"))
 
 
 def jobs(profile: Profile, seed: int = 0) -> dict[str, tuple[Job, Job, Job]]:
@@ -64,7 +40,8 @@ def jobs(profile: Profile, seed: int = 0) -> dict[str, tuple[Job, Job, Job]]:
     for name, variant in VARIANTS.items():
         plan = plan_of(profile, variant, seed)
         one = plan.rounds[0]
-        heads = plan.heads(one, profile.backbone, (variant.inputs,), **variant.backbone)
+        inputs = (variant.get("inputs", "image+mask"),)
+        heads = plan.heads(one, profile.backbone, inputs, **variant.get("backbone", {}))
         wanted[name] = (heads, plan.mask_scores(one, "validation"), plan.mask_scores(one, "test"))
     return wanted
 
@@ -91,17 +68,15 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
         name: heads["test"][0].argmax(axis=-1) == plan.labels[test] for name, (heads, *_) in results.items() if heads
     }
     for name, (_, validation, tested) in results.items():
-        rows[name] = {"base has": VARIANTS[name].base_has, "changed to": VARIANTS[name].changed_to}
+        rows[name] = {column: VARIANTS[name].get(column, "") for column in ("base has", "changed to")}
         rows[name] |= {"Dice validation": _lesion_dice(validation), "Dice test": _lesion_dice(tested)}
         if name in right:
             n_heads = len(right[name])
             rows[name] |= {"accuracy": right[name].mean(), "heads": n_heads}
             if name != BASE and BASE in right:
                 pair = right[name].ravel(), right[BASE].ravel()
-                heads = np.repeat(np.arange(n_heads), len(test))
-                rows[name] |= paired.compare(*pair, np.tile(groups[test], n_heads), heads=heads)
-    columns = ["base has", "changed to", "Dice validation", "Dice test"]
-    columns += ["accuracy", "heads", "difference", "95 % low", "95 % high"]
+                rows[name] |= paired.compare(*pair, np.tile(groups[test], n_heads))
+    columns = ["base has", "changed to", "Dice validation", "Dice test", "accuracy", "heads", *paired.DIFFERENCE[:3]]
     return pd.DataFrame.from_dict(rows, "index").rename_axis("variant").reindex(columns=columns)
 
 

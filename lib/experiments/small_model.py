@@ -52,14 +52,13 @@ def export(profile: Profile, file: Path = PUBLISHED, seed: int = 0) -> Path | No
     right = int((found.labels == labels).sum())
     low, high = statistics.proportion_interval(right, len(labels))
     lesions = np.array(scores["dice"])[np.array(scores["kind"]) == metrics.LESION]
-    half_and_whole = np.abs(head["test"][0, 0].argmax(axis=1) != found.labels).sum()
     about = {
         "split": {part: len(chosen) for part, chosen in split.parts().items()},
         "temperature": model.temperature,
         "accuracy": {"right": right, "images": len(labels), "95 % low": low, "95 % high": high},
         "expected calibration error": calibration.ece(labels, found.probabilities),
         "lesion Dice": {"mean": lesions.mean(), "images": len(lesions)},
-        "answers that half precision changes": int(half_and_whole),
+        "answers that half precision changes": int((head["test"][0, 0].argmax(axis=1) != found.labels).sum()),
         "far from the training images": {"BUSI, test part": _far(model, data.images[split.test]), **_others(model)},
     }
     store.write_json(file.with_name("about.json"), about)

@@ -5,7 +5,9 @@ those here are guesses, and begin away from the paper's answer.  The number of e
 tunes too, is no component: the epoch of least validation loss is kept, so more can only help.
 """
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,35 +20,11 @@ from lib.experiments.paper_a import Plan
 from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-# Of each stage: choices by name of the component, and the combination that the loop starts from.
-STAGES: dict[str, tuple[dict[str, Sequence], dict[str, Any]]] = {
-    "unet": (
-        {
-            "learning_rate": (1e-2, 1e-3, 1e-4),
-            "dropout": (0.0, 0.1, 0.2),
-            "upsampling": ("bilinear", "transposed"),
-            "regularizer": ("l2", "l1", "none"),
-            "batch_norm": (False, True),
-        },
-        {"learning_rate": 1e-4, "dropout": 0.2, "upsampling": "bilinear", "regularizer": "l2", "batch_norm": True},
-    ),
-    "head": (
-        {
-            "learning_rate": (1e-2, 1e-3, 1e-4),
-            "dropout": (0.0, 0.05, 0.2),
-            "n_layers": (1, 2, 3, 4),
-            "units": (32, 64, 128),
-        },
-        {"learning_rate": 1e-4, "dropout": 0.2, "n_layers": 1, "units": 32},
-    ),
-}
+STAGES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def coordinate_search(
-    components: Mapping[str, Sequence[Any]],
-    start: Mapping[str, Any],
-    loss: Callable[[dict], float | None],
-    n_passes: int = 5,
+    components: Mapping[str, Sequence], start: Mapping[str, Any], loss: Callable[[dict], Any], n_passes: int = 5
 ) -> pd.DataFrame:
     """Coordinate search over ``components``, as the paper describes it.
 
@@ -86,10 +64,8 @@ def coordinate_search(
         if kept:
             current, last_change, best = trial, number, np.fmin(value, best)
         scored.append(trial)
-        row = {"pass": number, "component": name, "choice": choice, "loss": value, "best": best, "kept": kept}
-        rows.append({**row, **trial})
-    columns = ["pass", "component", "choice", "loss", "best", "kept", *components]
-    path = pd.DataFrame(rows, columns=columns)
+        rows.append([number, name, choice, value, best, kept, *trial.values()])
+    path = pd.DataFrame(rows, columns=["pass", "component", "choice", "loss", "best", "kept", *components])
     path.attrs["finished"] = finished
     return path
 
@@ -110,10 +86,9 @@ def search(plan: Plan, stage: str, result: Callable[[Job], Result]) -> pd.DataFr
             return np.nan
         return float(np.min(done["history"]["val_bce"] if stage == "unet" else done["val_loss"]))
 
-    components, start = STAGES[stage]
-    wanted = plan.profile.tune_components
-    components = {name: choices for name, choices in components.items() if wanted == "all" or name in wanted.split()}
-    return coordinate_search(components, start, loss, plan.profile.tune_passes)
+    wanted, choices = plan.profile.tune_components, STAGES[stage]["choices"]
+    components = {name: some for name, some in choices.items() if wanted == "all" or name in wanted.split()}
+    return coordinate_search(components, STAGES[stage]["start"], loss, plan.profile.tune_passes)
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
@@ -135,8 +110,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 def table(path: pd.DataFrame, paper: SegmenterSettings | HeadSettings) -> pd.DataFrame:
     """What the loop chose so far beside the defaults of ``paper``, its choices; whether it is ``finished``."""
     names = path.columns[path.columns.get_loc("kept") + 1 :]
-    printed = type(paper)()
-    rows = pd.DataFrame({"paper": [getattr(printed, name) for name in names]}, names)
+    rows = pd.DataFrame({"paper": [getattr(type(paper), name) for name in names]}, names)
     rows["chosen"] = path.loc[path["kept"], names].iloc[-1] if len(path) else None
     return rows.assign(finished=path.attrs["finished"])
 

@@ -14,7 +14,6 @@ from lib.experiments import (
     backbone_comparison,
     classifiers,
     external,
-    fine_tuning,
     interpretability,
     lesion_features,
 )
@@ -89,9 +88,9 @@ CASES: dict[str, Job] = {
     "stage_1_maps": lesion_features.stage_1_maps(data=DATA, network=encoder, settings=ENCODER),
     "logistic_regression": classifiers.logistic_regression(data=DATA, x=pooled, **PARTS),
     "mc_dropout": classifiers.mc_dropout(data=DATA, x=pooled, settings=HEAD, seed=0, n_passes=3, **PARTS),
-    "fine_tuned": fine_tuning.fine_tuned(
+    "fine_tuned": classifiers.fine_tuned(
         data=DATA,
-        settings=fine_tuning.FineTuningSettings(weights="random", epochs=1, batch_size=8),
+        settings=classifiers.FineTuningSettings(weights="random", epochs=1, batch_size=8),
         seed=0,
         **PARTS,
     ),

@@ -98,10 +98,11 @@ def test_delong_needs_two_groups_of_each_class(groups):
         _delong(np.array([False, False, True, True]), np.arange(4.0), np.array(groups))
 
 
-def test_bootstrap_of_independent_images_is_the_binomial():
+def test_bootstrap_of_independent_images_is_the_binomial(monkeypatch):
     """790 images, 73 of each 79 right: the percentiles are those of Binomial(790, 73/79) / 790."""
     right = np.arange(790) % 79 < 73
-    result = significance.mean_bootstrap(right, np.arange(790), n_resamples=20_000)
+    monkeypatch.setattr(significance, "N_RESAMPLES", 20_000)
+    result = significance.mean_bootstrap(right, np.arange(790))
     expected = stats.binom.ppf([0.025, 0.975], 790, 73 / 79) / 790
     assert (result.low, result.high) == pytest.approx(tuple(expected), abs=2 / 790)
     assert result.estimate == pytest.approx(73 / 79)
@@ -116,15 +117,16 @@ def test_duplicates_do_not_narrow_a_clustered_interval():
     assert naive.high - naive.low < 0.5 * (ten.high - ten.low)
 
 
-def test_undefined_resamples_are_left_out():
+def test_undefined_resamples_are_left_out(monkeypatch):
     """A class that lies in one of five groups is missed with probability (4/5)^5."""
     groups = np.arange(5)
     recall = np.array([1.0, np.nan, np.nan, np.nan, np.nan])
-    result = significance.mean_bootstrap(recall, groups, n_resamples=4000)
+    monkeypatch.setattr(significance, "N_RESAMPLES", 4000)
+    result = significance.mean_bootstrap(recall, groups)
     assert (result.estimate, result.low, result.high) == (1, 1, 1)
     assert np.isnan(result.replicates).mean() == pytest.approx(0.8**5, abs=0.03)
     assert result.p_value(0.5) == 1 / 4000
-    mixed = significance.mean_bootstrap(np.stack([np.full(5, np.nan), np.ones(5)], axis=1), groups, n_resamples=20)
+    mixed = significance.mean_bootstrap(np.stack([np.full(5, np.nan), np.ones(5)], axis=1), groups)
     np.testing.assert_array_equal(mixed.low, [np.nan, 1])
 
 
@@ -135,12 +137,13 @@ def _answers(seed=0):
 
 
 @pytest.mark.parametrize("with_rounds", [False, True])
-def test_bootstrap_against_a_loop(with_rounds):
+def test_bootstrap_against_a_loop(with_rounds, monkeypatch):
     """Drawn one by one: an answer comes as often as its round times its group was drawn."""
     values, groups, rounds = _answers()
     values[::7, 0] = np.nan
     rounds = rounds if with_rounds else None
-    result = significance.mean_bootstrap(values, groups, rounds, n_resamples=40, seed=3)
+    monkeypatch.setattr(significance, "N_RESAMPLES", 40)
+    result = significance.mean_bootstrap(values, groups, rounds, seed=3)
     names = np.unique(groups)
     drawn = np.random.default_rng(3).integers(0, len(names), (40, len(names)))
     turns = np.random.default_rng([3, 1]).integers(0, 3, (40, 3))
@@ -170,9 +173,10 @@ def test_two_way_interval_sees_luck_of_training():
     np.testing.assert_allclose(single.replicates, alone.replicates)
 
 
-def test_p_value_by_counting():
+def test_p_value_by_counting(monkeypatch):
     values, groups, _ = _answers()
-    bootstrap = significance.mean_bootstrap(values[:, 0] - 0.45, groups, n_resamples=1000)
+    monkeypatch.setattr(significance, "N_RESAMPLES", 1000)
+    bootstrap = significance.mean_bootstrap(values[:, 0] - 0.45, groups)
     below = np.mean(bootstrap.replicates < 0)
     assert bootstrap.p_value() == pytest.approx(2 * min(below, 1 - below))
     assert 0 < below < 0.5
@@ -180,12 +184,10 @@ def test_p_value_by_counting():
     assert significance.mean_bootstrap(np.zeros(120), groups).p_value() == 1
 
 
-def test_p_value_keeps_its_level():
+def test_p_value_keeps_its_level(monkeypatch):
     generator = np.random.default_rng(1)
-    p = [
-        significance.mean_bootstrap(generator.normal(size=60), np.arange(60), n_resamples=300).p_value()
-        for _ in range(400)
-    ]
+    monkeypatch.setattr(significance, "N_RESAMPLES", 300)
+    p = [significance.mean_bootstrap(generator.normal(size=60), np.arange(60)).p_value() for _ in range(400)]
     assert 9 <= np.sum(np.array(p) < 0.05) <= 36
 
 
@@ -199,7 +201,7 @@ def test_prediction_interval_of_one_hold_out():
     luck = significance.prediction_interval(lambda rows: trainings[rows].mean(), groups, trainings, 79)
     assert luck == (0, 1)
     sizes = []
-    significance.prediction_interval(lambda rows: sizes.append(len(rows)) or 0.0, groups // 4, trainings, 79, 20)
+    significance.prediction_interval(lambda rows: sizes.append(len(rows)) or 0.0, groups // 4, trainings, 79)
     assert set(sizes) == {80}  # groups of four, whole
 
 

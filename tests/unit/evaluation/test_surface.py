@@ -97,5 +97,4 @@ def test_masks_are_thresholded_alike_and_one_row_an_image():
     scores = metrics.surface_scores(truth, predicted)
     assert scores.hd95.tolist() == pytest.approx([0, 0, 12 * 2**0.5])
     assert scores.nsd.tolist() == [1, 1, 0]
-    assert metrics.surface_scores(truth, predicted, threshold=0.55).nsd.tolist() == [0, 1, 1]
     assert metrics.surface_scores(truth[:0], predicted[:0]).dtypes.tolist() == [float, float]

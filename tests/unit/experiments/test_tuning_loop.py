@@ -51,12 +51,10 @@ def test_nan_is_never_kept():
 
 def test_the_papers_answer_is_within_reach_and_not_the_start():
     paper = {"learning_rate": 1e-3, "dropout": 0.1, "upsampling": "transposed", "regularizer": "none"}
-    components, start = tuning.STAGES["unet"]
+    components, start = tuning.STAGES["unet"].values()
     assert all(choice in components[name] for name, choice in paper.items())
     assert any(start[name] != choice for name, choice in paper.items())
-    assert all(
-        start[name] in choices for components, start in tuning.STAGES.values() for name, choices in components.items()
-    )
+    assert all(one["start"][name] in some for one in tuning.STAGES.values() for name, some in one["choices"].items())
 
 
 def test_a_training_that_is_not_done_ends_the_search_as_it_is():
