@@ -58,8 +58,7 @@ def find_pairs(images: np.ndarray, min_score: float = SCORE) -> pd.DataFrame:
     # Written so that NaN fails too.
     if images.size and not (images.min() >= 0 and images.max() <= 1):
         raise DataError("images hold values outside [0, 1], or NaN")
-    found = pd.concat(_scored(images[..., 0]))
-    found = found[found["score"] >= min_score]
+    found = pd.concat(_scored(images[..., 0])).query("score >= @min_score")
     # Identical pixels first, then of two orientations the better one.
     found = found.sort_values(["identical", "score"], ascending=False, kind="stable")
     found = found.drop_duplicates(["first", "second"])
@@ -139,8 +138,7 @@ def compare_groups(found: np.ndarray, listed: np.ndarray) -> dict[str, Any]:
 
 def conflicts(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Whether each image belongs to a group whose images have different labels, bool (n,)."""
-    different = pd.Series(labels).groupby(np.asarray(groups)).transform("nunique")
-    return different.to_numpy() > 1
+    return pd.Series(labels).groupby(groups).transform("nunique").to_numpy() > 1
 
 
 def _scored(pixels: np.ndarray) -> Iterator[pd.DataFrame]:

@@ -28,7 +28,6 @@ _PARTS = tuple(
     for top in np.arange(0, 1.001 - height, 0.1)
 )
 _STEPS = (0.04, 0.02, 0.01, 0.005)  # shares of the side by which a registration is varied
-_BATCH = 128  # pairs at a time, so that they stay in the processor's cache
 
 
 def detail(images: np.ndarray) -> np.ndarray:
@@ -67,15 +66,14 @@ def propose(details: np.ndarray, threshold: float) -> list[tuple[np.ndarray, np.
     for k, (top, bottom, left, right) in enumerate(_PARTS):
         rows, columns = _average(top, bottom, GRID, GRID // 2), _average(left, right, GRID, GRID // 2)
         code = _code(rows @ details @ columns.T)
-        for mirrored, parts in enumerate((code, code * signs)):
-            new = parts @ whole.T
-            better = new > similarity[mirrored]
-            similarity[mirrored][better], part[mirrored][better] = new[better], k
-    return [_collect(similarity[mirrored], part[mirrored], bool(mirrored), threshold) for mirrored in (0, 1)]
+        new = np.stack([code, code * signs]) @ whole.T
+        better = new > similarity
+        similarity[better], part[better] = new[better], k
+    return [_pairs(*each, threshold) for each in zip(similarity, part, (False, True), strict=True)]
 
 
 def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay each second detail on its first one, by stretch and shift along each axis.
+    """Lay each second detail on its first one, by stretch and shift along each axis: a coordinate search.
 
     What is raised is correlation · √overlap: chance correlations of two images vary as one over the root
     of the area compared, so what agrees on a small part must agree better.
@@ -91,30 +89,6 @@ def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[
     Refined registrations (m, 2, 2); normalised cross-correlation (m,) of the overlap, in [-1, 1];
     overlap (m,) in [0, 1]: the share of the one image that lies on the other, the smaller of both.
     """
-    batches = [slice(k, k + _BATCH) for k in range(0, max(len(first), 1), _BATCH)]
-    results = [_refine(first[batch], second[batch], start[batch]) for batch in batches]
-    registrations, correlation, overlap = (np.concatenate(arrays) for arrays in zip(*results, strict=True))
-    return registrations, correlation, overlap
-
-
-def _collect(
-    similarity: np.ndarray, part: np.ndarray, mirrored: bool, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    pairs = np.argwhere(np.triu(np.maximum(similarity, similarity.T) >= threshold, 1))
-    i, j = pairs.T
-    of_first = similarity[i, j] >= similarity[j, i]
-    box = np.array(_PARTS)[np.where(of_first, part[i, j], part[j, i])].reshape(len(pairs), 2, 2)
-    size, begin = box[..., 1] - box[..., 0], box[..., 0].copy()
-    if mirrored:
-        # A part of the second image lies elsewhere in its mirror image.
-        begin[~of_first, 1] = 1 - box[~of_first, 1, 1]
-    inverse = np.stack([1 / size, -begin / size], axis=-1)
-    start = np.where(of_first[:, None, None], inverse, np.stack([size, begin], axis=-1))
-    return pairs, start
-
-
-def _refine(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinate search: a change that raises the score of a pair is kept for that pair."""
     places = start.astype(np.float64)
     correlation, overlap = _correlate(first, second, places)
     score = correlation * np.sqrt(overlap)
@@ -134,6 +108,19 @@ def _refine(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[n
                     score[better] = new[keep] * np.sqrt(shared[keep])
             active = active[score[active] > before + 1e-3]
     return places, correlation, overlap
+
+
+def _pairs(similarity: np.ndarray, part: np.ndarray, mirrored: bool, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    pairs = np.argwhere(np.triu(np.maximum(similarity, similarity.T) >= threshold, 1))
+    i, j = pairs.T
+    of_first = similarity[i, j] >= similarity[j, i]
+    box = np.array(_PARTS)[np.where(of_first, part[i, j], part[j, i])].reshape(len(pairs), 2, 2)
+    size, begin = box[..., 1] - box[..., 0], box[..., 0].copy()
+    if mirrored:
+        # A part of the second image lies elsewhere in its mirror image.
+        begin[~of_first, 1] = 1 - box[~of_first, 1, 1]
+    inverse = np.stack([1 / size, -begin / size], axis=-1)
+    return pairs, np.where(of_first[:, None, None], inverse, np.stack([size, begin], axis=-1))
 
 
 def _correlate(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,14 +3,10 @@
 from typing import Any
 
 from lib.core.config import Profile, check_choice
-from lib.data.bus_uclm import BusUclm as BusUclm
-from lib.data.busi import Busi
-from lib.data.busi import CuratedBusi as CuratedBusi
-from lib.data.digits import Mnist as Mnist
-from lib.data.digits import SmallDigits as SmallDigits
-from lib.data.mammograms import KauBcmd as KauBcmd
-from lib.data.mammograms import MammogramPhantoms as MammogramPhantoms
-from lib.data.mammograms import MiniMias as MiniMias
+from lib.data.bus_uclm import BusUclm  # noqa: F401
+from lib.data.busi import Busi, CuratedBusi  # noqa: F401
+from lib.data.digits import Mnist, SmallDigits  # noqa: F401
+from lib.data.mammograms import KauBcmd, MammogramPhantoms, MiniMias  # noqa: F401
 from lib.data.phantoms import Phantoms
 from lib.data.record import Source
 
