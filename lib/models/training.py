@@ -69,12 +69,8 @@ class _Keeper(keras.callbacks.Callback):
             self.best = self.model.get_weights()
         self.model.stop_training = self.is_over()
         if self.state:
-            values = {
-                "rows": self.rows,
-                "best": self.best,
-                "variables": _values(self.model),
-                "seconds": time.perf_counter() - self.began,
-            }
+            values = {"rows": self.rows, "best": self.best, "variables": _values(self.model)}
+            values["seconds"] = time.perf_counter() - self.began
             # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
             store.write(self.state, values, {"key": _STATE_KEY})
         _log.info(" · ".join([f"epoch {epoch + 1}", *(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")]))
@@ -193,9 +189,8 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
     def fresh() -> tuple[keras.Model, list[np.ndarray]]:
         runtime.seed_everything(0)
         model = build()
-        if model.optimizer is not None:
-            # Variables that come into being in the first step would make TensorFlow trace it twice.
-            model.optimizer.build(model.trainable_variables)
+        # Variables that come into being in the first step would make TensorFlow trace it twice.
+        model.optimizer.build(model.trainable_variables)
         return model, _values(model)
 
     model, initial = keep(key, fresh)
@@ -207,7 +202,7 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
 
 def _variables(model: keras.Model) -> list:
     # Weights and running statistics, the generators of dropout, the optimizer's moments and step.
-    return [*model.variables, *(model.optimizer.variables if model.optimizer else [])]
+    return [*model.variables, *model.optimizer.variables]
 
 
 def _values(model: keras.Model) -> list[np.ndarray]:
@@ -231,14 +226,3 @@ def _draw(model: keras.Model, seed: int) -> None:
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             variable.assign(np.array([generator.integers(2**31), 0], np.uint32))
-
-
-def in_graph(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Outputs of ``model`` for many ``x``."""
-    return model.predict(x, batch_size=32, verbose=0)
-
-
-def at_once(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The same to the last digits, for few ``x``: without the graph, which takes seconds to trace."""
-    parts = [model(x[start : start + 32], training=False) for start in range(0, len(x), 32)]
-    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
