@@ -25,7 +25,6 @@ from lib.data.record import DataError, ImageSet, Source
 CLASSES = ("normal", "benign", "malignant")
 URL = "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
 SHA256 = "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7"
-MASKS = ("union", "first")
 CURATED = "curated-busi"
 _SIZES = "busi sizes"  # in the published listing, beside the files
 
@@ -95,7 +94,7 @@ def load(folder: Path | str | None = None, size: int = 128, masks: str = "union"
         A missing class, an image without a mask or a mask without an image, sizes that differ, a
         lesion without area, a file that is no image or is cut off.  The message names the file.
     """
-    check_choice("masks", masks, MASKS)
+    check_choice("masks", masks, ("union", "first"))
     check_choice("resize", resize, ("bilinear", "area"))
     root = Path(folder) if folder else _find()
     pictures = _at_hand(root)
@@ -178,8 +177,7 @@ def _pictures(root: Path, listed: Iterable[str]) -> pd.DataFrame:
     """One row per image, by class and number: ``name``, ``label``, ``image`` and ``masks``, files below ``root``."""
     names = pd.Series(list(listed), dtype=str)
     parts = names.str.extract(_FILE).assign(file=names)
-    odd = names[parts["name"].isna()]
-    if len(odd):
+    if len(odd := names[parts["name"].isna()]):
         raise DataError(f"{root / odd.iloc[0]}: not a name of BUSI, like 'benign (1).png' or 'benign (1)_mask.png'")
     if lacking := [name for name in CLASSES if name not in set(parts["label"])]:
         raise DataError(f"{root}: no images of {', '.join(lacking)}; folders {', '.join(CLASSES)} should be there")

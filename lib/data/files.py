@@ -28,8 +28,7 @@ def download(url: str, sha256: str, cure: str) -> Path:
     """The file at ``url``, checked, in the first data folder; where that fails, an error with the ``cure``."""
     found = _retrieved(url, sha256, paths.download_folder())
     if isinstance(found, Exception):
-        reason = str(found).splitlines()[0]
-        raise paths.MissingDataError(f"{url} could not be downloaded: {reason}\n{cure}") from found
+        raise paths.MissingDataError(f"{url} could not be downloaded: {str(found).splitlines()[0]}\n{cure}") from found
     return found
 
 

@@ -18,7 +18,6 @@ from lib.data.record import DataError, ImageSet, Source
 
 # BIRAD 1/2016_BC017021_ MLO_R.jpg: the blank before the view is in the names as distributed.
 _KAU = r"(?i)bi-?rads?[ _-]*(?P<level>[1-5])/\d{4}_(?P<case>[a-z]*\d+)_\s*(?:CC|MLO)_\s*[LR]\s*\.(?:jpe?g|png)"
-_CLASS_OF_LEVEL = {"1": 0, "2": 1, "3": 1, "4": 2, "5": 2}
 _FILM = r"(?P<film>mdb\d{3})\s+[FGD]\s+(?P<finding>\w+)\s*(?P<severity>[BM])?"
 
 
@@ -40,7 +39,7 @@ class KauBcmd(Source):
         found = pd.Series(names, dtype=str).str.extract(_KAU)
         if odd := [name for name, level in zip(names, found["level"], strict=True) if pd.isna(level)]:
             raise DataError(f"{folder / odd[0]}: expected a name such as 'BIRAD 1/2016_BC017021_ MLO_R.jpg'")
-        labels = found["level"].map(_CLASS_OF_LEVEL).to_numpy(np.int64)
+        labels = found["level"].map({"1": 0, "2": 1, "3": 1, "4": 2, "5": 2}).to_numpy(np.int64)
         classes = ("BI-RADS 1", "BI-RADS 2–3", "BI-RADS 4–5")
         if empty := [name for label, name in enumerate(classes) if label not in labels]:
             raise DataError(f"{paths.relative(folder)}: no images of {', '.join(empty)} in folders BIRAD 1 … BIRAD 5")
@@ -67,8 +66,8 @@ class MiniMias(Source):
         info = folder / "Info.txt"
         if not info.is_file():
             raise DataError(f"{info} is missing; it lists what the films show")
-        lines = pd.Series(info.read_text(encoding="latin-1").splitlines(), dtype=str)
-        found = lines.str.extract(_FILM).dropna(subset="film")
+        lines = info.read_text(encoding="latin-1").splitlines()
+        found = pd.Series(lines, dtype=str).str.extract(_FILM).dropna(subset="film")
         normal = found["finding"] == "NORM"
         if found.empty or (~normal & found["severity"].isna()).any():
             raise DataError(f"{info}: no films, or a finding without B or M for its severity")

@@ -22,7 +22,6 @@ from lib.data.record import DataError, ImageSet, Source
 
 PROPORTIONS = np.array([133, 437, 210]) / 780  # of BUSI's classes
 RELATIVES = ("brightness", "mirror", "shift", "crop", "mark")
-_DYNAMIC_RANGE = 45.0  # decibels shown between black and white
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _phantom(label: int, size: int, generator: np.random.Generator) -> tuple[np.
     # The machine's time-gain curve undoes what average tissue takes away, up to an operator's error.
     decibels = decibels - loss + loss.mean(axis=1, keepdims=True) * generator.uniform(0.55, 1.0)
     top = np.percentile(decibels, 99.8) + generator.uniform(-2, 6)
-    return np.clip(1 + (decibels - top) / _DYNAMIC_RANGE, 0, 1), mask
+    return np.clip(1 + (decibels - top) / 45, 0, 1), mask  # 45 decibels lie between black and white
 
 
 def _tissue(size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,6 @@ GRID = 64  # pixels a side at which details are compared
 CODE = 12  # frequencies a side of the perceptual code
 
 _FINE, _COARSE = 1.0, 4.0  # pixels of the grid: detail lies between these two Gaussian blurs
-_LIMIT = 3.0  # detail beyond this many local standard deviations counts as this: burned-in marks
 _PARTS = tuple(
     (top, top + height, left, left + width)
     for width in (1.0, 0.9, 0.8, 0.7)
@@ -34,13 +33,13 @@ def detail(images: np.ndarray) -> np.ndarray:
     """Local structure without brightness and contrast, float32 (n, GRID, GRID) in [-3, 3].
 
     The images, (n, height, width) in [0, 1], are averaged onto the grid; the local mean is taken away,
-    the rest divided by the local standard deviation and cut at three of them.
+    the rest divided by the local standard deviation and cut at three of them, beyond which marks are burned in.
     """
     rows, columns = (_average(0, 1, side, GRID) for side in images.shape[1:])
     fine = _blur(rows @ images.astype(np.float32) @ columns.T, _FINE)
     band = fine - _blur(fine, _COARSE)
     # 0.02 of the gray scale: flat regions are not blown up to look like structure.
-    return np.clip(band / (np.sqrt(_blur(band**2, _COARSE)) + 0.02), -_LIMIT, _LIMIT)
+    return np.clip(band / (np.sqrt(_blur(band**2, _COARSE)) + 0.02), -3, 3)
 
 
 def propose(details: np.ndarray, threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -125,11 +124,10 @@ def _pairs(similarity: np.ndarray, part: np.ndarray, mirrored: bool, threshold: 
 
 def _correlate(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Normalised cross-correlation over the overlap, and the overlap as a share of the image that has less of it."""
-    grid = first.shape[1]
-    at = (places[:, :, :1] * (np.arange(grid) + 0.5) / grid + places[:, :, 1:]) * grid - 0.5
-    inside = ((at >= -0.5) & (at <= grid - 0.5)).astype(np.float32)
+    at = (places[:, :, :1] * (np.arange(GRID) + 0.5) / GRID + places[:, :, 1:]) * GRID - 0.5
+    inside = ((at >= -0.5) & (at <= GRID - 0.5)).astype(np.float32)
     # Linear interpolation as a matrix: (pairs, axis, pixel of the first, pixel of the second).
-    weights = np.clip(1 - np.abs(at[..., None] - np.arange(grid)), 0, None).astype(np.float32) * inside[..., None]
+    weights = np.clip(1 - np.abs(at[..., None] - np.arange(GRID)), 0, None).astype(np.float32) * inside[..., None]
     moved = weights[:, 0] @ second @ weights[:, 1].transpose(0, 2, 1)
     still = first * inside[:, 0, :, None] * inside[:, 1, None, :]
     count = np.maximum(inside.sum(axis=2).prod(axis=1), 1)
@@ -138,7 +136,7 @@ def _correlate(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> tup
     covariance = products[0] - means[0] * means[1]
     variances = (products[1] - means[0] ** 2) * (products[2] - means[1] ** 2)
     # The same overlap takes scale times as much of the second image along each axis.
-    overlap = count / grid**2 * np.minimum(places[:, :, 0].prod(axis=1), 1)
+    overlap = count / GRID**2 * np.minimum(places[:, :, 0].prod(axis=1), 1)
     return covariance / np.sqrt(np.maximum(variances, 1e-8)), overlap
 
 

@@ -18,5 +18,4 @@ def ultrasound(profile: Profile, **changes: Any) -> Source:
     """
     if check_choice("data", profile.data, ("busi", "phantoms")) == "busi":
         return Busi(**{"size": profile.image_size, **changes})
-    size = changes.get("size", profile.image_size)
-    return Phantoms(profile.n_phantoms, size, relatives=changes.get("relatives", 0))
+    return Phantoms(profile.n_phantoms, changes.get("size", profile.image_size), relatives=changes.get("relatives", 0))

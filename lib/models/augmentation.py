@@ -25,7 +25,6 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
     -------
     New arrays of the same shapes; what a shift uncovers is black, and without lesion.
     """
-    moved_along = masks.ndim == images.ndim
     images, masks = images.copy(), masks.copy()
     reaches = [int(SHIFT * side) for side in images.shape[1:3]]
     for index in range(len(images)):
@@ -33,7 +32,7 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
         across = slice(None, None, -1 if generator.random() < 0.5 else 1)
         gain = generator.uniform(1 - GAIN, 1 + GAIN)
         images[index] = np.clip(ndimage.shift(images[index, :, across], steps, order=0) * gain, 0, 1)
-        if moved_along:
+        if masks.ndim == images.ndim:
             masks[index] = ndimage.shift(masks[index, :, across], steps, order=0)
     return images, masks
 

@@ -113,8 +113,7 @@ def _draw_he_normal(model: keras.Model, seed: int) -> None:
     generator = np.random.default_rng(seed)
     for variable in model.weights:
         if "kernel" in variable.name and len(variable.shape) == 4:
-            depthwise = "depthwise" in variable.path
-            fan_in = np.prod(variable.shape[:2] if depthwise else variable.shape[:3])
+            fan_in = np.prod(variable.shape[: 2 if "depthwise" in variable.path else 3])
             variable.assign(generator.normal(0, np.sqrt(2 / fan_in), variable.shape))
 
 

@@ -155,10 +155,9 @@ def heads(
     ``validation`` and ``test``: probabilities, float32 (n_kinds, n_seeds, n_images, n_classes); the history of
     :func:`fit_heads`; ``weights`` in Keras' order.
     """
-    stacked = np.stack([one["features"] for one in x], axis=1)
-    if mirrored:
-        stacked = np.concatenate([stacked, np.stack([one["features"] for one in mirrored], axis=1)])
-    views = len(data) * np.arange(2 if mirrored else 1)[:, None]  # where each view's images begin
+    kinds = [np.stack([one["features"] for one in view], axis=1) for view in (x, mirrored) if view]
+    stacked = np.concatenate(kinds)
+    views = len(data) * np.arange(len(kinds))[:, None]  # where each view's images begin
     labels, parts = np.tile(data.labels, len(views)), [np.ravel(part + views) for part in (train, validation)]
     model, history = fit_heads(stacked, labels, len(data.classes), parts[0], parts[1], settings, seeds)
 
@@ -166,8 +165,7 @@ def heads(
         answers = [model.predict(stacked[part + view], verbose=0) for view in views]
         return np.mean(answers, axis=0).transpose(1, 2, 0, 3)
 
-    answers = {"validation": predict(validation), "test": predict(test)}
-    return {**answers, **history, "weights": model.get_weights()}
+    return {"validation": predict(validation), "test": predict(test), **history, "weights": model.get_weights()}
 
 
 class _HeadKeeper(keras.callbacks.Callback):
@@ -193,8 +191,8 @@ class _HeadKeeper(keras.callbacks.Callback):
         self.loss.append(-np.log(np.clip(own, 1e-7, 1)).mean(axis=0))
 
     def history(self) -> dict[str, np.ndarray]:
-        loss = np.stack(self.loss).astype(np.float32)
-        return {"val_accuracy": np.stack(self.accuracy), "val_loss": loss, "kept": self.kept}
+        accuracy, loss = np.stack(self.accuracy), np.stack(self.loss)
+        return {"val_accuracy": accuracy, "val_loss": loss.astype(np.float32), "kept": self.kept}
 
 
 def _draw_heads(model: keras.Model, seeds: Sequence[int]) -> None:

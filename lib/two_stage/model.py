@@ -90,12 +90,11 @@ class TwoStageModel:
         size, n_classes = data.images.shape[1], len(data.classes)
         unet, _ = segmentation.fit(data, split.train, split.validation, settings.segmenter, seed)
         masks = segmentation.predict(unet, data.images, settings.segmenter.mirrored)
-        weights = unet.get_weights()
         backbone = backbones.build(settings.backbone.name, size, settings.backbone.weights, seed)
         x = _features(backbone, data.images, masks, settings)
         parts = split.train, split.validation
         head, _ = classification.fit_heads(x, data.labels, n_classes, *parts, settings.head, [seed])
-        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone=backbone)
+        return cls.of_weights(size, data.classes, settings, unet.get_weights(), head.get_weights(), backbone=backbone)
 
     @classmethod
     def of_weights(
@@ -138,8 +137,7 @@ class TwoStageModel:
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
         if len(images) == 0:
             return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes, np.empty(0))
-        if masks is None:
-            masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored)
+        masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored) if masks is None else masks
         x = _features(self.backbone, images, masks, self.settings)
         probabilities = calibration.apply_temperature(self.head.predict(x, verbose=0)[:, 0, 0], self.temperature)
         return Prediction(masks, probabilities, self.classes, self._distance(x[:, 0]) / self.reach)

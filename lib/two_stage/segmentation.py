@@ -114,9 +114,8 @@ def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
 
 def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
     settings = arguments["settings"]
-    if settings.architecture not in ENCODERS or settings.weights != "imagenet":
-        return {}
-    return {"weights": backbones.identity(ENCODERS[settings.architecture], settings.weights)}
+    reads = settings.architecture in ENCODERS and settings.weights == "imagenet"
+    return {"weights": backbones.identity(ENCODERS[settings.architecture], settings.weights)} if reads else {}
 
 
 # Activation maps clone the compiled network.
@@ -194,15 +193,13 @@ def assemble_masks(parts: MaskParts, n: int) -> np.ndarray:
     parts : results of :func:`segmenter`, each with the indices of the images whose
         masks are taken from it (None: all); later parts replace earlier ones.  Images of no part stay empty.
     """
-    masks: Any = None
+    packed = np.zeros((n, *parts[0][0]["masks"].shape[1:]), np.uint8)
     for values, chosen in parts:
         predicted = values.get("predicted", np.arange(n))
         chosen = predicted if chosen is None else chosen
-        rows = pd.Series(np.arange(len(predicted)), predicted).loc[chosen]  # KeyError: not what was predicted
-        found = unpack_masks(values["masks"][rows])
-        masks = np.zeros((n, *found.shape[1:]), np.float32) if masks is None else masks
-        masks[chosen] = found
-    return masks
+        rows = pd.Series(np.arange(len(predicted)), predicted).loc[chosen]  # KeyError: asked for what was not predicted
+        packed[chosen] = values["masks"][rows]
+    return unpack_masks(packed)
 
 
 @jobs.step("mask_scores", version=1, quick=True)
@@ -219,11 +216,8 @@ def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: 
     Columns of :func:`lib.evaluation.metrics.mask_scores` without ``bce`` and of
     :func:`lib.evaluation.metrics.surface_scores`, one value per image of ``scored``.
     """
-    if ensemble:
-        predicted = np.mean([assemble_masks([part], len(data))[scored] for part in masks], axis=0)
-    else:
-        predicted = assemble_masks(masks, len(data))[scored]
-    both = data.masks[scored], predicted
+    voters = [[part] for part in masks] if ensemble else [masks]
+    both = data.masks[scored], np.mean([assemble_masks(parts, len(data))[scored] for parts in voters], axis=0)
     return metrics.mask_scores(*both).drop(columns="bce").join(metrics.surface_scores(*both)).to_dict("list")
 
 
@@ -246,8 +240,7 @@ def predict(model: keras.Model, images: np.ndarray, mirrored: bool = False) -> n
 
 def mean_of_views(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """What a network says of images and of their mirror images, averaged: features or probabilities (n, k)."""
-    views = images, images[:, :, ::-1]
-    return np.mean([model.predict(as_input(view), verbose=0) for view in views], axis=0)
+    return np.mean([model.predict(as_input(view), verbose=0) for view in (images, images[:, :, ::-1])], axis=0)
 
 
 def as_input(images: np.ndarray) -> np.ndarray:
