@@ -41,8 +41,6 @@ def predict_files(model: "TwoStageModel", files: Sequence[Path], out: Path | Non
 
     ``out``: folder for each image in its own size with the border of the lesion, and for the mask.
     """
-    from lib.models.training import at_once
-
     parts = [pd.DataFrame(columns=["image", "class", *model.classes, "lesion", "distance"])]
     for start in tqdm(range(0, len(files), _BATCH), unit="batch", disable=None if len(files) > _BATCH else True):
         images = {}
@@ -52,7 +50,7 @@ def predict_files(model: "TwoStageModel", files: Sequence[Path], out: Path | Non
             except DataError as error:
                 print(f"error: {error}", file=sys.stderr)
         if images:
-            found = model.predict(np.stack(list(images.values())), forward=at_once)
+            found = model.predict(np.stack(list(images.values())))
             parts.append(as_frame(list(images), found))
             for file, mask in zip(images, found.masks, strict=True):
                 if out:

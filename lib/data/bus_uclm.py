@@ -29,15 +29,11 @@ class BusUclm(Source):
         folder = files.find(self.folder, "data.mendeley.com/datasets/7fvgj4jsp7")
         info = _info(folder)
         patients, groups = np.unique(info["name"].str[:4], return_inverse=True)
-        return ImageSet(
-            images=np.stack([busi.read_image(folder / "images" / file, self.size) for file in info["Image"]]),
-            labels=info["Label"].str.lower().map(busi.CLASSES.index).to_numpy(),
-            names=info["name"].to_numpy(str),
-            classes=busi.CLASSES,
-            source=f"BUS-UCLM, {len(info)} images of {len(patients)} patients at {self.size}×{self.size}",
-            masks=np.stack([_mask(folder / "masks" / file, self.size) for file in info["Image"]]),
-            groups=groups,
-        )
+        images = np.stack([busi.read_image(folder / "images" / file, self.size) for file in info["Image"]])
+        masks = np.stack([_mask(folder / "masks" / file, self.size) for file in info["Image"]])
+        labels = info["Label"].str.lower().map(busi.CLASSES.index).to_numpy()
+        source = f"BUS-UCLM, {len(info)} images of {len(patients)} patients at {self.size}×{self.size}"
+        return ImageSet(images, labels, info["name"].to_numpy(str), busi.CLASSES, source, masks, groups=groups)
 
 
 def flags(names: np.ndarray) -> pd.DataFrame:

@@ -6,6 +6,7 @@ Paper A, II-A and III-A.
 """
 
 import shutil
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,8 +25,6 @@ from lib.data.record import DataError, ImageSet, Source
 CLASSES = ("normal", "benign", "malignant")
 URL = "https://scholar.cu.edu.eg/Dataset_BUSI.zip"
 SHA256 = "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7"
-MASKS = ("union", "first")
-RESIZES = ("bilinear", "area")
 CURATED = "curated-busi"
 _SIZES = "busi sizes"  # in the published listing, beside the files
 
@@ -46,12 +45,11 @@ class Busi(Source):
 
     def table(self) -> ImageSet:
         """What :func:`load` returns without images and masks, at once; where the files are absent, as published."""
-        listed = [] if paths.find_data(self.folder) else raw.recorded(self.folder)
-        if listed:
-            pictures, sizes = _pictures(Path(self.folder), listed), raw.recorded(_SIZES)
-            pictures["size"] = pictures["image"].map(sizes)
-        else:
+        if paths.find_data(self.folder) or not raw.recorded(self.folder):
             pictures = _at_hand(_find())
+        else:
+            pictures = _pictures(Path(self.folder), raw.recorded(self.folder))
+            pictures["size"] = pictures["image"].map(raw.recorded(_SIZES))
         return _record(pictures, self.size, self.masks, self.resize)
 
 
@@ -96,8 +94,8 @@ def load(folder: Path | str | None = None, size: int = 128, masks: str = "union"
         A missing class, an image without a mask or a mask without an image, sizes that differ, a
         lesion without area, a file that is no image or is cut off.  The message names the file.
     """
-    check_choice("masks", masks, MASKS)
-    check_choice("resize", resize, RESIZES)
+    check_choice("masks", masks, ("union", "first"))
+    check_choice("resize", resize, ("bilinear", "area"))
     root = Path(folder) if folder else _find()
     pictures = _at_hand(root)
 
@@ -156,11 +154,9 @@ def _download(target: Path) -> Path:
         f"Put its folders {', '.join(CLASSES)} into {target}, or name their folder: PAPER_DATA=<parent of busi>. "
         "It is also on Kaggle as aryashah2k/breast-ultrasound-images-dataset.",
     )
-    unpacked = target.with_name(".busi-unpacking")
-    shutil.rmtree(unpacked, ignore_errors=True)
-    shutil.unpack_archive(archive, unpacked)
-    next(unpacked.rglob("normal")).parent.rename(target)
-    shutil.rmtree(unpacked, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".busi-") as unpacked:
+        shutil.unpack_archive(archive, unpacked)
+        next(Path(unpacked).rglob("normal")).parent.rename(target)
     archive.unlink()
     return target
 
@@ -170,21 +166,18 @@ def _at_hand(root: Path) -> pd.DataFrame:
     listed = [path for name in CLASSES for path in (root / name).glob("[!.]*") if path.name not in raw.CLUTTER]
     pictures = _pictures(root, [path.relative_to(root).as_posix() for path in listed])
 
-    def size(image: str) -> tuple[int, int]:
+    sizes = []
+    for image in pictures["image"]:
         with files.opened(root / image) as opened:
-            return opened.size[::-1]
-
-    with ThreadPoolExecutor() as pool:
-        pictures["size"] = list(pool.map(size, pictures["image"]))
-    return pictures
+            sizes.append(opened.size[::-1])
+    return pictures.assign(size=sizes)
 
 
 def _pictures(root: Path, listed: Iterable[str]) -> pd.DataFrame:
     """One row per image, by class and number: ``name``, ``label``, ``image`` and ``masks``, files below ``root``."""
     names = pd.Series(list(listed), dtype=str)
     parts = names.str.extract(_FILE).assign(file=names)
-    odd = names[parts["name"].isna()]
-    if len(odd):
+    if len(odd := names[parts["name"].isna()]):
         raise DataError(f"{root / odd.iloc[0]}: not a name of BUSI, like 'benign (1).png' or 'benign (1)_mask.png'")
     if lacking := [name for name in CLASSES if name not in set(parts["label"])]:
         raise DataError(f"{root}: no images of {', '.join(lacking)}; folders {', '.join(CLASSES)} should be there")
@@ -193,24 +186,17 @@ def _pictures(root: Path, listed: Iterable[str]) -> pd.DataFrame:
     for what, lone in (("mask", images.index.difference(masks.index)), ("image", masks.index.difference(images.index))):
         if len(lone):
             raise DataError(f"{root}: no {what} of {lone[0]} ({len(lone)} such files)")
-    label = images["label"].map(CLASSES.index)
-    order = pd.DataFrame({"label": label, "number": images["number"].astype(int)}).sort_values(["label", "number"])
-    pictures = pd.DataFrame({"label": label, "image": images["file"], "masks": masks})
-    return pictures.loc[order.index].reset_index(names="name")
+    label, number = images["label"].map(CLASSES.index), images["number"].astype(int)
+    pictures = pd.DataFrame({"label": label, "number": number, "image": images["file"], "masks": masks})
+    return pictures.sort_values(["label", "number"]).reset_index(names="name")
 
 
 def _record(pictures: pd.DataFrame, size: int, masks: str, resize: str) -> ImageSet:
-    n_masks = pictures["masks"].map(len).to_numpy()
     unusual = [word for word, usual in ((resize, "bilinear"), (f"{masks} mask", "union mask")) if word != usual]
-    return ImageSet(
-        images=None,
-        labels=pictures["label"].to_numpy(),
-        names=pictures["name"].to_numpy(str),
-        classes=CLASSES,
-        source=", ".join([f"BUSI, {len(pictures)} images at {size}×{size}", *unusual]),
-        sizes=np.array(pictures["size"].tolist()),
-        n_masks=n_masks,
-    )
+    source = ", ".join([f"BUSI, {len(pictures)} images at {size}×{size}", *unusual])
+    sizes, n_masks = np.array(pictures["size"].tolist()), pictures["masks"].map(len).to_numpy()
+    labels, names = pictures["label"].to_numpy(), pictures["name"].to_numpy(str)
+    return ImageSet(None, labels, names, CLASSES, source, sizes=sizes, n_masks=n_masks)
 
 
 def _union(root: Path, row, masks: list[str]) -> Image.Image:

@@ -12,7 +12,6 @@ from lib.data.record import DataError, ImageSet, Source
 CLASSES = tuple("0123456789")
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-_IMAGES = {"train": 60_000, "test": 10_000}
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Mnist(Source):
                 images, labels = stored[f"x_{self.part}"], stored[f"y_{self.part}"]
         except Exception as error:  # zipfile, zlib and numpy have one each for a damaged file
             raise DataError(f"{file} is not MNIST as Keras packs it ({error}). Remove it: it is downloaded") from error
-        if images.shape != (_IMAGES[self.part], 28, 28):
+        if images.shape != (60_000 if self.part == "train" else 10_000, 28, 28):
             raise DataError(f"{file} is not MNIST: its images are {images.shape}. Remove it: it is downloaded")
         return _image_set(images / np.float32(255), labels, self.part, "MNIST")
 

@@ -13,8 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from lib.core import paths
 from lib.data.record import DataError
 
-SIDES = 8, 10_000  # pixels, of images that are read; larger ones are not decoded
-_TWELVE_BITS, _SIXTEEN_BITS = 4095, 65_535
+_LEAST, _MOST = 8, 10_000  # pixels a side, of images that are read; larger ones are not decoded
 
 
 def find(name: str, page: str) -> Path:
@@ -29,8 +28,7 @@ def download(url: str, sha256: str, cure: str) -> Path:
     """The file at ``url``, checked, in the first data folder; where that fails, an error with the ``cure``."""
     found = _retrieved(url, sha256, paths.download_folder())
     if isinstance(found, Exception):
-        reason = str(found).splitlines()[0]
-        raise paths.MissingDataError(f"{url} could not be downloaded: {reason}\n{cure}") from found
+        raise paths.MissingDataError(f"{url} could not be downloaded: {str(found).splitlines()[0]}\n{cure}") from found
     return found
 
 
@@ -50,10 +48,8 @@ def opened(file: Path) -> Iterator[Image.Image]:
         raise DataError(f"{file}: no such file")
     try:
         with Image.open(file) as image:
-            if not SIDES[0] <= min(image.size) <= max(image.size) <= SIDES[1]:
-                raise DataError(
-                    f"{file}: {image.width}×{image.height} pixels; {SIDES[0]} to {SIDES[1]} a side are read"
-                )
+            if not _LEAST <= min(image.size) <= max(image.size) <= _MOST:
+                raise DataError(f"{file}: {image.width}×{image.height} pixels; {_LEAST} to {_MOST} a side are read")
             yield image
     except UnidentifiedImageError as error:
         raise DataError(f"{file}: no image") from error
@@ -69,7 +65,7 @@ def read_gray(file: Path) -> Image.Image:
     with opened(file) as image:
         if image.mode.startswith("I"):
             pixels = np.asarray(image, np.float32)
-            return Image.fromarray(pixels / (_TWELVE_BITS if pixels.max() <= _TWELVE_BITS else _SIXTEEN_BITS))
+            return Image.fromarray(pixels / (2**12 - 1 if pixels.max() < 2**12 else 2**16 - 1))
         # Transparency is dropped, not blended: BUSI's alpha channels are opaque.
         return Image.fromarray(np.asarray(image.convert("L"), np.float32) / 255)
 

@@ -1,6 +1,6 @@
 """Groups of related images in files: the published list, and corrections by hand, which win."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +37,10 @@ def read_published(path: Path, names: np.ndarray) -> np.ndarray:
     # A spreadsheet writes 0 as 0.0.
     images, groups = frame["image"], frame["group"].str.replace(r"\.0+$", "", regex=True)
     odd = [image for label, image in zip(frame["class"], images, strict=True) if not image.startswith(label)]
-    _refuse(
-        path,
-        {
-            "images unknown": sorted(set(images) - set(names)),
-            "images repeated": sorted(images[images.duplicated()]),
-            "images of another class": odd,
-            "images without a group": images[groups == ""].tolist(),
-        },
-    )
+    _refuse(path, "images unknown", sorted(set(images) - set(names)))
+    _refuse(path, "images repeated", sorted(images[images.duplicated()]))
+    _refuse(path, "images of another class", odd)
+    _refuse(path, "images without a group", images[groups == ""].tolist())
     group_of = dict(zip(images, groups, strict=True))
     # A tuple cannot be mistaken for a group of the file.
     return number(group_of.get(name, (name,)) for name in names)
@@ -74,22 +69,16 @@ def apply_overrides(groups: np.ndarray, names: np.ndarray, path: Path, pairs: pd
     """
     frame = read_table(path, ["first", "second", "related"])
     first, second, answers = frame["first"], frame["second"], frame["related"].str.lower()
-    _refuse(
-        path,
-        {
-            "unknown images": sorted({*first, *second} - set(names)),
-            "images paired with themselves": first[first == second].tolist(),
-            "answers that are neither yes nor no": frame.loc[~answers.isin(["yes", "no"]), "related"].tolist(),
-        },
-    )
-    place = {name: index for index, name in enumerate(names)}
-    rows = np.column_stack([first.map(place), second.map(place)]).astype(int)
+    _refuse(path, "unknown images", sorted({*first, *second} - set(names)))
+    _refuse(path, "images paired with themselves", first[first == second].tolist())
+    _refuse(path, "answers that are neither yes nor no", frame["related"][~answers.isin(["yes", "no"])].tolist())
+    rows = np.column_stack([pd.Index(names).get_indexer(side) for side in (first, second)])
     yes, no = rows[answers == "yes"], rows[answers == "no"]
     sets = DisjointSet(range(len(groups)))
     for a, b in yes:
         sets.merge(a, b)
     connected = [f"{names[a]} – {names[b]}" for a, b in no if sets.connected(a, b)]
-    _refuse(path, {"pairs that are not related, but connected by rows that say yes": connected})
+    _refuse(path, "pairs that are not related, but connected by rows that say yes", connected)
     links = pairs.sort_values("correlation", ascending=False)[["first", "second"]].to_numpy(int)
     rest = sorted(pairs_within(groups).tolist(), key=lambda link: np.isin(no[:, 1], link).any())
     for a, b in [*links[groups[links[:, 0]] == groups[links[:, 1]]], *rest]:
@@ -99,7 +88,6 @@ def apply_overrides(groups: np.ndarray, names: np.ndarray, path: Path, pairs: pd
     return number(sets[k] for k in range(len(groups)))
 
 
-def _refuse(path: Path, problems: Mapping[str, Sequence[str]]) -> None:
-    for problem, found in problems.items():
-        if found:
-            raise DataError(f"{path}: {len(found)} {problem} {found[:3]}")
+def _refuse(path: Path, problem: str, found: Sequence[str]) -> None:
+    if found:
+        raise DataError(f"{path}: {len(found)} {problem} {found[:3]}")

@@ -13,11 +13,11 @@ from PIL import Image
 
 from lib.core import paths
 from lib.data import files, phantoms
+from lib.data.busi import CLASSES
 from lib.data.record import DataError, ImageSet, Source
 
 # BIRAD 1/2016_BC017021_ MLO_R.jpg: the blank before the view is in the names as distributed.
 _KAU = r"(?i)bi-?rads?[ _-]*(?P<level>[1-5])/\d{4}_(?P<case>[a-z]*\d+)_\s*(?:CC|MLO)_\s*[LR]\s*\.(?:jpe?g|png)"
-_CLASS_OF_LEVEL = {"1": 0, "2": 1, "3": 1, "4": 2, "5": 2}
 _FILM = r"(?P<film>mdb\d{3})\s+[FGD]\s+(?P<finding>\w+)\s*(?P<severity>[BM])?"
 
 
@@ -39,19 +39,14 @@ class KauBcmd(Source):
         found = pd.Series(names, dtype=str).str.extract(_KAU)
         if odd := [name for name, level in zip(names, found["level"], strict=True) if pd.isna(level)]:
             raise DataError(f"{folder / odd[0]}: expected a name such as 'BIRAD 1/2016_BC017021_ MLO_R.jpg'")
-        labels = found["level"].map(_CLASS_OF_LEVEL).to_numpy(np.int64)
+        labels = found["level"].map({"1": 0, "2": 1, "3": 1, "4": 2, "5": 2}).to_numpy(np.int64)
         classes = ("BI-RADS 1", "BI-RADS 2–3", "BI-RADS 4–5")
         if empty := [name for label, name in enumerate(classes) if label not in labels]:
             raise DataError(f"{paths.relative(folder)}: no images of {', '.join(empty)} in folders BIRAD 1 … BIRAD 5")
         cases, groups = np.unique(found["case"].str.upper(), return_inverse=True)
-        return ImageSet(
-            images=np.stack([_read(folder / name, self.size) for name in names]),
-            labels=labels,
-            names=np.array(names),
-            classes=classes,
-            source=f"KAU-BCMD, {len(names)} images of {len(cases)} cases at {self.size}×{self.size}",
-            groups=groups,
-        )
+        images = np.stack([_read(folder / name, self.size) for name in names])
+        source = f"KAU-BCMD, {len(names)} images of {len(cases)} cases at {self.size}×{self.size}"
+        return ImageSet(images, labels, np.array(names), classes, source, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -71,22 +66,17 @@ class MiniMias(Source):
         info = folder / "Info.txt"
         if not info.is_file():
             raise DataError(f"{info} is missing; it lists what the films show")
-        lines = pd.Series(info.read_text(encoding="latin-1").splitlines(), dtype=str)
-        found = lines.str.extract(_FILM).dropna(subset="film")
+        lines = info.read_text(encoding="latin-1").splitlines()
+        found = pd.Series(lines, dtype=str).str.extract(_FILM).dropna(subset="film")
         normal = found["finding"] == "NORM"
         if found.empty or (~normal & found["severity"].isna()).any():
             raise DataError(f"{info}: no films, or a finding without B or M for its severity")
-        label = found["severity"].map({"B": 1, "M": 2}).mask(normal, 0).astype(np.int64)
-        labels = label.groupby(found["film"]).max()
+        labels = found["severity"].map({"B": 1, "M": 2}).mask(normal, 0).astype(np.int64).groupby(found["film"]).max()
         paths_of = [next(folder.glob(f"{film}.p[ng][gm]"), folder / f"{film}.png") for film in labels.index]
-        return ImageSet(
-            images=np.stack([_read(file, self.size) for file in paths_of]),
-            labels=labels.to_numpy(),
-            names=labels.index.to_numpy(str),
-            classes=("normal", "benign", "malignant"),
-            source=f"mini-MIAS, {len(labels)} films at {self.size}×{self.size}",
-            groups=(labels.index.str[3:].astype(int).to_numpy() - 1) // 2,
-        )
+        images = np.stack([_read(file, self.size) for file in paths_of])
+        source = f"mini-MIAS, {len(labels)} films at {self.size}×{self.size}"
+        patients = (labels.index.str[3:].astype(int).to_numpy() - 1) // 2
+        return ImageSet(images, labels.to_numpy(), labels.index.to_numpy(str), CLASSES, source, groups=patients)
 
 
 @dataclass(frozen=True)
@@ -98,9 +88,8 @@ class MammogramPhantoms(Source):
     def read(self) -> ImageSet:
         made = phantoms.make(self.n, size=32, seed=0)
         small = made.images.reshape(self.n, 16, 2, 16, 2, 1).mean(axis=(2, 4), dtype=np.float32)
-        return ImageSet(
-            small, made.labels, made.names, made.classes, f"{self.n} phantoms at 16×16", groups=np.arange(self.n) // 2
-        )
+        source = f"{self.n} phantoms at 16×16"
+        return ImageSet(small, made.labels, made.names, made.classes, source, groups=np.arange(self.n) // 2)
 
 
 def _read(file: Path, size: int) -> np.ndarray:

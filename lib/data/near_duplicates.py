@@ -27,7 +27,6 @@ UNCERTAIN = 0.5  # the same, from which a pair is worth a look
 
 PUBLISHED = "busi_related_images.csv"
 OVERRIDES = "overrides.csv"
-_MIN_SIDE = 32
 
 
 def find_pairs(images: np.ndarray, min_score: float = SCORE) -> pd.DataFrame:
@@ -53,16 +52,14 @@ def find_pairs(images: np.ndarray, min_score: float = SCORE) -> pd.DataFrame:
     DataError
         If the images are of another shape, smaller, or hold values outside [0, 1] or NaN.
     """
-    if images.ndim != 4 or images.shape[3] != 1 or min(images.shape[1:3]) < _MIN_SIDE:
-        raise DataError(f"images {images.shape} are not (n, height, width, 1) with {_MIN_SIDE} pixels a side or more")
+    if images.ndim != 4 or images.shape[3] != 1 or min(images.shape[1:3]) < 32:
+        raise DataError(f"images {images.shape} are not (n, height, width, 1) with 32 pixels a side or more")
     # Written so that NaN fails too.
     if images.size and not (images.min() >= 0 and images.max() <= 1):
         raise DataError("images hold values outside [0, 1], or NaN")
-    found = pd.concat(_scored(images[..., 0]))
-    found = found[found["score"] >= min_score]
+    found = pd.concat(_scored(images[..., 0])).query("score >= @min_score")
     # Identical pixels first, then of two orientations the better one.
-    found = found.sort_values(["identical", "score"], ascending=False, kind="stable")
-    found = found.drop_duplicates(["first", "second"])
+    found = found.sort_values(["identical", "score"], ascending=False).drop_duplicates(["first", "second"])
     return found.sort_values(["score", "first", "second"], ascending=[False, True, True], ignore_index=True)
 
 
@@ -139,8 +136,7 @@ def compare_groups(found: np.ndarray, listed: np.ndarray) -> dict[str, Any]:
 
 def conflicts(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Whether each image belongs to a group whose images have different labels, bool (n,)."""
-    different = pd.Series(labels).groupby(np.asarray(groups)).transform("nunique")
-    return different.to_numpy() > 1
+    return pd.Series(labels).groupby(groups).transform("nunique").to_numpy() > 1
 
 
 def _scored(pixels: np.ndarray) -> Iterator[pd.DataFrame]:

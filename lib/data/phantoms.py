@@ -22,8 +22,6 @@ from lib.data.record import DataError, ImageSet, Source
 
 PROPORTIONS = np.array([133, 437, 210]) / 780  # of BUSI's classes
 RELATIVES = ("brightness", "mirror", "shift", "crop", "mark")
-_MOVED = ("mirror", "shift", "crop")  # relatives whose masks move along
-_DYNAMIC_RANGE = 45.0  # decibels shown between black and white
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,10 @@ def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
     # One generator per image: image k stays the same when n changes nothing before it.
     pairs = [_phantom(label, size, np.random.default_rng([seed, k])) for k, label in enumerate(labels.tolist())]
     images, masks = (np.stack(arrays)[..., None] for arrays in zip(*pairs, strict=True))
-    return ImageSet(
-        images=(np.round(images * 255) / 255).astype(np.float32),
-        labels=labels,
-        names=np.array([f"{CLASSES[label]} ({index + 1})" for index, label in enumerate(labels)]),
-        classes=CLASSES,
-        source=f"{n} phantoms (synthetic) at {size}×{size}",
-        masks=masks.astype(np.float32),
-        sizes=np.full((n, 2), size),
-        n_masks=np.ones(n, int),
-    )
+    images, masks = (np.round(images * 255) / 255).astype(np.float32), masks.astype(np.float32)
+    names = np.array([f"{CLASSES[label]} ({index + 1})" for index, label in enumerate(labels)])
+    source = f"{n} phantoms (synthetic) at {size}×{size}"
+    return ImageSet(images, labels, names, CLASSES, source, masks, sizes=np.full((n, 2), size), n_masks=np.ones(n, int))
 
 
 def with_relatives(data: ImageSet, n: int) -> ImageSet:
@@ -94,13 +86,13 @@ def with_relatives(data: ImageSet, n: int) -> ImageSet:
         kind = RELATIVES[k % len(RELATIVES)]
         image, mask = copies.images[k, ..., 0], copies.masks[k, ..., 0]
         image[:] = np.round(_relative(image, kind, np.random.default_rng([0, k])) * 255) / 255
-        if kind in _MOVED:
+        if kind in ("mirror", "shift", "crop"):
             # The same generator state, so that the mask goes where its image went.
             mask[:] = _relative(mask, kind, np.random.default_rng([0, k])) >= 0.5
     copies = replace(copies, names=np.array([f"{name} relative" for name in copies.names], str))
-    arrays = ("images", "labels", "names", "masks", "sizes", "n_masks", "groups")
-    joined: dict[str, Any] = {name: np.concatenate([getattr(data, name), getattr(copies, name)]) for name in arrays}
-    return replace(data, **joined, source=f"{data.source} and {n} relatives")
+    arrays = {name: value for name, value in vars(data).items() if isinstance(value, np.ndarray)}
+    joined: dict[str, Any] = {name: np.concatenate([value, getattr(copies, name)]) for name, value in arrays.items()}
+    return replace(data, source=f"{data.source} and {n} relatives", **joined)
 
 
 def _relative(picture: np.ndarray, kind: str, draw: np.random.Generator) -> np.ndarray:
@@ -129,7 +121,7 @@ def _relative(picture: np.ndarray, kind: str, draw: np.random.Generator) -> np.n
 
 def class_counts(n: int) -> np.ndarray:
     """How many of ``n`` images are normal, benign and malignant; rounded so that they add up."""
-    exact = n * np.array(PROPORTIONS)
+    exact = n * PROPORTIONS
     counts = np.floor(exact).astype(int)
     counts[np.argsort(counts - exact)[: n - counts.sum()]] += 1
     return counts
@@ -144,22 +136,19 @@ def _phantom(label: int, size: int, generator: np.random.Generator) -> tuple[np.
     decibels = 20 * np.log10(_speckle(echo, generator) + 1e-6)
     loss = np.cumsum(attenuation, axis=0)
     # The machine's time-gain curve undoes what average tissue takes away, up to an operator's error.
-    gain = loss.mean(axis=1, keepdims=True) * generator.uniform(0.55, 1.0)
-    decibels = decibels - loss + gain
+    decibels = decibels - loss + loss.mean(axis=1, keepdims=True) * generator.uniform(0.55, 1.0)
     top = np.percentile(decibels, 99.8) + generator.uniform(-2, 6)
-    return np.clip(1 + (decibels - top) / _DYNAMIC_RANGE, 0, 1), mask
+    return np.clip(1 + (decibels - top) / 45, 0, 1), mask  # 45 decibels lie between black and white
 
 
 def _tissue(size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Echo amplitude and attenuation of skin, fat, gland and muscle, with wavy borders between them."""
-    depth = np.linspace(0, 1, size)[:, None]
-    across = np.linspace(0, 1, size)[None, :]
+    depth, across = np.linspace(0, 1, size)[:, None], np.linspace(0, 1, size)
 
     def border(level: float, swing: float) -> np.ndarray:
-        waves: Any = sum(
-            generator.normal(0, swing / k) * np.sin(2 * np.pi * (k * across * 0.7 + generator.uniform()))
-            for k in (1, 2, 3)
-        )
+        waves = np.zeros(size)
+        for k in (1, 2, 3):
+            waves += generator.normal(0, swing / k) * np.sin(2 * np.pi * (k * across * 0.7 + generator.uniform()))
         return level + waves
 
     fat = depth > border(generator.uniform(0.05, 0.09), 0.003)
@@ -169,10 +158,8 @@ def _tissue(size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.n
     echo = np.select([muscle, gland, fat], [0.35, 0.75, 0.28], 1.2) + 0.7 * fascia
     # Glandular tissue is patchy and streaked along the surface; some patches are as dark as lesions.
     patches = ndimage.gaussian_filter(generator.normal(size=(size, size)), (size / 28, size / 11), mode="reflect")
-    patches = patches / patches.std()
-    echo = echo * np.exp(generator.uniform(0.35, 0.7) * patches)
-    attenuation = np.where(gland, 22.0, 14.0) / size
-    return echo, attenuation
+    echo = echo * np.exp(generator.uniform(0.35, 0.7) * (patches / patches.std()))
+    return echo, np.where(gland, 22.0, 14.0) / size
 
 
 def _lesion(malignant: bool, size: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,9 +173,8 @@ def _lesion(malignant: bool, size: int, generator: np.random.Generator) -> tuple
     down, side = row - centre[0], column - centre[1]
     along = side * np.cos(tilt) + down * np.sin(tilt)
     depth = (down * np.cos(tilt) - side * np.sin(tilt)) / np.clip(flat, 0.45, 1.35)
-    angle = np.arctan2(depth, along)
     distance = np.hypot(depth, along) / radius
-    outline = _outline(angle, malignant, generator)
+    outline = _outline(np.arctan2(depth, along), malignant, generator)
     mask = ndimage.binary_fill_holes(distance < outline)
     sharpness = generator.uniform(0.05, 0.25) if malignant else generator.uniform(0.02, 0.1)
     inside = 1 / (1 + np.exp(np.clip((distance - outline) / sharpness, -30, 30)))

@@ -9,8 +9,6 @@ import pandas as pd
 
 from lib.core import paths, raw
 
-_ARRAYS = ("images", "labels", "names", "masks", "sizes", "n_masks", "groups")
-
 
 class DataError(ValueError):
     """Data on disk that cannot be what it should be; the message names the file and the cure."""
@@ -52,8 +50,8 @@ class ImageSet:
 
     def select(self, indices: np.ndarray) -> "ImageSet":
         """The images at ``indices``, in that order."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        return replace(self, **{name: value[indices] for name, value in arrays.items() if value is not None})
+        arrays = {name: value[indices] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **arrays)
 
     def counts(self) -> pd.Series:
         """Images per class, in class order."""

@@ -19,7 +19,6 @@ GRID = 64  # pixels a side at which details are compared
 CODE = 12  # frequencies a side of the perceptual code
 
 _FINE, _COARSE = 1.0, 4.0  # pixels of the grid: detail lies between these two Gaussian blurs
-_LIMIT = 3.0  # detail beyond this many local standard deviations counts as this: burned-in marks
 _PARTS = tuple(
     (top, top + height, left, left + width)
     for width in (1.0, 0.9, 0.8, 0.7)
@@ -28,20 +27,19 @@ _PARTS = tuple(
     for top in np.arange(0, 1.001 - height, 0.1)
 )
 _STEPS = (0.04, 0.02, 0.01, 0.005)  # shares of the side by which a registration is varied
-_BATCH = 128  # pairs at a time, so that they stay in the processor's cache
 
 
 def detail(images: np.ndarray) -> np.ndarray:
     """Local structure without brightness and contrast, float32 (n, GRID, GRID) in [-3, 3].
 
     The images, (n, height, width) in [0, 1], are averaged onto the grid; the local mean is taken away,
-    the rest divided by the local standard deviation and cut at three of them.
+    the rest divided by the local standard deviation and cut at three of them, beyond which marks are burned in.
     """
     rows, columns = (_average(0, 1, side, GRID) for side in images.shape[1:])
     fine = _blur(rows @ images.astype(np.float32) @ columns.T, _FINE)
     band = fine - _blur(fine, _COARSE)
     # 0.02 of the gray scale: flat regions are not blown up to look like structure.
-    return np.clip(band / (np.sqrt(_blur(band**2, _COARSE)) + 0.02), -_LIMIT, _LIMIT)
+    return np.clip(band / (np.sqrt(_blur(band**2, _COARSE)) + 0.02), -3, 3)
 
 
 def propose(details: np.ndarray, threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -67,15 +65,14 @@ def propose(details: np.ndarray, threshold: float) -> list[tuple[np.ndarray, np.
     for k, (top, bottom, left, right) in enumerate(_PARTS):
         rows, columns = _average(top, bottom, GRID, GRID // 2), _average(left, right, GRID, GRID // 2)
         code = _code(rows @ details @ columns.T)
-        for mirrored, parts in enumerate((code, code * signs)):
-            new = parts @ whole.T
-            better = new > similarity[mirrored]
-            similarity[mirrored][better], part[mirrored][better] = new[better], k
-    return [_collect(similarity[mirrored], part[mirrored], bool(mirrored), threshold) for mirrored in (0, 1)]
+        new = np.stack([code, code * signs]) @ whole.T
+        better = new > similarity
+        similarity[better], part[better] = new[better], k
+    return [_pairs(*each, threshold) for each in zip(similarity, part, (False, True), strict=True)]
 
 
 def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay each second detail on its first one, by stretch and shift along each axis.
+    """Lay each second detail on its first one, by stretch and shift along each axis: a coordinate search.
 
     What is raised is correlation · √overlap: chance correlations of two images vary as one over the root
     of the area compared, so what agrees on a small part must agree better.
@@ -91,30 +88,6 @@ def register(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[
     Refined registrations (m, 2, 2); normalised cross-correlation (m,) of the overlap, in [-1, 1];
     overlap (m,) in [0, 1]: the share of the one image that lies on the other, the smaller of both.
     """
-    batches = [slice(k, k + _BATCH) for k in range(0, max(len(first), 1), _BATCH)]
-    results = [_refine(first[batch], second[batch], start[batch]) for batch in batches]
-    registrations, correlation, overlap = (np.concatenate(arrays) for arrays in zip(*results, strict=True))
-    return registrations, correlation, overlap
-
-
-def _collect(
-    similarity: np.ndarray, part: np.ndarray, mirrored: bool, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    pairs = np.argwhere(np.triu(np.maximum(similarity, similarity.T) >= threshold, 1))
-    i, j = pairs.T
-    of_first = similarity[i, j] >= similarity[j, i]
-    box = np.array(_PARTS)[np.where(of_first, part[i, j], part[j, i])].reshape(len(pairs), 2, 2)
-    size, begin = box[..., 1] - box[..., 0], box[..., 0].copy()
-    if mirrored:
-        # A part of the second image lies elsewhere in its mirror image.
-        begin[~of_first, 1] = 1 - box[~of_first, 1, 1]
-    inverse = np.stack([1 / size, -begin / size], axis=-1)
-    start = np.where(of_first[:, None, None], inverse, np.stack([size, begin], axis=-1))
-    return pairs, start
-
-
-def _refine(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinate search: a change that raises the score of a pair is kept for that pair."""
     places = start.astype(np.float64)
     correlation, overlap = _correlate(first, second, places)
     score = correlation * np.sqrt(overlap)
@@ -136,13 +109,25 @@ def _refine(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> tuple[n
     return places, correlation, overlap
 
 
+def _pairs(similarity: np.ndarray, part: np.ndarray, mirrored: bool, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    pairs = np.argwhere(np.triu(np.maximum(similarity, similarity.T) >= threshold, 1))
+    i, j = pairs.T
+    of_first = similarity[i, j] >= similarity[j, i]
+    box = np.array(_PARTS)[np.where(of_first, part[i, j], part[j, i])].reshape(len(pairs), 2, 2)
+    size, begin = box[..., 1] - box[..., 0], box[..., 0].copy()
+    if mirrored:
+        # A part of the second image lies elsewhere in its mirror image.
+        begin[~of_first, 1] = 1 - box[~of_first, 1, 1]
+    inverse = np.stack([1 / size, -begin / size], axis=-1)
+    return pairs, np.where(of_first[:, None, None], inverse, np.stack([size, begin], axis=-1))
+
+
 def _correlate(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Normalised cross-correlation over the overlap, and the overlap as a share of the image that has less of it."""
-    grid = first.shape[1]
-    at = (places[:, :, :1] * (np.arange(grid) + 0.5) / grid + places[:, :, 1:]) * grid - 0.5
-    inside = ((at >= -0.5) & (at <= grid - 0.5)).astype(np.float32)
+    at = (places[:, :, :1] * (np.arange(GRID) + 0.5) / GRID + places[:, :, 1:]) * GRID - 0.5
+    inside = ((at >= -0.5) & (at <= GRID - 0.5)).astype(np.float32)
     # Linear interpolation as a matrix: (pairs, axis, pixel of the first, pixel of the second).
-    weights = np.clip(1 - np.abs(at[..., None] - np.arange(grid)), 0, None).astype(np.float32) * inside[..., None]
+    weights = np.clip(1 - np.abs(at[..., None] - np.arange(GRID)), 0, None).astype(np.float32) * inside[..., None]
     moved = weights[:, 0] @ second @ weights[:, 1].transpose(0, 2, 1)
     still = first * inside[:, 0, :, None] * inside[:, 1, None, :]
     count = np.maximum(inside.sum(axis=2).prod(axis=1), 1)
@@ -151,7 +136,7 @@ def _correlate(first: np.ndarray, second: np.ndarray, places: np.ndarray) -> tup
     covariance = products[0] - means[0] * means[1]
     variances = (products[1] - means[0] ** 2) * (products[2] - means[1] ** 2)
     # The same overlap takes scale times as much of the second image along each axis.
-    overlap = count / grid**2 * np.minimum(places[:, :, 0].prod(axis=1), 1)
+    overlap = count / GRID**2 * np.minimum(places[:, :, 0].prod(axis=1), 1)
     return covariance / np.sqrt(np.maximum(variances, 1e-8)), overlap
 
 

@@ -3,14 +3,10 @@
 from typing import Any
 
 from lib.core.config import Profile, check_choice
-from lib.data.bus_uclm import BusUclm as BusUclm
-from lib.data.busi import Busi
-from lib.data.busi import CuratedBusi as CuratedBusi
-from lib.data.digits import Mnist as Mnist
-from lib.data.digits import SmallDigits as SmallDigits
-from lib.data.mammograms import KauBcmd as KauBcmd
-from lib.data.mammograms import MammogramPhantoms as MammogramPhantoms
-from lib.data.mammograms import MiniMias as MiniMias
+from lib.data.bus_uclm import BusUclm  # noqa: F401
+from lib.data.busi import Busi, CuratedBusi  # noqa: F401
+from lib.data.digits import Mnist, SmallDigits  # noqa: F401
+from lib.data.mammograms import KauBcmd, MammogramPhantoms, MiniMias  # noqa: F401
 from lib.data.phantoms import Phantoms
 from lib.data.record import Source
 
@@ -22,5 +18,4 @@ def ultrasound(profile: Profile, **changes: Any) -> Source:
     """
     if check_choice("data", profile.data, ("busi", "phantoms")) == "busi":
         return Busi(**{"size": profile.image_size, **changes})
-    size = changes.get("size", profile.image_size)
-    return Phantoms(profile.n_phantoms, size, relatives=changes.get("relatives", 0))
+    return Phantoms(profile.n_phantoms, changes.get("size", profile.image_size), relatives=changes.get("relatives", 0))

@@ -9,8 +9,6 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from lib.data.record import DataError
 
-PARTS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True)
 class Split:
@@ -37,16 +35,16 @@ def stratified(labels: np.ndarray, seed: int, train: float = 0.8, validation: fl
         If a class has so few images that a part would get none of it.
     """
     generator = np.random.default_rng(seed)
-    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
         # Rounded first: 0.8 + 0.1 is a little below 0.9 in floating point.
         cuts = [int(round(share * len(members), 6)) for share in (train, train + validation)]
-        for part, indices in zip(PARTS, np.split(members, cuts), strict=True):
+        for part, indices in zip(parts, np.split(members, cuts), strict=True):
             if len(indices) == 0:
                 raise DataError(f"class {label} has {len(members)} images: too few for a {part} part")
             parts[part].append(indices)
-    return Split(*(np.sort(np.concatenate(parts[part])) for part in PARTS))
+    return Split(**{part: np.sort(np.concatenate(found)) for part, found in parts.items()})
 
 
 def sample(labels: np.ndarray, size: int, seed: int) -> np.ndarray:

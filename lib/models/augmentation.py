@@ -25,16 +25,15 @@ def ultrasound(generator: np.random.Generator, images: np.ndarray, masks: np.nda
     -------
     New arrays of the same shapes; what a shift uncovers is black, and without lesion.
     """
-    moved_along = masks.ndim == images.ndim
     images, masks = images.copy(), masks.copy()
     reaches = [int(SHIFT * side) for side in images.shape[1:3]]
     for index in range(len(images)):
-        down, right = (int(generator.integers(-reach, reach + 1)) for reach in reaches)
-        mirrored = generator.random() < 0.5
+        steps = [*(generator.integers(-reach, reach + 1) for reach in reaches), 0]
+        across = slice(None, None, -1 if generator.random() < 0.5 else 1)
         gain = generator.uniform(1 - GAIN, 1 + GAIN)
-        images[index] = np.clip(_move(images[index], down, right, mirrored) * gain, 0, 1)
-        if moved_along:
-            masks[index] = _move(masks[index], down, right, mirrored)
+        images[index] = np.clip(ndimage.shift(images[index, :, across], steps, order=0) * gain, 0, 1)
+        if masks.ndim == images.ndim:
+            masks[index] = ndimage.shift(masks[index, :, across], steps, order=0)
     return images, masks
 
 
@@ -44,22 +43,12 @@ def strong(generator: np.random.Generator, images: np.ndarray, masks: np.ndarray
     Images and masks (n, height, width, channels) with values in [0, 1].
     """
     images, masks = ultrasound(generator, images, masks)
+    centre = (np.array(images.shape[1:3]) - 1) / 2
     for index in range(len(images)):
         angle, zoom = np.deg2rad(generator.uniform(-ANGLE, ANGLE)), generator.uniform(1 - ZOOM, 1 + ZOOM)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
-        for picture in (images[index], masks[index]):
-            centre = (np.array(picture.shape[:2]) - 1) / 2
-            for channel in range(picture.shape[2]):
-                picture[..., channel] = ndimage.affine_transform(
-                    picture[..., channel], turn, centre - turn @ centre, order=1
-                )
+        for channel in (*np.moveaxis(images[index], -1, 0), *np.moveaxis(masks[index], -1, 0)):
+            channel[:] = ndimage.affine_transform(channel, turn, centre - turn @ centre, order=1)
         speckle = 1 + SPECKLE * generator.standard_normal((*images.shape[1:3], 1))
         images[index] = np.clip(images[index] ** generator.uniform(1 / GAMMA, GAMMA) * speckle, 0, 1)
     return images, masks
-
-
-def _move(picture: np.ndarray, down: int, right: int, mirrored: bool) -> np.ndarray:
-    height, width = picture.shape[:2]
-    rows, columns = abs(down), abs(right)
-    padded = np.pad(picture[:, ::-1] if mirrored else picture, ((rows, rows), (columns, columns), (0, 0)))
-    return padded[rows - down :, columns - right :][:height, :width]

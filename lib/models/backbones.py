@@ -18,7 +18,6 @@ from lib.core import paths, raw, runtime
 from lib.core.config import check_choice
 
 WEIGHTS = ("imagenet", "random")
-PREPROCESSINGS = ("raw", "own")
 
 
 class WeightsError(paths.MissingDataError):
@@ -92,7 +91,7 @@ def build(name: str, size: int, weights: str = "imagenet", seed: int = 0) -> ker
         ) from error
     if file is not None:
         _load(model, file, name)
-    if weights == "random":
+    elif weights == "random":
         _draw_he_normal(model, seed)
     model.trainable = False
     return model
@@ -104,7 +103,7 @@ def preprocess(name: str, inputs: np.ndarray, preprocessing: str) -> np.ndarray:
     ``"raw"`` leaves them, as the authors' code does; ``"own"`` scales to 0–255 and applies the
     preprocessing that the ImageNet weights were trained with.
     """
-    check_choice("preprocessing", preprocessing, PREPROCESSINGS)
+    check_choice("preprocessing", preprocessing, ("raw", "own"))
     return inputs if preprocessing == "raw" else BACKBONES[name].preprocess_input(inputs * 255.0)
 
 
@@ -114,8 +113,7 @@ def _draw_he_normal(model: keras.Model, seed: int) -> None:
     generator = np.random.default_rng(seed)
     for variable in model.weights:
         if "kernel" in variable.name and len(variable.shape) == 4:
-            depthwise = "depthwise" in variable.path
-            fan_in = np.prod(variable.shape[:2] if depthwise else variable.shape[:3])
+            fan_in = np.prod(variable.shape[: 2 if "depthwise" in variable.path else 3])
             variable.assign(generator.normal(0, np.sqrt(2 / fan_in), variable.shape))
 
 

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import layers
 
+_COUNTED = layers.Conv2D, layers.Conv2DTranspose, layers.Dense, layers.DepthwiseConv2D, layers.SeparableConv2D
+
 
 def multiply_adds(model: keras.Model) -> int:
     """Multiply-adds of one image through all convolutions and dense layers of a built functional model.
@@ -19,18 +21,9 @@ def multiply_adds(model: keras.Model) -> int:
 def _of_operation(layer, node) -> int:
     if isinstance(layer, keras.Model):
         return multiply_adds(layer)
-    if isinstance(layer, layers.Conv2DTranspose):
-        # Each input pixel is multiplied with the whole kernel.
-        return math.prod(node.input_tensors[0].shape[1:3]) * math.prod(layer.kernel.shape)
-    if isinstance(layer, layers.SeparableConv2D):
-        pixels = _pixels(node)
-        return pixels * (math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape))
-    if isinstance(layer, layers.DepthwiseConv2D | layers.Conv2D):
-        return _pixels(node) * math.prod(layer.kernel.shape)
-    if isinstance(layer, layers.Dense):
-        return math.prod(node.outputs[0].shape[1:-1]) * math.prod(layer.kernel.shape)
-    return 0
-
-
-def _pixels(node) -> int:
-    return math.prod(node.outputs[0].shape[1:3])
+    if not isinstance(layer, _COUNTED):
+        return 0
+    # A transposed convolution multiplies each input pixel with the whole kernel; the others make an output pixel so.
+    pixels = node.input_tensors[0] if isinstance(layer, layers.Conv2DTranspose) else node.outputs[0]
+    kernels = sum(math.prod(weight.shape) for weight in layer.weights if len(weight.shape) > 1)
+    return math.prod(pixels.shape[1:-1]) * kernels

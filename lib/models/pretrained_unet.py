@@ -1,33 +1,21 @@
 """Stage 1 with an ImageNet encoder; the paper leaves better segmentation to future work."""
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers
 
 from lib.models import backbones
 
-
-@dataclass(frozen=True)
-class _Encoder:
-    """Where an ImageNet network is tapped, the last map of each resolution, finest first, and where training begins."""
-
-    skips: tuple[str, ...]  # from 1/2 of the input on
-    deepest: str
-    first_trained: str
-    widths: tuple[int, ...]  # of the decoder, finest first
-    scaling: tuple[float, float | tuple[float, ...]]  # of values in [0, 1]: factor and offset
-
-
-_ENCODERS = {
-    "MobileNetV2": _Encoder(
+# By ImageNet network: layers with the last map of each resolution, from 1/2 of the input on, and the deepest layer;
+# the first layer that is trained; widths of the decoder, finest first; factor and offset of values in [0, 1].
+_ENCODERS: dict[str, tuple] = {
+    "MobileNetV2": (
         ("block_1_expand_relu", "block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu"),
         "block_16_project_BN",
         "block_3_expand",
         (24, 48, 64, 96),
         (2.0, -1.0),
     ),
-    "VGG16": _Encoder(
+    "VGG16": (
         ("block2_conv2", "block3_conv3", "block4_conv3"),
         "block5_conv3",
         "block2_conv1",
@@ -45,7 +33,6 @@ def build_pretrained_unet(
     dropout: float = 0.1,
     batch_norm: bool = True,
     bn_momentum: float = 0.9,
-    seed: int = 0,
 ) -> keras.Model:
     """A U-Net whose contraction path is an ImageNet network, fine-tuned but for its first blocks.
 
@@ -60,7 +47,6 @@ def build_pretrained_unet(
     encoder : ``"MobileNetV2"``, trained from its fourth block on, or ``"VGG16"``, from its second.
     dropout : rate before each expansion block.
     batch_norm, bn_momentum : whether the decoder has batch normalisation, and of its running statistics.
-    seed : of all initial weights.
 
     Returns
     -------
@@ -69,20 +55,21 @@ def build_pretrained_unet(
     """
     if size % 32:
         raise ValueError(f"the size must be divisible by 32, not {size}")
-    taps, network, trained = _ENCODERS[encoder], backbones.build(encoder, size, weights, seed), False
+    taps, deepest, first_trained, widths, scaling = _ENCODERS[encoder]
+    network, trained = backbones.build(encoder, size, weights), False
     for layer in network.layers:
-        trained = trained or layer.name == taps.first_trained
+        trained = trained or layer.name == first_trained
         layer.trainable = trained and not isinstance(layer, layers.BatchNormalization)
-    maps = [network.get_layer(name).output for name in (*taps.skips, taps.deepest)]
+    maps = [network.get_layer(name).output for name in (*taps, deepest)]
     inputs = keras.Input((size, size, 3), name="image")
-    *skips, x = keras.Model(network.input, maps, name="encoder")(layers.Rescaling(*taps.scaling)(inputs))
+    *skips, x = keras.Model(network.input, maps, name="encoder")(layers.Rescaling(*scaling)(inputs))
     x = layers.Activation("linear", name="bottleneck")(x)
 
     def convolution(x, width, kernel):
         x = layers.Conv2D(width, kernel, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal")(x)
         return layers.Activation("relu")(layers.BatchNormalization(momentum=bn_momentum)(x) if batch_norm else x)
 
-    for width, skip in zip(reversed(taps.widths), reversed(skips), strict=True):
+    for width, skip in zip(reversed(widths), reversed(skips), strict=True):
         # The skips are wide; a 1×1 convolution keeps what the decoder needs.
         x = layers.Concatenate()([layers.UpSampling2D(2)(x), convolution(skip, width // 2, 1)])
         x = convolution(layers.Dropout(dropout, seed=0)(x), width, 3)

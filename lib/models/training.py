@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from lib.core import runtime, store
 from lib.core.config import check_choice
 from lib.core.jobs import JobError
 
-KEEPS = ("best", "last")
 _STATE_KEY = "training state"
 _log = logging.getLogger(__name__)
 
@@ -23,42 +22,26 @@ _log = logging.getLogger(__name__)
 Augmentation = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-class _Batches(keras.utils.PyDataset):
-    """Batches whose order and augmentation depend on seed and epoch only, so a resumed training repeats them."""
-
-    def __init__(self, x, y, chosen: np.ndarray, batch_size: int, seed: int, augment: Augmentation | None):
-        super().__init__()
-        self.x, self.y, self.chosen, self.batch_size = x, y, chosen, batch_size
-        self.augment, self.seed = augment, seed
-        self.begin(0)
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.chosen) / self.batch_size)
-
-    def __getitem__(self, index: int):
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        if self.augment is None:
-            return self.x[chosen], self.y[chosen]
-        generator = np.random.default_rng([self.seed, self.epoch, index])
-        return self.augment(generator, self.x[chosen], self.y[chosen])
-
-    def begin(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.order = self.chosen[np.random.default_rng([self.seed, epoch]).permutation(len(self.chosen))]
+def _batches(x, y, chosen: np.ndarray, size: int, seed: int, augment: Augmentation | None, epoch: int) -> Iterator:
+    """Batches from ``epoch`` on, whose order and augmentation depend on seed and epoch only: resuming repeats them."""
+    while True:
+        order = chosen[np.random.default_rng([seed, epoch]).permutation(len(chosen))]
+        for index, start in enumerate(range(0, len(order), size)):
+            part = order[start : start + size]
+            batch = x[part], y[part]
+            yield augment(np.random.default_rng([seed, epoch, index]), *batch) if augment else batch
+        epoch += 1
 
 
 class _Keeper(keras.callbacks.Callback):
     """Keeps history, best weights and, after each epoch, the state to go on from; stops a training without gain."""
 
-    def __init__(self, batches: _Batches, monitor: str, keep: str, patience: int, state: Path | None):
+    def __init__(self, monitor: str, keep: str, patience: int, state: Path | None):
         super().__init__()
-        self.batches, self.monitor, self.keep, self.patience, self.state = batches, monitor, keep, patience, state
+        self.monitor, self.keep, self.patience, self.state = monitor, keep, patience, state
         self.rows: list[dict] = []
         self.best: list[np.ndarray] = []
         self.began = time.perf_counter()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.begin(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
@@ -69,12 +52,8 @@ class _Keeper(keras.callbacks.Callback):
             self.best = self.model.get_weights()
         self.model.stop_training = self.is_over()
         if self.state:
-            values = {
-                "rows": self.rows,
-                "best": self.best,
-                "variables": _values(self.model),
-                "seconds": time.perf_counter() - self.began,
-            }
+            values = {"rows": self.rows, "best": self.best, "variables": _values(self.model)}
+            values["seconds"] = time.perf_counter() - self.began
             # Written whole or not at all: a kill leaves the state of this epoch or of the one before.
             store.write(self.state, values, {"key": _STATE_KEY})
         _log.info(" · ".join([f"epoch {epoch + 1}", *(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")]))
@@ -139,17 +118,18 @@ def fit(
     -------
     One row per epoch: ``epoch`` from 1, the training and ``val_`` quantities, and ``kept``.
     """
-    check_choice("keep", keep, KEEPS)
+    check_choice("keep", keep, ("best", "last"))
     if validation is None and (keep == "best" or patience):
         raise ValueError("the best epoch is chosen on validation data, and there are none")
-    batches = _Batches(x, y, np.arange(len(x)) if chosen is None else chosen, settings.batch_size, seed, augment)
-    keeper = _Keeper(batches, monitor, keep, patience, state)
+    keeper = _Keeper(monitor, keep, patience, state)
     keeper.set_model(model)
     keeper.resume()
+    chosen = np.arange(len(x)) if chosen is None else chosen
     if len(keeper.rows) < settings.epochs and not keeper.is_over():
         model.fit(
-            batches,
+            _batches(x, y, chosen, settings.batch_size, seed, augment, len(keeper.rows)),
             shuffle=False,
+            steps_per_epoch=math.ceil(len(chosen) / settings.batch_size),
             validation_data=validation,
             validation_batch_size=64,
             initial_epoch=len(keeper.rows),
@@ -171,13 +151,12 @@ def n_steps(settings: Any, n: int) -> int:
 
 
 _kept: dict[Hashable, Any] = {}  # the latest used at the end
-_MOST_KEPT = 6
 
 
 def keep(key: Hashable, build: Callable[[], Any]) -> Any:
-    """What ``build`` makes, made once per process for each ``key``; the one that was unused longest is let go."""
+    """What ``build`` makes, once per process for each ``key``; of seven the one that was unused longest is let go."""
     _kept[key] = _kept.pop(key) if key in _kept else build()
-    while len(_kept) > _MOST_KEPT:
+    if len(_kept) > 6:
         del _kept[next(iter(_kept))]
     return _kept[key]
 
@@ -193,9 +172,8 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
     def fresh() -> tuple[keras.Model, list[np.ndarray]]:
         runtime.seed_everything(0)
         model = build()
-        if model.optimizer is not None:
-            # Variables that come into being in the first step would make TensorFlow trace it twice.
-            model.optimizer.build(model.trainable_variables)
+        # Variables that come into being in the first step would make TensorFlow trace it twice.
+        model.optimizer.build(model.trainable_variables)
         return model, _values(model)
 
     model, initial = keep(key, fresh)
@@ -207,7 +185,7 @@ def network(key: Hashable, build: Callable[[], keras.Model], seed: int) -> keras
 
 def _variables(model: keras.Model) -> list:
     # Weights and running statistics, the generators of dropout, the optimizer's moments and step.
-    return [*model.variables, *(model.optimizer.variables if model.optimizer else [])]
+    return [*model.variables, *model.optimizer.variables]
 
 
 def _values(model: keras.Model) -> list[np.ndarray]:
@@ -231,14 +209,3 @@ def _draw(model: keras.Model, seed: int) -> None:
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             variable.assign(np.array([generator.integers(2**31), 0], np.uint32))
-
-
-def in_graph(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Outputs of ``model`` for many ``x``."""
-    return model.predict(x, batch_size=32, verbose=0)
-
-
-def at_once(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The same to the last digits, for few ``x``: without the graph, which takes seconds to trace."""
-    parts = [model(x[start : start + 32], training=False) for start in range(0, len(x), 32)]
-    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])

@@ -5,7 +5,6 @@ from keras import layers, regularizers
 
 from lib.core.config import check_choice
 
-UPSAMPLINGS = ("transposed", "bilinear")
 # The weights of both regularisers are those of the authors' code; the paper gives none.
 PENALTIES = {"none": None, "l1": regularizers.L1(1e-3), "l2": regularizers.L2(1e-3)}
 _BLOCKS = 5  # contraction blocks, the last without pooling
@@ -44,7 +43,7 @@ def build_unet(
     -------
     Model from images (n, height, width, channels) in [0, 1] to masks (n, height, width, 1) in [0, 1].
     """
-    check_choice("upsampling", upsampling, UPSAMPLINGS)
+    check_choice("upsampling", upsampling, ("transposed", "bilinear"))
     check_choice("regularizer", regularizer, tuple(PENALTIES))
     factor = 2 ** (_BLOCKS - 1)
     if input_shape[0] % factor or input_shape[1] % factor:

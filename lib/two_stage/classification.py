@@ -1,6 +1,6 @@
 """Stage 2 as steps: its input, the backbone's features, trained heads (paper A, II-C and III-B)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from lib.two_stage import segmentation
 
 INPUTS = ("image", "mask", "image+mask")
 FEATURES = ("flatten", "pooled")
-BALANCES = ("none", "weights", "resampled", "downsampled")
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ class HeadSettings:
     epochs: int = 20
     batch_size: int = 32
     keep: str = "best"  # epoch of highest validation accuracy, or last as in the authors' code
-    # weights: classes count alike in the loss; resampled: rare ones are repeated; downsampled: common ones are thinned
-    balance: str = "none"
+    balance: str = "none"  # or weights: classes count alike in the loss; downsampled: common ones are thinned
 
 
 def stack_inputs(images: np.ndarray, masks: np.ndarray | Any, inputs: str) -> np.ndarray:
@@ -55,13 +53,10 @@ def stack_inputs(images: np.ndarray, masks: np.ndarray | Any, inputs: str) -> np
     return np.concatenate(channels[inputs], axis=-1, dtype=np.float32)
 
 
-def extract(
-    backbone: keras.Model, inputs: np.ndarray, settings: BackboneSettings, forward: Callable = training.in_graph
-) -> np.ndarray:
+def extract(backbone: keras.Model, inputs: np.ndarray, settings: BackboneSettings) -> np.ndarray:
     """Features, float32 (n, n_features), of inputs (n, height, width, 3) in [0, 1]."""
     check_choice("features", settings.features, FEATURES)
-    prepared = backbones.preprocess(settings.name, inputs, settings.preprocessing)
-    maps = forward(backbone, prepared)
+    maps = backbone.predict(backbones.preprocess(settings.name, inputs, settings.preprocessing), verbose=0)
     return maps.mean(axis=(1, 2)) if settings.features == "pooled" else maps.reshape(len(maps), -1)
 
 
@@ -160,10 +155,9 @@ def heads(
     ``validation`` and ``test``: probabilities, float32 (n_kinds, n_seeds, n_images, n_classes); the history of
     :func:`fit_heads`; ``weights`` in Keras' order.
     """
-    stacked = np.stack([one["features"] for one in x], axis=1)
-    if mirrored:
-        stacked = np.concatenate([stacked, np.stack([one["features"] for one in mirrored], axis=1)])
-    views = len(data) * np.arange(2 if mirrored else 1)[:, None]  # where each view's images begin
+    kinds = [np.stack([one["features"] for one in view], axis=1) for view in (x, mirrored) if view]
+    stacked = np.concatenate(kinds)
+    views = len(data) * np.arange(len(kinds))[:, None]  # where each view's images begin
     labels, parts = np.tile(data.labels, len(views)), [np.ravel(part + views) for part in (train, validation)]
     model, history = fit_heads(stacked, labels, len(data.classes), parts[0], parts[1], settings, seeds)
 
@@ -171,8 +165,7 @@ def heads(
         answers = [model.predict(stacked[part + view], verbose=0) for view in views]
         return np.mean(answers, axis=0).transpose(1, 2, 0, 3)
 
-    answers = {"validation": predict(validation), "test": predict(test)}
-    return {**answers, **history, "weights": model.get_weights()}
+    return {"validation": predict(validation), "test": predict(test), **history, "weights": model.get_weights()}
 
 
 class _HeadKeeper(keras.callbacks.Callback):
@@ -188,8 +181,7 @@ class _HeadKeeper(keras.callbacks.Callback):
         probabilities = self.model.predict(self.x, verbose=0)
         own = np.take_along_axis(probabilities, self.labels[:, None, None, None], axis=-1)[..., 0]
         accuracy = (probabilities.argmax(axis=-1) == self.labels[:, None, None]).mean(axis=0)
-        better = accuracy > np.max(self.accuracy, axis=0, initial=-1)
-        better |= self.keep == "last"
+        better = (accuracy > np.max(self.accuracy, axis=0, initial=-1)) | (self.keep == "last")
         now = self.model.get_weights()
         self.weights = self.weights or now
         for kept, new in zip(self.weights, now, strict=True):
@@ -199,8 +191,8 @@ class _HeadKeeper(keras.callbacks.Callback):
         self.loss.append(-np.log(np.clip(own, 1e-7, 1)).mean(axis=0))
 
     def history(self) -> dict[str, np.ndarray]:
-        loss = np.stack(self.loss).astype(np.float32)
-        return {"val_accuracy": np.stack(self.accuracy), "val_loss": loss, "kept": self.kept}
+        accuracy, loss = np.stack(self.accuracy), np.stack(self.loss)
+        return {"val_accuracy": accuracy, "val_loss": loss.astype(np.float32), "kept": self.kept}
 
 
 def _draw_heads(model: keras.Model, seeds: Sequence[int]) -> None:
@@ -223,18 +215,11 @@ def _balance(
 
     A one-hot target times its class' weight is the weighted cross-entropy, with every backend.
     """
-    check_choice("balance", balance, BALANCES)
+    check_choice("balance", balance, ("none", "weights", "downsampled"))
     counts = np.bincount(labels[train], minlength=n_classes)
     if balance == "weights":
         return train, (len(train) / np.maximum(counts, 1) / n_classes).astype(np.float32)
-    if balance != "none":
-        generator = np.random.default_rng(seed)
-        size = counts.max() if balance == "resampled" else counts[counts > 0].min()
-
-        def resized(part: np.ndarray) -> np.ndarray:
-            if len(part) < size:
-                return np.concatenate([part, generator.choice(part, size - len(part))])
-            return generator.permutation(part)[:size]
-
-        train = np.concatenate([resized(train[labels[train] == label]) for label in np.flatnonzero(counts)])
+    if balance == "downsampled":
+        parts, generator = [train[labels[train] == k] for k in np.flatnonzero(counts)], np.random.default_rng(seed)
+        train = np.concatenate([generator.permutation(part)[: min(map(len, parts))] for part in parts])
     return train, np.ones(n_classes, np.float32)

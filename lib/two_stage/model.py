@@ -1,6 +1,5 @@
 """Paper A's pipeline as one object: a U-Net predicts the mask, a frozen backbone and a head name the class."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from lib.data.splits import Split
 from lib.evaluation import calibration
 from lib.models import backbones
 from lib.models.head import build_heads
-from lib.models.training import in_graph
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 PUBLISHED = paths.ROOT / "report" / "model" / "two_stage.npz"  # small, see :mod:`lib.experiments.small_model`
 _KEY = "two-stage model"
-_NETWORKS = ("unet", "backbone", "head")
+_STAGES = {"segmenter": SegmenterSettings, "backbone": BackboneSettings, "head": HeadSettings}
 
 
 @dataclass(frozen=True)
@@ -92,13 +90,11 @@ class TwoStageModel:
         size, n_classes = data.images.shape[1], len(data.classes)
         unet, _ = segmentation.fit(data, split.train, split.validation, settings.segmenter, seed)
         masks = segmentation.predict(unet, data.images, settings.segmenter.mirrored)
-        weights = unet.get_weights()
         backbone = backbones.build(settings.backbone.name, size, settings.backbone.weights, seed)
         x = _features(backbone, data.images, masks, settings)
-        head, _ = classification.fit_heads(
-            x, data.labels, n_classes, split.train, split.validation, settings.head, [seed]
-        )
-        return cls.of_weights(size, data.classes, settings, weights, head.get_weights(), backbone=backbone)
+        parts = split.train, split.validation
+        head, _ = classification.fit_heads(x, data.labels, n_classes, *parts, settings.head, [seed])
+        return cls.of_weights(size, data.classes, settings, unet.get_weights(), head.get_weights(), backbone=backbone)
 
     @classmethod
     def of_weights(
@@ -126,10 +122,8 @@ class TwoStageModel:
         """Side of the images in pixels."""
         return self.unet.input_shape[1]
 
-    def predict(self, images: np.ndarray, masks: np.ndarray | None = None, forward: Callable = in_graph) -> Prediction:
+    def predict(self, images: np.ndarray, masks: np.ndarray | None = None) -> Prediction:
         """Masks and class probabilities of images (n, size, size, 1) in [0, 1]; given ``masks`` replace stage 1's.
-
-        ``forward`` calls a network: :func:`~lib.models.training.in_graph`, or ``at_once`` where few images come once.
 
         Raises
         ------
@@ -143,10 +137,9 @@ class TwoStageModel:
             raise ValueError(f"pixels must lie in [0, 1], not in [{images.min():g}, {images.max():g}]")
         if len(images) == 0:
             return Prediction(images, np.empty((0, len(self.classes)), np.float32), self.classes, np.empty(0))
-        if masks is None:
-            masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored, forward)
-        x = _features(self.backbone, images, masks, self.settings, forward)
-        probabilities = calibration.apply_temperature(forward(self.head, x)[:, 0, 0], self.temperature)
+        masks = segmentation.predict(self.unet, images, self.settings.segmenter.mirrored) if masks is None else masks
+        x = _features(self.backbone, images, masks, self.settings)
+        probabilities = calibration.apply_temperature(self.head.predict(x, verbose=0)[:, 0, 0], self.temperature)
         return Prediction(masks, probabilities, self.classes, self._distance(x[:, 0]) / self.reach)
 
     def calibrated(self, data: ImageSet, train: np.ndarray, validation: np.ndarray) -> "TwoStageModel":
@@ -173,13 +166,13 @@ class TwoStageModel:
 
         The file holds numbers only; ``dtype`` float16 halves it.
         """
-        networks = {name: getattr(self, name).get_weights() for name in _NETWORKS}
-        arrays: dict[str, Any] = {name: [part.astype(dtype) for part in parts] for name, parts in networks.items()}
+        values = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings)}
+        values |= {"temperature": self.temperature, "reach": self.reach}
+        for name in ("unet", "backbone", "head"):
+            values[name] = [part.astype(dtype) for part in getattr(self, name).get_weights()]
         if self.reference is not None:
-            arrays["reference"] = self.reference.astype(dtype)
-        plain = {"classes": list(self.classes), "size": self.size, "settings": asdict(self.settings)}
-        plain |= {"temperature": self.temperature, "reach": self.reach}
-        return store.write(path, {**plain, **arrays}, {"key": _KEY}, compress=True)
+            values["reference"] = self.reference.astype(dtype)
+        return store.write(path, values, {"key": _KEY}, compress=True)
 
     @classmethod
     def load(cls, path: Path) -> "TwoStageModel":
@@ -197,7 +190,9 @@ class TwoStageModel:
             raise paths.MissingDataError(f"{paths.relative(path)} is missing: it should hold a two-stage model")
         values = store.read(path, _KEY)
         try:
-            settings, size, classes = _settings(values["settings"]), values["size"], tuple(values["classes"])
+            stages = {name: kind(**values["settings"][name]) for name, kind in _STAGES.items()}
+            settings = TwoStageSettings(**stages, inputs=values["settings"]["inputs"])
+            size, classes = values["size"], tuple(values["classes"])
             backbone = backbones.build(settings.backbone.name, size, "random")
             backbone.set_weights(values["backbone"])
             model = cls.of_weights(size, classes, settings, values["unet"], values["head"], backbone=backbone)
@@ -208,23 +203,8 @@ class TwoStageModel:
             raise store.StoreError(f"{paths.relative(path)} holds no two-stage model ({why})") from None
 
 
-def _features(
-    backbone: keras.Model,
-    images: np.ndarray,
-    masks: np.ndarray,
-    settings: TwoStageSettings,
-    forward: Callable = in_graph,
-) -> np.ndarray:
+def _features(backbone: keras.Model, images: np.ndarray, masks: np.ndarray, settings: TwoStageSettings) -> np.ndarray:
     """Features, float32 (n, 1, n_features), of images with masks that are rounded as published ones are."""
     rounded = store.unpack_masks(store.pack_masks(masks))
     inputs = classification.stack_inputs(images, rounded, settings.inputs)
-    return classification.extract(backbone, inputs, settings.backbone, forward)[:, None]
-
-
-def _settings(values: Mapping[str, Any]) -> TwoStageSettings:
-    return TwoStageSettings(
-        SegmenterSettings(**values["segmenter"]),
-        BackboneSettings(**values["backbone"]),
-        HeadSettings(**values["head"]),
-        values["inputs"],
-    )
+    return classification.extract(backbone, inputs, settings.backbone)[:, None]

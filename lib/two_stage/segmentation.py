@@ -1,6 +1,6 @@
 """Stage 1 as steps: settings, a trained U-Net, the masks it predicts (paper A, II-B and III-B)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from lib.models.pretrained_unet import build_pretrained_unet
 from lib.models.unet import build_unet
 
 ENCODERS = {"mobilenetv2": "MobileNetV2", "vgg16": "VGG16"}  # ImageNet networks by architecture
-ARCHITECTURES = ("unet", *ENCODERS)
 NONE = np.empty(0, np.int64)  # validation images, where the last epoch is kept
 AUGMENTATIONS = {"none": None, "ultrasound": augmentation.ultrasound, "strong": augmentation.strong}
 # Results of segmenter jobs, each with the indices of the images whose masks are taken from it (None: all).
@@ -95,17 +94,16 @@ def network(size: int, settings: SegmenterSettings, seed: int, n_steps: int) -> 
 
 
 def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
-    check_choice("architecture", settings.architecture, ARCHITECTURES)
+    check_choice("architecture", settings.architecture, ("unet", *ENCODERS))
     shared = {name: getattr(settings, name) for name in ("dropout", "batch_norm", "bn_momentum")}
     if settings.architecture in ENCODERS:
         model = build_pretrained_unet(size, settings.weights, encoder=ENCODERS[settings.architecture], **shared)
     else:
-        own = ("filters", "decoder_dropout", "upsampling", "regularizer")
-        shared |= {name: getattr(settings, name) for name in own}
-        model = build_unet((size, size, 3), **shared)
-    rate = settings.learning_rate
-    if n_steps:
-        rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
+        own = {name: getattr(settings, name) for name in ("filters", "decoder_dropout", "upsampling", "regularizer")}
+        model = build_unet((size, size, 3), **shared, **own)
+    rate = (
+        keras.optimizers.schedules.CosineDecay(settings.learning_rate, n_steps) if n_steps else settings.learning_rate
+    )
     # The cross-entropy is tracked apart from penalties and Dice: the paper's 0.097 is the cross-entropy alone.
     bce = keras.metrics.BinaryCrossentropy(name="bce")
     # Keras replaces the weights by their running average at the end of the training.
@@ -116,9 +114,8 @@ def _build(size: int, settings: SegmenterSettings, n_steps: int) -> keras.Model:
 
 def _raw(arguments: Mapping[str, Any]) -> dict[str, str]:
     settings = arguments["settings"]
-    if settings.architecture not in ENCODERS or settings.weights != "imagenet":
-        return {}
-    return {"weights": backbones.identity(ENCODERS[settings.architecture], settings.weights)}
+    reads = settings.architecture in ENCODERS and settings.weights == "imagenet"
+    return {"weights": backbones.identity(ENCODERS[settings.architecture], settings.weights)} if reads else {}
 
 
 # Activation maps clone the compiled network.
@@ -153,14 +150,10 @@ def fit(
     The model, valid until the next call, and its history, one row per epoch.
     """
     model = network(data.images.shape[1], settings, seed, training.n_steps(settings, len(train)))
-    beside = (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None
-    options: dict[str, Any] = {
-        "monitor": "val_bce",
-        "keep": settings.keep,
-        "augment": AUGMENTATIONS[settings.augmentation],
-    }
     x, y = as_input(data.images[train]), data.masks[train]
-    return model, training.fit(model, x, y, beside, settings, seed, **options, state=state)
+    beside = (as_input(data.images[validation]), data.masks[validation]) if len(validation) else None
+    options: dict[str, Any] = {"augment": AUGMENTATIONS[settings.augmentation], "keep": settings.keep, "state": state}
+    return model, training.fit(model, x, y, beside, settings, seed, monitor="val_bce", **options)
 
 
 @jobs.step("segmenter", version=1, working_only=("weights",), raw=_raw)
@@ -200,15 +193,13 @@ def assemble_masks(parts: MaskParts, n: int) -> np.ndarray:
     parts : results of :func:`segmenter`, each with the indices of the images whose
         masks are taken from it (None: all); later parts replace earlier ones.  Images of no part stay empty.
     """
-    masks: Any = None
+    packed = np.zeros((n, *parts[0][0]["masks"].shape[1:]), np.uint8)
     for values, chosen in parts:
-        predicted = np.asarray(values.get("predicted", np.arange(n)))
-        rows = pd.Series(np.arange(len(predicted)), predicted)
+        predicted = values.get("predicted", np.arange(n))
         chosen = predicted if chosen is None else chosen
-        found = unpack_masks(values["masks"][rows.loc[chosen]])  # KeyError: asked for what was not predicted
-        masks = np.zeros((n, *found.shape[1:]), np.float32) if masks is None else masks
-        masks[chosen] = found
-    return masks
+        rows = pd.Series(np.arange(len(predicted)), predicted).loc[chosen]  # KeyError: asked for what was not predicted
+        packed[chosen] = values["masks"][rows]
+    return unpack_masks(packed)
 
 
 @jobs.step("mask_scores", version=1, quick=True)
@@ -225,13 +216,9 @@ def mask_scores(data: ImageSet, masks: MaskParts, scored: np.ndarray, ensemble: 
     Columns of :func:`lib.evaluation.metrics.mask_scores` without ``bce`` and of
     :func:`lib.evaluation.metrics.surface_scores`, one value per image of ``scored``.
     """
-    if ensemble:
-        predicted = np.mean([assemble_masks([part], len(data))[scored] for part in masks], axis=0)
-    else:
-        predicted = assemble_masks(masks, len(data))[scored]
-    truth = data.masks[scored]
-    scores = metrics.mask_scores(truth, predicted).drop(columns="bce").join(metrics.surface_scores(truth, predicted))
-    return scores.to_dict("list")
+    voters = [[part] for part in masks] if ensemble else [masks]
+    both = data.masks[scored], np.mean([assemble_masks(parts, len(data))[scored] for parts in voters], axis=0)
+    return metrics.mask_scores(*both).drop(columns="bce").join(metrics.surface_scores(*both)).to_dict("list")
 
 
 def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray] | None = None) -> keras.Model:
@@ -242,21 +229,18 @@ def restore(size: int, settings: SegmenterSettings, weights: list[np.ndarray] | 
     return model
 
 
-def predict(
-    model: keras.Model, images: np.ndarray, mirrored: bool = False, forward: Callable = training.in_graph
-) -> np.ndarray:
+def predict(model: keras.Model, images: np.ndarray, mirrored: bool = False) -> np.ndarray:
     """Masks, float32 (n, height, width, 1) in [0, 1], of images (n, height, width, 1) in [0, 1].
 
     ``mirrored`` averages the masks of each image and of its mirror image (test-time averaging).
     """
-    masks = forward(model, as_input(images))
-    return (masks + forward(model, as_input(images[:, :, ::-1]))[:, :, ::-1]) / 2 if mirrored else masks
+    masks = model.predict(as_input(images), verbose=0)
+    return (masks + model.predict(as_input(images[:, :, ::-1]), verbose=0)[:, :, ::-1]) / 2 if mirrored else masks
 
 
 def mean_of_views(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """What a network says of images and of their mirror images, averaged: features or probabilities (n, k)."""
-    views = images, images[:, :, ::-1]
-    return np.mean([model.predict(as_input(view), batch_size=32, verbose=0) for view in views], axis=0)
+    return np.mean([model.predict(as_input(view), verbose=0) for view in (images, images[:, :, ::-1])], axis=0)
 
 
 def as_input(images: np.ndarray) -> np.ndarray:

@@ -15,9 +15,6 @@ from lib.data.record import ImageSet
 from lib.two_stage import classification, segmentation
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
 
-_TIMED = 128  # images of the U-Net's timed epochs
-_SINGLE = 8  # images that are predicted one at a time
-
 
 @jobs.step("timing", version=1, raw=classification.backbone_weights)
 def timing(
@@ -33,9 +30,9 @@ def timing(
     -------
     ``seconds``: ``U-Net``: one training; ``features`` of all images; ``head``: one training; ``classifier``: the
     last two; of the saved model ``load``, ``first call``: one image, tracing included, ``one at a time``: the
-    median of warm calls, ``in a batch``: all of ``test`` at once, per image; and ``machine``.
+    median of eight warm calls, ``in a batch``: all of ``test`` at once, per image; and ``machine``.
     """
-    chosen, nothing = train[:_TIMED], validation[:0]
+    chosen, nothing = train[:128], validation[:0]
 
     def fit(epochs: int) -> keras.Model:
         shorter = replace(settings.segmenter, epochs=epochs, keep="last")
@@ -56,7 +53,7 @@ def timing(
     with tempfile.TemporaryDirectory() as folder:
         model, times["load"] = _timed(TwoStageModel.load, model.save(Path(folder) / "model.npz"))
     _, times["first call"] = _timed(model.predict, images[:1])
-    singles = [_timed(model.predict, image[None])[1] for image in images[:_SINGLE]]
+    singles = [_timed(model.predict, image[None])[1] for image in images[:8]]
     model.predict(images)
     _, batch = _timed(model.predict, images)
     times |= {"one at a time": float(np.median(singles)), "in a batch": batch / len(images)}

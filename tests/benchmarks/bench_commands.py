@@ -9,7 +9,6 @@ import pytest
 
 from lib.core import jobs, paths
 from lib.core.store import Store
-from lib.models import training
 from lib.two_stage.model import PUBLISHED, TwoStageModel
 from tests.unit.core import steps
 
@@ -40,7 +39,7 @@ def test_predict_from_a_cold_start(benchmark):
 @pytest.mark.benchmark(group="a prediction")
 def test_predict_sixteen_more_images(benchmark):
     model, images = TwoStageModel.load(PUBLISHED), np.random.default_rng(0).random((16, 128, 128, 1), np.float32)
-    benchmark.pedantic(model.predict, (images,), {"forward": training.at_once}, rounds=10, warmup_rounds=1)
+    benchmark.pedantic(model.predict, (images,), rounds=10, warmup_rounds=1)
     benchmark.extra_info["milliseconds an image"] = round(1000 * benchmark.stats["min"] / len(images))
 
 

@@ -77,7 +77,7 @@ CASES: dict[str, Job] = {
     "features": both,
     "heads": heads,
     "heads-balanced": classification.heads(
-        data=DATA, x=[image], settings=replace(HEAD, balance="resampled"), seeds=[0], mirrored=[image], **PARTS
+        data=DATA, x=[image], settings=replace(HEAD, balance="downsampled"), seeds=[0], mirrored=[image], **PARTS
     ),
     "timing": timing.timing(data=DATA, settings=TwoStageSettings(UNET, BACKBONE, HEAD), seed=0, **PARTS),
     "backbone_cost": backbone_comparison.backbone_cost(name="MobileNetV2", size=32),
