@@ -125,7 +125,10 @@ def _load(path: Path | None) -> "TwoStageModel":
     try:
         from lib.two_stage.model import PUBLISHED, TwoStageModel
 
-        return TwoStageModel.load(path or PUBLISHED)
+        model = TwoStageModel.load(path or PUBLISHED)
+        for network in (model.unet, model.backbone, model.head):
+            network.run_eagerly = True  # to compile them takes half a second
+        return model
     finally:
         gc.freeze()  # nor at the end
         gc.enable()

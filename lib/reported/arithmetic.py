@@ -58,7 +58,7 @@ def _nas() -> dict[str, tuple[bool, str]]:
         "B-se-larger": (counts[0] > counts[1], f"{counts[0]:,} and {counts[1]:,}"),
         "B-kau-gain": (round(gain, 2) == 0.14, f"{100 * gain:+.2f} %"),
         "B-se-drop": (round(drop, 2) == 0.16, f"{100 * drop:.2f} %"),
-        "B-kau-images": (1416 * 4 == nas.MAMMOGRAMS, f"{1416 * 4:,}"),
+        "B-kau-images": (nas.MAMMOGRAMS == 1416 * 4, f"{1416 * 4:,}"),
         "B-kau-same": (own, "different" if own else "those of M_0"),
         "B-se-fewer": (se.parameters > plain.parameters, f"{plain.parameters:,} with plain blocks"),
         "B-two-blocks": ((convolutions, blocks) == (2, 2), f"{convolutions} and {blocks}"),
