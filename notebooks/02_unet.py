@@ -95,11 +95,12 @@ print(f"Kept epochs: {kept['epoch'].min()} to {kept['epoch'].max()} of {settings
 # %% [markdown]
 # ## How well do the masks overlap?
 #
-# Means over pixels are dominated by the background, so a low loss tells little about borders. Dice and IoU at threshold
-# 0.5, image by image. **Images with and without lesion are kept apart**: without a lesion, Dice is 1 if nothing is
-# predicted and 0 otherwise. HD95, the 95th percentile of the distance between the borders in pixels of the resized
-# image, and surface Dice, the share of both borders within 2 pixels of the other, exist for lesions only; a missed
-# lesion counts in HD95 as the image's diagonal.
+# Means over pixels are dominated by the background, so a low loss tells little about borders. Dice and IoU at
+# threshold 0.5, image by image. **Images with and without lesion are kept apart**: without a lesion, Dice is 1 if
+# nothing is predicted and 0 otherwise. HD95, the 95th percentile of the distance between the borders in pixels of the
+# resized image, and surface Dice, the share of both borders within 2 pixels of the other, exist for lesions only; a
+# missed lesion counts in HD95 as the image's diagonal. *missed or invented*: lesions of which the mask has no pixel,
+# and masks where there is no lesion.
 
 # %% tags=["nbval-ignore-output"]
 wanted = {("train", 0): plan.mask_scores(plan.rounds[0], "train")}

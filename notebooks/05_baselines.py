@@ -68,7 +68,12 @@ print(f"Million multiply-adds of an image: {words.span(costs['multiply-adds'] / 
 
 # %% tags=["nbval-ignore-output"]
 machine = ", ".join(costs["machine"].unique())
-run.save_table(costs[["ms"]], "05_timing", f"Milliseconds per image, warm, in a batch of 16 · {machine}", precision=1)
+run.save_table(
+    costs[["ms"]],
+    "05_timing",
+    f"Milliseconds per image, warm, in a batch of 16, least of five · {machine}",
+    precision=1,
+)
 
 # %% tags=["nbval-ignore-output"]
 print(f"Milliseconds per image: {words.span(costs['ms'], '.1f')}.")
@@ -90,16 +95,16 @@ what = f"{data.source} · {progress}, {run.profile.n_heads} heads each"
 answers = input_ablation.answers(plan, own, (backbone_comparison.OWN,))
 found = pd.concat([input_ablation.answers(plan, raw), answers])
 scored = input_ablation.scores(found, data.classes)
-rounds, states = input_ablation.by_round(scored), backbone_comparison.states(plan, raw)
-table_2 = backbone_comparison.table_2(rounds, printed, states)
+rounds = input_ablation.by_round(scored)
+table_2 = backbone_comparison.table_2(rounds, printed, run.profile.weights)
 run.save_table(table_2, "05_table_2", f"Table II, test scores by backbone, image alone · {what}")
 
 # %% tags=["nbval-ignore-output"]
 alone = rounds.query("inputs == 'image'")["accuracy"].groupby("backbone", sort=False).mean()
 same = printed["accuracy"].reindex(alone.index)
 print(f"Mean accuracy here, raw pixels: {words.span(alone)}; the paper prints {words.span(same)} for these.")
-missing = [name for name in states if name not in alone.index]
-print(f"{len(states) - len(missing)} of {len(states)} networks have results; without: {', '.join(missing) or 'none'}")
+missing = [name for name in BACKBONES if name not in alone.index]
+print(f"{len(alone)} of {len(BACKBONES)} networks have results; without: {', '.join(missing) or 'none'}.")
 
 # %% [markdown]
 # ## Does each printed score fit?

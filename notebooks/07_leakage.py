@@ -175,9 +175,7 @@ printed = reported.table_i().accuracy
 printed = printed["image+mask"] - printed["image"]
 for _, row in gain.tail(1).iterrows():
     where = "in" if row["95 % low"] <= printed <= row["95 % high"] else "outside"
-    print(
-        f"P2: {row.trainings} folds, {row.verdict}. The gain printed for a random split, {printed:+.3f}, is {where} it."
-    )
+    print(f"P2: {row.folds} folds, {row.verdict}. The gain printed for a random split, {printed:+.3f}, is {where} it.")
 
 # %% [markdown]
 # Does it depend on what counts as related? Models and folds stay as they are; the groups that the bootstrap draws

@@ -71,15 +71,16 @@ print(f"Bounds of the protocol: lesion Dice {mask_quality.DICE_BOUND}, ensemble'
 dice = mask_quality.mask_endpoint(cv, scores)
 display(run.save_table(dice, "08_lesion_dice", f"Lesion Dice against the bound of P4 · {what}", precision=4))
 for name, row in dice.iterrows():
-    print(f"Lesion Dice, {name}: {row.dice:.3f} ({words.interval(row)}, {row.trainings} folds): {row.verdict}.")
+    print(f"Lesion Dice, {name}: {row.dice:.3f} ({words.interval(row)}, {row.folds} folds): {row.verdict}.")
 
 # %% tags=["nbval-ignore-output"]
 beside = mask_quality.beside_published(masks)
 run.save_table(beside, "08_masks_elsewhere", "Lesion masks here and as printed elsewhere: other splits, no comparison")
 
 # %% [markdown]
-# Recipes for better masks (section 7.2 of `report/protocol.md`, exploratory): one training each, tried beside the first
-# test fold. The lesions of the validation fold choose the winner, the test fold chooses nothing.
+# Recipes for better masks (section 7.2 of `report/protocol.md`, exploratory): one training each, tried beside the
+# first test fold. The lesions of the validation fold choose the winner, the test fold chooses nothing. Recipes d, f
+# and g were left out before any run.
 
 # %% tags=["nbval-ignore-output"]
 recipes = mask_quality.recipe_table(run, cv)
@@ -131,7 +132,7 @@ print("Members:", "; ".join(models.classifiers.members(run.profile)))
 endpoint = models.ensemble_endpoint(cv, right)
 display(run.save_table(endpoint, "08_ensemble", f"Ensembles against the bound of P3 · {what}", precision=4))
 for name, row in endpoint.iterrows():
-    print(f"Accuracy, {name}: {row.accuracy:.3f} ({words.interval(row)}, {row.trainings} folds): {row.verdict}.")
+    print(f"Accuracy, {name}: {row.accuracy:.3f} ({words.interval(row)}, {row.folds} folds): {row.verdict}.")
 
 # %% [markdown]
 # Do better masks help stage 2?
@@ -140,7 +141,7 @@ for name, row in endpoint.iterrows():
 gain = models.mask_gain(cv, right, "image + mask")
 display(run.save_table(gain, "08_gain", f"Accuracy gained by masks of the ImageNet encoder · {what}", precision=4))
 for _, row in gain.tail(1).iterrows():
-    found = f"{words.interval(row, '+.3f')}, {words.p(row.p)}, {row.trainings} folds"
+    found = f"{words.interval(row, '+.3f')}, {words.p(row.p)}, {row.folds} folds"
     print(f"Accuracy gained: {words.number(row.difference, '+.3f')} ({found}): {row.verdict}.")
 
 # %% [markdown]

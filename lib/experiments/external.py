@@ -125,7 +125,7 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
     clean = ~(masks["doppler"] | masks["marks"])
     subsets = {"all images": np.full(len(labels), True), "without Doppler and marks": clean}
     scores = pd.DataFrame({name: masks[name] for name in ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")})
-    scores = scores.assign(group=patients, trainings="1 of 1", **{"class": np.array(cv.classes)[labels]})
+    scores = scores.assign(group=patients, **{"class": np.array(cv.classes)[labels]})
     every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
     table = mask_quality.mask_table(every, cv.seed).rename_axis(["subset", "images of"])
     images = ImageSet(None, labels, masks["names"], cv.classes, "external images")
@@ -160,11 +160,12 @@ def curated_table(run: Run) -> pd.DataFrame:
     if cv is None:
         return reported.read("elsewhere_curated")
     masks = mask_quality.of_masks(run.results(curated_scores(cv)), {"fold": int}, cv.table)
-    by_fold = {"MobileNetV2 encoder": masks.pivot_table("dice", "fold", "class")} if len(masks) else {}
+    dice = masks.pivot_table("dice", "fold", "class").add_prefix("Dice ")
+    by_fold = {"MobileNetV2 encoder": dice} if len(dice) else {}
     right = model_comparison.rights(cv, model_comparison.answers(run, cv, CURATED))
     by_fold |= {name: one.groupby(cv.folds).mean().to_frame("accuracy").dropna() for name, one in right.items()}
     rows = {}
     for name, one in by_fold.items():
-        scores = pd.concat([one.mean(), one.std().add_suffix(" sd")])
-        rows[f"here: {name}"] = {**scores, "trainings": f"{len(one)} of {cv.n_folds}"}
+        scores = pd.concat([one.mean(), one.std().rename(lambda column: f"sd {column.split()[-1]}")])
+        rows[f"here: {name}"] = {**scores, "folds": f"{len(one)} of {cv.n_folds}"}
     return pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])

@@ -151,7 +151,7 @@ class GroupedCV:
 
     # Tables
 
-    def trainings(self, values: pd.Series) -> str:
+    def done(self, values: pd.Series) -> str:
         """How many folds are done, such as "4 of 5", from values (n,) that are NaN where an image is not tested."""
         return f"{len(set(self.folds[values.notna()]))} of {self.n_folds}"
 
@@ -169,11 +169,11 @@ class GroupedCV:
             mean = statistics.mean_bootstrap(one[known], self.groups[known], seed=self.seed)
             verdict = self.interim(one) + statistics.verdict_bound(mean.estimate, mean.low, mean.high, bound)
             row = {**mean.row(name), "bound": bound, "p": mean.p_value(bound), "images": one.count()}
-            rows[column] = row | {"trainings": self.trainings(one), "verdict": verdict}
+            rows[column] = row | {"folds": self.done(one), "verdict": verdict}
         return pd.DataFrame(rows).T.infer_objects()
 
     def interim(self, values: pd.Series) -> str:
-        """What goes before a verdict while trainings are missing."""
+        """What goes before a verdict while folds are missing."""
         return "" if len(set(self.folds[values.notna()])) == self.n_folds else "interim: "
 
 

@@ -50,15 +50,16 @@ def histories(results: Iterable[Result]) -> pd.DataFrame:
 
 
 def overfitting_in_words(histories: pd.DataFrame) -> str:
-    """When the validation loss of :func:`histories` settles, and how far the training loss falls below the kept one."""
+    """From when on the validation loss of :func:`histories` stays low, and how far the training loss falls below it."""
     if histories.empty:
         return f"Learning curves: {words.NO_RESULT}."
-    settled = histories[histories["val_bce"] < 1].groupby("round")["epoch"].min()
+    high = histories[histories["val_bce"] >= 1].groupby("round")["epoch"].max()
+    settled = high.reindex(histories["round"].unique(), fill_value=0) + 1
     kept, last = histories[histories["kept"].astype(bool)], histories.groupby("round").last()
     return (
-        f"The validation loss falls below 1 in epoch {settled.min()} to {settled.max()}. Kept epochs have a validation "
-        f"loss of {kept['val_bce'].mean():.3f} and a training loss of {kept['bce'].mean():.3f} on average; in the last "
-        f"epoch the two are {last['val_bce'].mean():.3f} and {last['bce'].mean():.3f}."
+        f"The validation loss stays below 1 from epoch {settled.min()} to {settled.max()} on. Kept epochs have a "
+        f"validation loss of {kept['val_bce'].mean():.3f} and a training loss of {kept['bce'].mean():.3f} on average; "
+        f"in the last epoch the two are {last['val_bce'].mean():.3f} and {last['bce'].mean():.3f}."
     )
 
 
@@ -105,12 +106,11 @@ def scoring_jobs(cv: GroupedCV) -> dict[tuple[str, int], Job]:
 def mask_scores(run: Run, cv: GroupedCV) -> pd.DataFrame:
     """Scores of the test masks, one row per network and image, of those whose training is done.
 
-    Columns of :func:`of_masks` by ``network`` and ``fold``, ``group`` and ``trainings`` (such as
-    "4 of 5").
+    Columns of :func:`of_masks` by ``network`` and ``fold``, ``group`` and ``folds`` (such as "4 of 5").
     """
     scores = of_masks(run.results(scoring_jobs(cv)), {"network": str, "fold": int}, cv.table)
     done = scores.groupby("network")["fold"].transform("nunique").astype(str)
-    return scores.assign(group=cv.groups[scores["image"]], trainings=done + f" of {cv.n_folds}")
+    return scores.assign(group=cv.groups[scores["image"]], folds=done + f" of {cv.n_folds}")
 
 
 def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -133,8 +133,8 @@ def mask_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
                 row |= {"IoU": part.iou.mean(), "HD95 median": part.hd95.median()}
                 row |= {"HD95 mean": part.hd95[part.predicted_area > 0].mean(), "surface Dice": part.nsd.mean()}
                 row |= {"missed": (part.dice == 0).mean()}
-            row |= {"images": len(part), "groups": part.group.nunique(), "trainings": part.trainings.iloc[0]}
-            rows[network, name] = row
+            row |= {"images": len(part), "groups": part.group.nunique()}
+            rows[network, name] = {**row, **one.filter(["folds"]).iloc[0]}
     return frames.of_rows(rows, ["network", "images of"])
 
 

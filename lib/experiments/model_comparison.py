@@ -143,11 +143,11 @@ def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
 
 
 def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
-    """One row of :func:`scores` per classifier, and ``trainings``; passes with dropout count as an ensemble."""
+    """One row of :func:`scores` per classifier, and ``folds``; passes with dropout count as an ensemble."""
     right, rows = rights(cv, found), {}
     for name, (test, _) in found.items():
         test = test.mean(axis=0, keepdims=True) if name == classifiers.MC_DROPOUT else test
-        rows[name] = {**scores(cv, test), "trainings": cv.trainings(right[name])}
+        rows[name] = {**scores(cv, test), "folds": cv.done(right[name])}
     return pd.DataFrame(rows, None if rows else ["accuracy"]).T.infer_objects().rename_axis("model")
 
 
@@ -183,7 +183,7 @@ def mask_gain(cv: GroupedCV, right: pd.DataFrame, kind: str = classifiers.AS_PRI
 
     Returns
     -------
-    ``image``, ``with mask`` (accuracies), ``difference`` with interval and ``p``, ``images``, ``trainings`` and,
+    ``image``, ``with mask`` (accuracies), ``difference`` with interval and ``p``, ``images``, ``folds`` and,
     in the last row, the protocol's ``verdict``.
     """
     image, mask = both_inputs(cv, right, kind)
@@ -193,7 +193,7 @@ def mask_gain(cv: GroupedCV, right: pd.DataFrame, kind: str = classifiers.AS_PRI
     table = differences(cv, {("image+mask – image", name): (mask[name], image[name]) for name in image})
     table.insert(0, "image", image[done].mean().to_numpy())
     table.insert(1, "with mask", mask[done].mean().to_numpy())
-    table["trainings"] = [cv.trainings(image[name] + mask[name]) for name in image]
+    table["folds"] = [cv.done(image[name] + mask[name]) for name in image]
     complete = image.shape[1] == 1 + len(cv.profile.backbones)
     interim = cv.interim(image["all"] + mask["all"]) if complete else "interim: "
     word = statistics.verdict_difference(*table[["95 % low", "95 % high"]].iloc[-1])

@@ -132,7 +132,7 @@ def test_answers_are_put_together_fold_by_fold(cv):
     assert np.array_equal(validation[0, :, 1], (cv.folds - 1) % 5)
     part = models.pool(cv, [result(fold, done=fold != 2) for fold in range(5)])
     right = models.rights(cv, {"one": part})["one"]
-    assert cv.trainings(right) == "4 of 5"
+    assert cv.done(right) == "4 of 5"
     assert np.array_equal(right.isna(), cv.folds == 2)
     assert models.pool(cv, [result(0, done=False)] * 5) is None
 

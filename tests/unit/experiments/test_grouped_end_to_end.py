@@ -30,7 +30,7 @@ def test_everything_is_trained_scored_and_explained(here, monkeypatch):
         "fine-tuned stage-1 encoder",
         "image + mask, MobileNetV2",
     }
-    assert (table.trainings == "3 of 3").all()
+    assert (table.folds == "3 of 3").all()
     assert (table.images == 66).all()
     for name, part in answers.items():
         assert part.sum(axis=-1) == pytest.approx(1, abs=1e-4), name

@@ -31,7 +31,7 @@ def test_scores_of_known_answers(cv):
     assert row["accuracy low"] < 0.8 < row["accuracy high"]
     recalls = [right[cv.labels == label].mean() for label in range(3)]
     assert row["balanced accuracy"] == pytest.approx(np.mean(recalls))
-    assert row["trainings"] == "3 of 3"
+    assert row["folds"] == "3 of 3"
     wide = models.scores(replace(cv, groups=np.arange(90) // 18), answers(cv.labels, right)[0])
     assert wide["accuracy high"] - wide["accuracy low"] > row["accuracy high"] - row["accuracy low"]
 
@@ -74,9 +74,9 @@ def test_the_gain_is_the_mean_over_backbones_and_interim_until_all_are_done():
     assert row.verdict == "reproduced"
     part = right.assign(**{"image, VGG16": right["image, VGG16"].where(cv.folds > 0)})
     row = models.mask_gain(cv, part).iloc[-1]
-    assert (row.trainings, row.images, row.verdict) == ("4 of 5", 80, "interim: reproduced")
+    assert (row.folds, row.images, row.verdict) == ("4 of 5", 80, "interim: reproduced")
     row = models.mask_gain(cv, right.drop(columns="image, Xception")).iloc[-1]
-    assert (row.trainings, row.verdict) == ("5 of 5", "interim: reproduced")
+    assert (row.folds, row.verdict) == ("5 of 5", "interim: reproduced")
 
 
 def test_each_model_stands_against_the_image_in_its_own_backbone():
