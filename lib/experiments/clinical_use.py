@@ -7,7 +7,6 @@ from sklearn.metrics import brier_score_loss, log_loss
 from lib.core import words
 from lib.data.splits import Split
 from lib.evaluation import calibration, decision_curve, statistics
-from lib.evaluation.decision_curve import net_benefit
 from lib.experiments.classifiers import AS_PRINTED, MC_DROPOUT, single_backbone
 from lib.experiments.grouped_cv import GroupedCV
 from lib.experiments.model_comparison import ENSEMBLE, Answers
@@ -19,8 +18,7 @@ AS_IS, SCALED = "as it is", "temperature scaled"
 
 def _done(cv: GroupedCV, test: np.ndarray) -> list[Split]:
     """The splits whose test images have an answer."""
-    splits = [cv.split(fold) for fold in range(cv.n_folds)]
-    return [split for split in splits if not np.isnan(test[split.test]).any()]
+    return [split for split in map(cv.split, range(cv.n_folds)) if not np.isnan(test[split.test]).any()]
 
 
 def probabilities(cv: GroupedCV, one: np.ndarray | None) -> dict[str, pd.DataFrame]:
@@ -122,7 +120,7 @@ def missed_in_words(calls: pd.DataFrame, malignant: int) -> str:
 
 
 def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
-    """Net benefit of calibrated models for malignant against the rest, and of treating all; see :func:`net_benefit`.
+    """Net benefit of calibrated models for malignant against the rest, and of treating all.
 
     The models are the ensemble, and both inputs of the paper in the single backbone: ``model`` names them.
     """
@@ -130,9 +128,9 @@ def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
     for model in (ENSEMBLE, f"{AS_PRINTED}, {name}", f"image, {name}"):
         if model in answers:
             p = probabilities(cv, answers[model])[SCALED][cv.positive]
-            truth, groups = cv.labels[p.index] == cv.positive, cv.groups[p.index]
-            curves.setdefault("treat all", net_benefit(truth, np.ones(len(p)), THRESHOLDS, groups, cv.seed))
-            curves[model] = net_benefit(truth, p.to_numpy(), THRESHOLDS, groups, cv.seed)
+            truth, shared = cv.labels[p.index] == cv.positive, (THRESHOLDS, cv.groups[p.index], cv.seed)
+            curves.setdefault("treat all", decision_curve.net_benefit(truth, np.ones(len(p)), *shared))
+            curves[model] = decision_curve.net_benefit(truth, p.to_numpy(), *shared)
     return pd.concat(curves, names=["model"]).reset_index(0) if curves else pd.DataFrame()
 
 

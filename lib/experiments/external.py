@@ -15,8 +15,6 @@ from lib.core.run import Run
 from lib.core.store import pack_masks
 from lib.data import bus_uclm, busi, sources, splits
 from lib.data.record import ImageSet
-from lib.data.sources import Source
-from lib.data.splits import Split
 from lib.evaluation import calibration
 from lib.experiments import classifiers, frames, mask_quality, model_comparison
 from lib.experiments.grouped_cv import GroupedCV
@@ -44,9 +42,9 @@ def external_masks(data: ImageSet, network: Mapping[str, Any], settings: Segment
     everyone, flags = np.arange(len(data)), bus_uclm.flags(data.names)
     return {
         "masks": masks,
-        "labels": np.asarray(data.labels, np.int64),
+        "labels": data.labels,
         "names": data.names,
-        "patients": np.asarray(everyone if data.groups is None else data.groups, np.int64),
+        "patients": everyone if data.groups is None else data.groups,
         "doppler": flags["Doppler"].to_numpy(bool),
         "marks": flags["Marks"].to_numpy(bool),
         **segmentation.mask_scores.function(data, [({"masks": masks}, None)], everyone),
@@ -74,7 +72,7 @@ def external_classes(
     return {"probabilities": model.predict(stacked, verbose=0).transpose(1, 2, 0, 3)}
 
 
-def external_source(profile: Profile) -> Source:
+def external_source(profile: Profile) -> sources.Source:
     """BUS-UCLM; for phantoms, phantoms of another seed."""
     if profile.data == "phantoms":
         return sources.Phantoms(profile.n_phantoms // 4, profile.image_size, seed=1)
@@ -97,7 +95,7 @@ def classes_job(cv: GroupedCV) -> Job:
     unseen = [(cv.stage_1(fold), cv.members(fold)) for fold in range(cv.n_folds)]
     x = [cv.features(name), cv.features(name, "image+mask", unseen)]
     external_x = [other.features(name), other.features(name, "image+mask", [(masks_job(cv), None)])]
-    head = cv.heads(Split(cv.members(*cv.others(0)), cv.members(0), cv.members(0)), x)
+    head = cv.heads(splits.Split(cv.members(*cv.others(0)), cv.members(0), cv.members(0)), x)
     sizes = {"n_seeds": len(cv.head_seeds), "n_classes": len(cv.classes)}
     return external_classes(head=head, x=external_x, **sizes, settings=head.arguments["settings"])
 

@@ -14,8 +14,6 @@ from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.data import near_duplicates, sources, splits
 from lib.data.record import DataError, ImageSet
-from lib.data.sources import Source
-from lib.data.splits import Split
 from lib.evaluation import statistics
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
@@ -37,7 +35,7 @@ class GroupedCV:
     groups : int64 (n,), related images.
     """
 
-    source: Source
+    source: sources.Source
     profile: Profile
     seed: int
     folds: np.ndarray
@@ -91,10 +89,10 @@ class GroupedCV:
         """All other folds."""
         return [one for one in range(self.n_folds) if one not in folds]
 
-    def split(self, fold: int) -> Split:
+    def split(self, fold: int) -> splits.Split:
         """The split in which ``fold`` is tested."""
         other = self.validates(fold)
-        return Split(self.members(*self.others(fold, other)), self.members(other), self.members(fold))
+        return splits.Split(self.members(*self.others(fold, other)), self.members(other), self.members(fold))
 
     # Stage 1
 
@@ -139,7 +137,7 @@ class GroupedCV:
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
         return classification.features(data=self.source, inputs=inputs, settings=settings, masks=masks)
 
-    def heads(self, split: Split, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
+    def heads(self, split: splits.Split, x: Sequence[Job], mirrored: Sequence[Job] = (), **changes) -> Job:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
         settings = HeadSettings(epochs=self.profile.head_epochs, **changes)
         images = {"data": self.source, **split.parts()}

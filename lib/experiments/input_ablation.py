@@ -60,9 +60,8 @@ def answers(
     for (backbone, number), result in results.items():
         if result:
             p, images = result[part], plan.rounds[number].split.parts()[part]
-            index = pd.MultiIndex.from_product(
-                [[backbone], inputs, [number], range(p.shape[1]), images], names=[*_TRAINING, "image"]
-            )
+            parts = [[backbone], inputs, [number], range(p.shape[1]), images]
+            index = pd.MultiIndex.from_product(parts, names=[*_TRAINING, "image"])
             values = {"predicted": p.argmax(axis=-1).ravel(), "probability": p.max(axis=-1).ravel()}
             frame = pd.DataFrame(values, index).reset_index()
             found.append(frame.assign(label=plan.labels[frame["image"]]))
@@ -72,7 +71,7 @@ def answers(
 def scores(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """The ten columns of Tables I and II for each training: backbone, inputs, round and head."""
     rows = {
-        training: metrics.table_row(part["label"].to_numpy(), part["predicted"].to_numpy(), classes)
+        training: metrics.table_row(part["label"], part["predicted"], classes)
         for training, part in found.groupby(_TRAINING, sort=False)
     }
     return frames.of_rows(rows, _TRAINING, reported.table_i().columns)
@@ -144,10 +143,9 @@ def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, cl
                 part.groupby(["round", "head"]).ngroup().to_numpy(),
                 HOLD_OUT,
             )
-            here = scores(part, classes).mean()
-            values = zip(printed.loc[name], here, low, high, strict=True)
-            n_rounds = part["round"].nunique()
-            rows |= {(*names, score): [*row, n_rounds] for score, row in zip(here.index, values, strict=True)}
+            here, n_rounds = scores(part, classes).mean(), part["round"].nunique()
+            values = zip(here.index, printed.loc[name], here, low, high, strict=True)
+            rows |= {(*names, score): [*row, n_rounds] for score, *row in values}
     return frames.of_rows(rows, [*_ROW, "score"], ["paper", "here", "95 % low", "95 % high", "rounds"])
 
 

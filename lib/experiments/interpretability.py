@@ -24,7 +24,6 @@ from lib.models import backbones
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import backbone_weights
 from lib.two_stage.model import TwoStageModel, TwoStageSettings
-from lib.two_stage.segmentation import SegmenterSettings
 
 _N_WRONG = 3
 
@@ -74,7 +73,7 @@ def explanation(
 def explained(cv: GroupedCV, fold: int = 0) -> Job:
     """:func:`explanation` of image + mask of the ImageNet encoder in the single backbone, one test fold."""
     name = classifiers.single_backbone(cv.profile)
-    settings = TwoStageSettings.of(cv.profile, SegmenterSettings.pretrained(cv.profile), name=name)
+    settings = TwoStageSettings.of(cv.profile, segmentation.SegmenterSettings.pretrained(cv.profile), name=name)
     networks = {"network": cv.stage_1(fold), "head": classifiers.encoder_heads(cv, fold, name)}
     return explanation(data=cv.source, **networks, test=cv.members(fold), settings=settings, seed=cv.seed)
 

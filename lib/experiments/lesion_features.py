@@ -13,13 +13,12 @@ from scipy.spatial import ConvexHull
 from lib.core import jobs
 from lib.data.record import ImageSet
 from lib.two_stage import classification, segmentation
-from lib.two_stage.classification import BackboneSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 
 @jobs.step("lesion_crops", version=1, working_only=("features",), raw=classification.features.raw)
 def crop_features(
-    data: ImageSet, masks: segmentation.MaskParts, settings: BackboneSettings, seed: int = 0
+    data: ImageSet, masks: segmentation.MaskParts, settings: classification.BackboneSettings, seed: int = 0
 ) -> dict[str, Any]:
     """Features of :func:`lesion_crops` by a frozen backbone, float32 (n, n_features), as a job.
 

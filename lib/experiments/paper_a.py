@@ -11,7 +11,6 @@ from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.data import near_duplicates, sources, splits
 from lib.data.record import ImageSet
-from lib.data.splits import Split
 from lib.models.unet import build_unet
 from lib.two_stage import classification, segmentation, timing
 from lib.two_stage.classification import BackboneSettings, HeadSettings
@@ -35,7 +34,7 @@ class Round:
 
     number: int
     seed: int
-    split: Split
+    split: splits.Split
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,12 @@ class Plan:
 
     def unet(self, one: Round) -> Job:
         """The U-Net of a round, and its masks of all images."""
-        source, split = sources.ultrasound(self.profile, masks=self.masks), one.split
-        return segmentation.segmenter(
-            data=source, train=split.train, validation=split.validation, settings=self.unet_settings, seed=one.seed
-        )
+        source = sources.ultrasound(self.profile, masks=self.masks)
+        return self._unet(one, source, one.split.train, self.unet_settings)
+
+    def _unet(self, one: Round, source: sources.Source, train: np.ndarray, settings: SegmenterSettings) -> Job:
+        parts = {"train": train, "validation": one.split.validation}
+        return segmentation.segmenter(data=source, **parts, settings=settings, seed=one.seed)
 
     def fold_unets(self) -> list[Job]:
         """U-Nets of cross-fitting within the training part of round 0: each predicts the fold that it lacks.
@@ -119,23 +120,17 @@ class Plan:
         return classification.features(data=self.source, inputs=kind, settings=backbone, **masks)
 
     def heads(
-        self,
-        one: Round,
-        backbone: str,
-        inputs: Sequence[str] = STACKED,
-        head: Mapping[str, Any] | None = None,
-        n_heads: int = 0,
-        **changes: Any,
+        self, one: Round, backbone: str, inputs: Sequence[str] = STACKED, head: HeadSettings | None = None, **changes
     ) -> Job:
         """Heads of a round on several inputs and with several seeds, trained side by side.
 
-        ``head`` changes settings of the heads, ``changes`` those of the backbone; ``n_heads`` 0: the profile's.
+        ``head`` replaces the profile's settings of the heads, ``changes`` fields of the backbone's.
         """
         settings = BackboneSettings(backbone, self.profile.weights, **changes)
-        seeds = [10 * one.seed + number for number in range(n_heads or self.profile.n_heads)]
+        seeds = [10 * one.seed + number for number in range(self.profile.n_heads)]
         x = [self.features(one, name, settings) for name in inputs]
-        head_settings = HeadSettings(**{"epochs": self.profile.head_epochs, **(head or {})})
-        return classification.heads(data=self.source, x=x, **one.split.parts(), settings=head_settings, seeds=seeds)
+        head = head or HeadSettings(epochs=self.profile.head_epochs)
+        return classification.heads(data=self.source, x=x, **one.split.parts(), settings=head, seeds=seeds)
 
     def out_of_fold_heads(self, backbone: str) -> Job:
         """Round 0's heads on out-of-fold masks: a stack of their own, so that no other row waits for them."""
@@ -143,9 +138,8 @@ class Plan:
 
     def mask_scores(self, one: Round, part: str = "test") -> Job:
         """Agreement of the U-Net's masks of a part with the ground truth."""
-        return segmentation.mask_scores(
-            data=self.source, masks=[(self.unet(one), None)], scored=one.split.parts()[part]
-        )
+        masks = [(self.unet(one), None)]
+        return segmentation.mask_scores(data=self.source, masks=masks, scored=one.split.parts()[part])
 
     def stacked_heads(self, inputs: Sequence[str] = STACKED, **changes: Any) -> dict[tuple[str, int], Job]:
         """The jobs of :meth:`heads` for all backbones and rounds."""
@@ -158,25 +152,23 @@ class Plan:
 
     def unet_trial(self, changes: Mapping[str, Any]) -> Job:
         """One U-Net of the tuning loop (III-B) on round 0; without changes its long learning curve."""
-        profile, split, seed = self.profile, self.rounds[0].split, self.rounds[0].seed
-        source, train = sources.ultrasound(profile, size=profile.tune_size), split.train
+        profile, one = self.profile, self.rounds[0]
+        source, train = sources.ultrasound(profile, size=profile.tune_size), one.split.train
         if profile.tune_images:
-            train = train[splits.sample(self.labels[train], profile.tune_images, seed)]
-        settings = replace(self.unet_settings, epochs=profile.tune_epochs, **changes)
-        return segmentation.segmenter(
-            data=source, train=train, validation=split.validation, settings=settings, seed=seed
-        )
+            train = train[splits.sample(self.labels[train], profile.tune_images, one.seed)]
+        return self._unet(one, source, train, replace(self.unet_settings, epochs=profile.tune_epochs, **changes))
 
     def head_trial(self, changes: Mapping[str, Any]) -> Job:
         """One head of the tuning loop on image and mask of round 0; without changes its long learning curve."""
-        head = {"epochs": self.profile.tune_epochs, **changes}
-        return self.heads(self.rounds[0], self.profile.backbone, ("image+mask",), head, n_heads=1)
+        head = HeadSettings(epochs=self.profile.tune_epochs, **changes)
+        single = replace(self, profile=replace(self.profile, n_heads=1))
+        return single.heads(self.rounds[0], self.profile.backbone, ("image+mask",), head)
 
     def balanced_heads(self) -> dict[str, Job]:
         """Heads on image and mask of round 0 by the way in which classes are balanced."""
-        one, name = self.rounds[0], self.profile.backbone
+        one, name, epochs = self.rounds[0], self.profile.backbone, self.profile.head_epochs
         ways = ("none", "weights", "downsampled")
-        return {way: self.heads(one, name, ("image+mask",), {"balance": way}) for way in ways}
+        return {way: self.heads(one, name, ("image+mask",), HeadSettings(epochs=epochs, balance=way)) for way in ways}
 
     def times(self) -> Job:
         """Seconds of both stages (III-C)."""

@@ -12,12 +12,11 @@ from lib.evaluation import calibration, metrics, statistics
 from lib.experiments.paper_a import Plan
 from lib.two_stage import classification, segmentation
 from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
-from lib.two_stage.segmentation import SegmenterSettings
 
 
 def settings_of(profile: Profile) -> TwoStageSettings:
     backbone = {"name": "MobileNetV2", "preprocessing": "own", "features": "pooled"}
-    return TwoStageSettings.of(profile, SegmenterSettings.pretrained(profile), **backbone)
+    return TwoStageSettings.of(profile, segmentation.SegmenterSettings.pretrained(profile), **backbone)
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:

@@ -80,10 +80,8 @@ def search(plan: Plan, stage: str, result: Callable[[Job], Result]) -> pd.DataFr
 
     def loss(choices: Mapping[str, Any]) -> float | None:
         done = result(trial(choices))
-        if done.error == jobs.NOT_DONE:
-            return None
         if done.error:
-            return np.nan
+            return None if done.error == jobs.NOT_DONE else np.nan
         return float(np.min(done["history"]["val_bce"] if stage == "unet" else done["val_loss"]))
 
     wanted, choices = plan.profile.tune_components, STAGES[stage]["choices"]
