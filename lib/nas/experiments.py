@@ -15,7 +15,7 @@ from lib.data.record import ImageSet
 from lib.nas.child import Recipe, nas_child
 from lib.nas.notation import Architecture, parse
 from lib.nas.search import Results, Search, SearchSettings, best
-from lib.nas.transforms import improved_space
+from lib.nas.transforms import IMPROVED
 from lib.reported import nas as reported
 
 # By profile: their source, the shape of one image, and their name in captions.
@@ -115,7 +115,7 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
 def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
     recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
     budget = profile.search_iterations, profile.search_models
-    settings = SearchSettings(improved_space(10), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
+    settings = SearchSettings(IMPROVED, DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
     return Search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
