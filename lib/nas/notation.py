@@ -7,7 +7,8 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -164,13 +165,11 @@ def _layer(match: re.Match[str], index: int, total: int) -> Layer:
     name, inside = match.groups()
     numbers, kind = inside.replace(",", " ").split(), KINDS[name]
     if kind is not Concat:
-        least = sum(one.default is MISSING for one in fields(kind))
-        if not all(re.fullmatch("0*[1-9][0-9]{0,8}", one) for one in numbers) or not least <= len(numbers) <= len(
-            fields(kind)
-        ):
-            wanted = ", ".join(one.name for one in fields(kind))
-            raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)
-        return kind(*map(int, numbers))
+        with suppress(TypeError):  # too few or too many
+            if all(re.fullmatch("0*[1-9][0-9]{0,8}", one) for one in numbers):
+                return kind(*map(int, numbers))
+        wanted = ", ".join(one.name for one in fields(kind))
+        raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)
     if not numbers:
         return Concat(index - 1, index - 2, form="")
     if not (places := _PLACES.fullmatch(inside)):
