@@ -1,6 +1,6 @@
 """One network of the notation, trained and scored as a job (paper B, III-B and IV-D2)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +51,21 @@ def network(text: str, input_shape: tuple[int, ...], recipe: Recipe, seed: int, 
     ``n_steps`` is the number of batches of the whole training, over which a cosine schedule falls.
     """
     steps = n_steps if recipe.schedule == "cosine" else 0
-    graph = replace(recipe, epochs=0, batch_size=0, patience=0, augmentation="none")  # what changes the graph
 
     def build() -> keras.Model:
         model = parse(text).build(input_shape, recipe.l2)
         rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps) if steps else recipe.learning_rate
         # The loss has the penalty in it: what stops and chooses is the cross-entropy alone.
         entropy = keras.metrics.SparseCategoricalCrossentropy("cross_entropy")
-        metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy"), entropy]
-        # Many small networks are trained shortly: compiling each costs more than it saves.
-        model.compile(
-            keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=metrics, jit_compile=False
+        loss, metrics = (
+            "sparse_categorical_crossentropy",
+            [keras.metrics.SparseCategoricalAccuracy("accuracy"), entropy],
         )
+        # Many small networks are trained shortly: compiling each costs more than it saves.
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics, jit_compile=False)
         return model
 
-    return training.network(("nas", text, input_shape, graph, steps), build, seed)
+    return training.network(("nas", text, input_shape, recipe.l2, recipe.learning_rate, steps), build, seed)
 
 
 @jobs.step("nas_child", version=1, working_only=("weights",))
@@ -96,24 +96,15 @@ def nas_child(
     """
     model = network(text, data.images.shape[1:], settings, seed, training.n_steps(settings, len(train)))
     beside = data.images[validation], data.labels[validation]
-    options: dict[str, Any] = {
-        "patience": settings.patience,
-        "augment": AUGMENTATIONS[settings.augmentation],
-        "chosen": train,
-    }
-    options |= {"monitor": "val_cross_entropy", "state": state}
-    history = training.fit(model, data.images, data.labels, beside, settings, seed, **options)
+    how: dict[str, Any] = {"monitor": "val_cross_entropy", "patience": settings.patience, "state": state}
+    how["augment"] = AUGMENTATIONS[settings.augmentation]
+    history = training.fit(model, data.images, data.labels, beside, settings, seed, chosen=train, **how)
     # A ReLU makes 0 of NaN, so weights that are no numbers show in the penalty first.
     if not np.isfinite(history.val_loss).all():
         raise jobs.JobError("the loss is not a number any more")
     kept = history[history.kept].iloc[0]
-    values = {
-        "accuracy": float(kept.val_accuracy),
-        "cross_entropy": float(kept.val_cross_entropy),
-        "epochs": len(history),
-        "history": history.to_dict("list"),
-        "weights": model.get_weights(),
-    }
+    values = {"accuracy": float(kept.val_accuracy), "cross_entropy": float(kept.val_cross_entropy)}
+    values |= {"epochs": len(history), "history": history.to_dict("list"), "weights": model.get_weights()}
     return values if test is None else values | _tested(model, data if test_data is None else test_data, test)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from lib.data.record import ImageSet
 from lib.nas.child import Recipe, nas_child
 from lib.nas.notation import Architecture, parse
 from lib.nas.search import Results, Search, SearchSettings, best
-from lib.nas.transforms import improved_space
+from lib.nas.transforms import IMPROVED
 from lib.reported import nas as reported
 
 # By profile: their source, the shape of one image, and their name in captions.
@@ -104,9 +105,8 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
             if one.complete and (top := best(one.frame)) is not None:
                 (winners[name, number],) = results([digit_job(profile, parse(top.text), recipe, number)])
     models = pd.concat({key: one.frame for key, one in found.items()}, names=["strategy", "seed"])
-    few = models.query("status == 'ok' and parameters < @SMALL")
-    if all(one.complete for one in found.values()) and len(few):
-        top = few.sort_values(["accuracy", "parameters"], ascending=[False, True]).iloc[0]
+    top = best(models[models.parameters < SMALL])
+    if all(one.complete for one in found.values()) and top is not None:
         long = Recipe(profile.nas_long_epochs, 128, 2e-3, NO_PENALTY, 0, "cosine", "digits")
         (small,) = results([digit_job(profile, parse(top.text), long, seed)])
     return Searches(found, models, winners, small)
@@ -115,7 +115,7 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
 def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
     recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
     budget = profile.search_iterations, profile.search_models
-    settings = SearchSettings(improved_space(10), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
+    settings = SearchSettings(IMPROVED, DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
     return Search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
@@ -144,20 +144,14 @@ def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
     known = mammogram_labels(profile)
     if not known:
         return {}
-    folds = splits.k_fold(known["labels"], profile.n_folds, 0, known["groups"])
+    data, folds = _mammograms(profile), splits.k_fold(known["labels"], profile.n_folds, 0, known["groups"])
     texts, recipe = reported.architectures().text, Recipe(epochs=profile.mammogram_epochs, patience=0)
     made = {}
-    for seed in range(profile.mammogram_seeds):
-        for fold in range(profile.n_folds):
-            validation = folds == (fold + 1) % profile.n_folds
-            for kind, name in BLOCKS.items():
-                made[kind, seed, fold] = nas_child(
-                    data=_mammograms(profile),
-                    train=np.flatnonzero((folds != fold) & ~validation),
-                    validation=np.flatnonzero(validation),
-                    text=str(parse(texts[name]).canonical),
-                    settings=recipe,
-                    seed=seed,
-                    test=np.flatnonzero(folds == fold),
-                )
+    for seed, fold in product(range(profile.mammogram_seeds), range(profile.n_folds)):
+        beside = (fold + 1) % profile.n_folds
+        parts = {"validation": np.flatnonzero(folds == beside), "test": np.flatnonzero(folds == fold)}
+        parts["train"] = np.flatnonzero(~np.isin(folds, [fold, beside]))
+        for kind, name in BLOCKS.items():
+            text = str(parse(texts[name]).canonical)
+            made[kind, seed, fold] = nas_child(data=data, text=text, settings=recipe, seed=seed, **parts)
     return made

@@ -39,13 +39,17 @@ class Shapes:
         self.parameters, self.multiply_adds = Counter[int](), Counter[int]()
 
     def conv(self, x: Shape, filters: int, size: int, part="", padding: str = "same", norm: bool = False) -> Shape:
-        height, width, channels = self._slide(x, size, 1, padding)
+        height, width, channels = self.pool(x, size, 1, padding=padding)  # a kernel goes where a window does
         kernel = size * size * channels * filters
         self._count(kernel + (4 if norm else 1) * filters, height * width * kernel)
         return height, width, filters
 
     def pool(self, x: Shape, size: int, step: int, part="", padding: str = "valid") -> Shape:
-        return self._slide(x, size, step, padding)
+        if padding == "same":
+            return x
+        if size > min(x[:2]):
+            raise NetworkError(f"{size}×{size} does not fit on a map of {times(x[:2])}")
+        return (x[0] - size) // step + 1, (x[1] - size) // step + 1, x[2]
 
     def mean(self, x: Shape, part="") -> Shape:
         return x[-1:]
@@ -71,13 +75,6 @@ class Shapes:
         multiply_adds = 4 * places * channels * inner + 2 * places * places * inner
         self._count(2 * channels + 3 * (channels + 1) * inner + (inner + 1) * channels, multiply_adds)
         return x
-
-    def _slide(self, x: Shape, size: int, step: int, padding: str) -> Shape:
-        if padding == "same":
-            return x
-        if size > min(x[:2]):
-            raise NetworkError(f"{size}×{size} does not fit on a map of {times(x[:2])}")
-        return (x[0] - size) // step + 1, (x[1] - size) // step + 1, x[2]
 
     def _count(self, parameters: int, multiply_adds: int) -> None:
         self.parameters[self.layer] += parameters
@@ -183,7 +180,7 @@ class Concat(Layer, symbol="Concat"):
 
     first: int
     second: int
-    form: str = field(default="l", compare=False)
+    form: str = field(default="l", compare=False, kw_only=True)
 
     def apply(self, net, first, second):
         return net.concat(first, second)

@@ -7,7 +7,8 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -75,14 +76,14 @@ class Architecture:
 
     def count_params(self, input_shape: Shape) -> int:
         """Number of weights, equal to Keras' ``count_params()`` of the built model."""
-        return self._counted(input_shape)[0].parameters.total()
+        return int(self.describe(input_shape).parameters["total"])
 
     def describe(self, input_shape: Shape) -> pd.DataFrame:
         """One row per layer: ``layer``, ``shape`` behind it, ``parameters``, ``multiply_adds``; the last is the sum."""
-        net, shapes = self._counted(input_shape)
-        frame = pd.DataFrame({"layer": self.texts, "shape": map(times, shapes)}, range(1, len(self) + 1))
-        for name in ("parameters", "multiply_adds"):
-            frame[name] = [getattr(net, name)[index] for index in range(len(self))]
+        net = Shapes()
+        layers = zip(self.texts, self.run(net, tuple(input_shape)), strict=True)
+        rows = [(text, times(shape), net.parameters[net.layer], net.multiply_adds[net.layer]) for text, shape in layers]
+        frame = pd.DataFrame(rows, range(1, len(self) + 1), ["layer", "shape", "parameters", "multiply_adds"])
         frame.loc["total"] = ["", "", *frame[["parameters", "multiply_adds"]].sum()]
         return frame
 
@@ -112,15 +113,12 @@ class Architecture:
         Identity poolings are left out (but a first layer, which a Concat may join), and a Concat's two
         places are in ascending order: another order only renumbers channels.
         """
-        kept: list[Layer] = []
-        place_of: list[int] = []
+        kept, place_of = list[Layer](), {-1: -1}
         for index, layer in enumerate(self.layers):
             if index == 0 or layer != IDENTITY:
-                if isinstance(layer, Concat):
-                    first, second = sorted((place_of[layer.first], place_of[layer.second]))
-                    layer = Concat(first, second)
-                kept.append(layer)
-            place_of.append(len(kept) - 1)
+                places = sorted(place_of[place] for place in layer.reads(index))
+                kept.append(Concat(*places) if isinstance(layer, Concat) else layer)
+            place_of[index] = len(kept) - 1
         return Architecture(tuple(kept))
 
     @cached_property
@@ -128,21 +126,15 @@ class Architecture:
         """Twelve hexadecimal digits that structural duplicates have in common."""
         return hashlib.sha256(str(self.canonical).encode()).hexdigest()[:12]
 
-    def insert(self, position: int, *new: Layer) -> "Architecture":
-        """The architecture with layers put in before ``position``; what a Concat joins stays the same."""
+    def change(self, start: int, stop: int, *new: Layer) -> "Architecture":
+        """With ``new`` layers in the place of those from ``start`` to before ``stop``; a Concat joins the same maps."""
 
-        def moved(layer: Layer) -> Layer:
-            if not isinstance(layer, Concat):
-                return layer
-            first, second = (place + len(new) * (place >= position) for place in (layer.first, layer.second))
-            return Concat(first, second)
+        def moved(index: int, layer: Layer) -> Layer:
+            places = (place + (len(new) + start - stop) * (place >= stop) for place in layer.reads(index))
+            return Concat(*places) if isinstance(layer, Concat) else layer
 
-        layers = [moved(layer) for layer in self.layers]
-        return Architecture((*layers[:position], *new, *layers[position:]))
-
-    def _counted(self, input_shape: Shape) -> tuple[Shapes, list[Shape]]:
-        net = Shapes()
-        return net, list(self.run(net, tuple(input_shape)))
+        layers = list(map(moved, range(len(self)), self.layers))
+        return Architecture((*layers[:start], *new, *layers[stop:]))
 
 
 def parse(text: str) -> Architecture:
@@ -173,13 +165,11 @@ def _layer(match: re.Match[str], index: int, total: int) -> Layer:
     name, inside = match.groups()
     numbers, kind = inside.replace(",", " ").split(), KINDS[name]
     if kind is not Concat:
-        least = sum(one.default is MISSING for one in fields(kind))
-        if not all(re.fullmatch("0*[1-9][0-9]{0,8}", one) for one in numbers) or not least <= len(numbers) <= len(
-            fields(kind)
-        ):
-            wanted = ", ".join(one.name for one in fields(kind))
-            raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)
-        return kind(*map(int, numbers))
+        with suppress(TypeError):  # too few or too many
+            if all(re.fullmatch("0*[1-9][0-9]{0,8}", one) for one in numbers):
+                return kind(*map(int, numbers))
+        wanted = ", ".join(one.name for one in fields(kind))
+        raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)
     if not numbers:
         return Concat(index - 1, index - 2, form="")
     if not (places := _PLACES.fullmatch(inside)):

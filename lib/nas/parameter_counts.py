@@ -34,16 +34,12 @@ def _count(row: pd.Series) -> int:
 
 def transformations() -> pd.DataFrame:
     """Table I made again: ``call``, the ``printed`` and the ``made`` child of M, and whether they are the ``same``."""
-    space, table = transforms.paper_space("IB", 10), reported.calls().rename(columns={"text": "printed"})
-    m = parse(space.initial)
-    made = {
-        "M_0": transforms.add_layer(m, space.convolutions[1]),
-        "M_1": transforms.add_block(m, space.blocks[0]),
-        "M_2": transforms.widen(m, 3, 32),
-        "M_3": transforms.concat(m, -4),
-    }
-    same = {name: parse(table.printed[name]).hash == child.hash for name, child in made.items()}
-    return table.assign(made=pd.Series(made).map(str), same=pd.Series(same))
+    space, table = transforms.paper_space("IB"), reported.calls().rename(columns={"text": "printed"})
+    m, numbers = parse(space.initial), (1, 0, 1, 2)  # C(64,3), the block, the third layer, the fourth from the end
+    calls = zip(transforms.TRANSFORMATIONS.values(), numbers, strict=True)
+    made = [m.change(*changes(m, space)[number]) for changes, number in calls]
+    same = [parse(text).hash == child.hash for text, child in zip(table.printed, made, strict=True)]
+    return table.assign(made=list(map(str, made)), same=same)
 
 
 def selection_slip() -> pd.DataFrame:

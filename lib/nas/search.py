@@ -19,10 +19,10 @@ from lib.nas.notation import Architecture, parse
 from lib.nas.transforms import NAMES, Space
 
 _SCORES = ["accuracy", "cross_entropy", "epochs"]
-_COLUMNS = ["name", "iteration", "parent", "transformation", "text", "hash", "parameters", "status", "error", *_SCORES]
+_COLUMNS = ["iteration", "parent", "transformation", "text", "hash", "parameters", "status", "error", *_SCORES]
 _TRIES = 50  # chains of a random search that end in a model met before are drawn anew so often
 Results = Callable[[Sequence[Job]], Sequence[Result]]
-_Child = tuple[Architecture, int, str, str]  # iteration, transformation, hash of its parent
+_Child = tuple[Architecture, int, str, str]  # iteration, hash of its parent, transformation
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Search:
 
     Attributes
     ----------
-    rows : its models, see :attr:`frame`.
+    rows : its models, the columns of :attr:`frame` from ``iteration`` to ``epochs``.
     jobs : of these models.
     complete : whether no result is missing.
     stop_rule : where the paper's rule would end it, or empty; the budget is spent all the same.
@@ -58,8 +58,7 @@ class Search:
         self.settings, self.make_job, self.results = settings, make_job, results
         self.initial = parse(settings.space.initial)
         self.known, self.selected = {self.initial.hash}, set[str]()
-        self.rows: list[dict] = []
-        self.jobs: list[Job] = []
+        self.rows, self.jobs = list[list](), list[Job]()
         self.complete, self.stop_rule = False, ""
         with suppress(_NotDoneError):
             {"evolve": self.evolve, "random": self.sample}[settings.strategy]()
@@ -75,13 +74,13 @@ class Search:
         """
         frame = pd.DataFrame(self.rows, columns=_COLUMNS)
         numbers = frame.groupby("iteration").cumcount()
-        frame["name"] = frame.iteration.astype(str) + "-" + numbers.astype(str)
-        frame["parent"] = frame.parent.map(dict(zip(frame.hash, frame.name, strict=True))).fillna("")
+        frame.insert(0, "name", frame.iteration.astype(str) + "-" + numbers.astype(str))
+        frame["parent"] = frame.parent.map(frame.set_index("hash")["name"]).fillna("")
         return frame.assign(selected=frame.hash.isin(self.selected), pareto=pareto(frame))
 
     def evolve(self) -> None:
         """The paper's search.  Its rule compares iterations of children: the first is never the last one for it."""
-        self.train([(self.initial, 0, "initial", "")])
+        self.train([(self.initial, 0, "", "initial")])
         parents, top = [self.initial], None
         for iteration in range(1, self.settings.iterations + 1):
             frame = self.train(self.children(parents, iteration))
@@ -101,14 +100,14 @@ class Search:
             for number in range(len(NAMES)):
                 for name in (*NAMES[number:], *NAMES[:number]):
                     if child := self.draw(parent, name, [iteration, int(parent.hash, 16), number]):
-                        children.append((child, iteration, name, parent.hash))
+                        children.append((child, iteration, parent.hash, name))
                         break
         return children
 
     def sample(self) -> None:
         """Random search: chains of 1 to ``iterations`` transformations; only what they end in is trained."""
         chains = (self.chain(number) for number in range(1, self.settings.models))
-        self.train([(self.initial, 0, "initial", ""), *(chain for chain in chains if chain)])
+        self.train([(self.initial, 0, "", "initial"), *(chain for chain in chains if chain)])
 
     def chain(self, number: int) -> _Child | None:
         for attempt in range(_TRIES):
@@ -119,7 +118,7 @@ class Search:
                 name = NAMES[generator.integers(len(NAMES))]
                 child = child and self.draw(child, name, [number, attempt, step], last=step == steps)
             if child:
-                return child, steps, name, self.initial.hash
+                return child, steps, self.initial.hash, name
         return None
 
     def draw(self, parent: Architecture, name: str, seed: list[int], last: bool = True) -> Architecture | None:
@@ -136,11 +135,9 @@ class Search:
         results = self.results([self.make_job(architecture) for architecture, *_ in wave])
         for (architecture, *origin), result in zip(wave, results, strict=True):
             if result.error != NOT_DONE:
-                row = dict(zip(("iteration", "transformation", "parent"), origin, strict=True))
-                row |= {"text": str(architecture), "hash": architecture.hash}
-                row |= {"parameters": architecture.count_params(self.settings.input_shape)}
-                row |= {"status": "ok" if result else "failed", "error": result.error}
-                rows.append(row | {name: result[name] if result else np.nan for name in _SCORES})
+                model = str(architecture), architecture.hash, architecture.count_params(self.settings.input_shape)
+                scores = [result[name] if result else np.nan for name in _SCORES]
+                rows.append([*origin, *model, "ok" if result else "failed", result.error, *scores])
                 self.jobs.append(result.job)
         self.rows += rows
         if len(rows) < len(wave):

@@ -16,14 +16,13 @@ def gain_against_dice(rounds: pd.DataFrame) -> Figure | None:
 
     ``rounds``: one column per backbone and ``dice``, one row per round; None without rows.
     """
-    if rounds.dropna(subset=["dice"]).drop(columns="dice").empty or rounds.columns.size < 2:
+    if rounds.dropna(subset=["dice"]).drop(columns="dice").empty:
         return None
     figure, cell = single(3.2)
     cell.axhline(0, color="0.7", lw=1)
     long = rounds.melt("dice", var_name="backbone", value_name="gain")
-    sns.scatterplot(
-        long, x="dice", y="gain", hue="backbone", style="backbone", palette="colorblind", s=40, alpha=0.8, ax=cell
-    )
+    look = {"hue": "backbone", "style": "backbone", "palette": "colorblind", "s": 40, "alpha": 0.8}
+    sns.scatterplot(long, x="dice", y="gain", ax=cell, **look)
     cell.set(xlabel="mean Dice of the test part's lesions", ylabel="accuracy, image+mask minus image")
     cell.margins(x=0.1, y=0.1)
     cell.legend()
@@ -47,9 +46,8 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
     sns.pointplot(scored, **shared, **bars, dodge=0.8 - 0.8 / len(names), errorbar=None, legend=False)
     cell.plot(printed.reindex(order), range(len(order)), "kx", ms=8, mew=2, label=f"printed ({BACKBONE})")
     cell.set(xlabel="test accuracy (bar: mean over rounds)", ylabel="")
-    handles = cell.get_legend_handles_labels()
     cell.legend([], [], loc="upper left")  # seaborn's
-    figure.legend(*handles, loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

@@ -18,8 +18,7 @@ def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
     bins : of at most two kinds of probabilities, by name, from :func:`lib.evaluation.calibration.reliability`.
         Points below the diagonal are too sure.  Without any there is no figure.
     """
-    figure, axes = grid(1, 2, 2.7)
-    curve, histogram = axes[0]
+    figure, ((curve, histogram),) = grid(1, 2, 2.7)
     curve.plot([0, 1], [0, 1], ls="--", lw=1, color="black")
     for (name, frame), colour in zip(bins.items(), (VERMILION, BLUE), strict=False):
         filled = frame[frame.images > 0]

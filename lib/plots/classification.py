@@ -7,15 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.core.jobs import Result
-from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
 from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_borders, draw_contour, grid, show_image, with_data
 
 
+@with_data
 def head_curves(heads: Result, kind: int = 0) -> Figure | None:
     """Validation accuracy and loss of each head on one kind of features, kept epochs as dots; None if not trained."""
-    if not heads:
-        return None
     figure, axes = grid(1, 2, 2.4)
     columns = {"val_accuracy": "validation accuracy", "val_loss": "validation cross-entropy / nats"}
     for cell, (name, label) in zip(axes[0], columns.items(), strict=True):
@@ -34,11 +32,10 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
     figure, axes = grid(1, len(matrices), 2.6)
     for cell, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
         share = matrix.div(matrix.sum(axis=1), axis=0).fillna(0)
-        sns.heatmap(
-            share, annot=matrix, fmt="d", cmap="Blues", vmin=0, vmax=1, square=True, cbar=False, linewidths=1, ax=cell
-        )
-        right = np.trace(matrix) / matrix.to_numpy().sum()
-        cell.set_title(f"{title}: {right:.1%} of {matrix.to_numpy().sum()}", fontsize=10)
+        look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "square": True, "cbar": False, "linewidths": 1}
+        sns.heatmap(share, annot=matrix, fmt="d", ax=cell, **look)
+        n = matrix.to_numpy().sum()
+        cell.set_title(f"{title}: {np.trace(matrix) / n:.1%} of {n}")
         cell.tick_params(length=0)
     return figure
 
@@ -52,11 +49,9 @@ def predicted_classes(data: ImageSet, unet: Result, predicted: pd.Series) -> Fig
     unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
     predicted : label by index of the image; wrong ones are red.  None is returned if there are none.
     """
-    if predicted.empty or not unet:
-        return None
     titles = {index: f"{data.names[index]}\npredicted {data.classes[label]}" for index, label in predicted.items()}
     wrong = predicted.index[predicted != data.labels[predicted.index]]
-    return draw_borders(data, unpack_masks(unet["masks"]), titles, wrong)
+    return draw_borders(data, unet, titles, wrong)
 
 
 def one_image(
@@ -75,9 +70,8 @@ def one_image(
     draw_contour(cells[0], mask, colour, threshold)
     show_image(cells[1], image, f"what speaks for\n{probabilities.idxmax()}")
     cells[1].imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)
-    bars = cells[2].barh(
-        probabilities.index, probabilities, color=[CLASS_COLOURS[name] for name in probabilities.index]
-    )
+    names = probabilities.index
+    bars = cells[2].barh(names, probabilities, color=names.map(CLASS_COLOURS))
     cells[2].bar_label(bars, fmt="{:.1%}", padding=3)
     cells[2].set(xlabel="probability", xlim=(0, 1.25), xticks=(0, 0.5, 1))
     cells[2].invert_yaxis()

@@ -23,9 +23,9 @@ def examples(data: ImageSet, seed: int = 0) -> Figure:
 
 
 @with_data
-def several_masks(data: ImageSet, first: ImageSet, most: int = ACROSS) -> Figure | None:
+def several_masks(data: ImageSet, first: ImageSet) -> Figure | None:
     """Images with several masks: the union above, below it what only the first mask file holds; None without any."""
-    indices = np.flatnonzero(data.n_masks > 1)[:most]
+    indices = np.flatnonzero(data.n_masks > 1)[:ACROSS]
     if len(indices) == 0:
         return None
     figure, axes = grid(2, len(indices))

@@ -73,7 +73,7 @@ def networks(input_shape: Shape) -> Callable[..., Figure | None]:
         except NetworkError as error:
             print(f"This is no network: {str(error).splitlines()[0].rstrip(':')}.")
             return None
-        space, drawn = transforms.paper_space(block, classes=10), {"as typed": network}
+        space, drawn = transforms.paper_space(block), {"as typed": network}
         for name in transforms.NAMES:
             child = transforms.child(network, name, space, [draw], input_shape, {network.hash})
             drawn |= {name: child} if child else {}

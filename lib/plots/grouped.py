@@ -14,8 +14,6 @@ from lib.plots.style import ACROSS, BLUE, VERMILION, grid, show_image, with_data
 @with_data
 def image_pairs(data: ImageSet, pairs: pd.DataFrame) -> Figure | None:
     """Pairs of related images, one above the other, at most four; columns ``first``, ``second``, ``correlation``."""
-    if pairs.empty:
-        return None
     shown = pairs.head(ACROSS)
     figure, axes = grid(2, len(shown))
     for column, pair in zip(axes.T, shown.itertuples(), strict=True):
@@ -60,11 +58,8 @@ def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | No
     explained : result of :func:`lib.experiments.interpretability.explanation`; None where it is not done.
         The higher a map, the more it covers; 0 leaves the image as it is.
     """
-    if not explained:
-        return None
-    shown = explained["shown"]
-    figure, axes = grid(len(shown), 3)
-    for number, (row, index) in enumerate(zip(axes, shown, strict=True)):
+    figure, axes = grid(len(explained["shown"]), 3)
+    for number, (row, index) in enumerate(zip(axes, explained["shown"], strict=True)):
         true, predicted = data.classes[data.labels[index]], data.classes[explained["predicted"][number]]
         show_image(row[0], data.images[index], f"{true},\npredicted {predicted}", data.masks[index])
         for cell, stage in zip(row[1:], ("stage_1", "stage_2"), strict=True):

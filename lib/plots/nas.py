@@ -16,8 +16,7 @@ from lib.plots.style import BLUE, GREY, VERMILION, label_points, single, with_da
 def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
     """The models of one search as in Fig. 4: one row per iteration; filled boxes were selected; None without models."""
     colours = dict(zip(("initial", *NAMES), sns.color_palette(), strict=False))
-    levels = frame.groupby("iteration").size()
-    height = len(levels)
+    height = frame.iteration.nunique()
     figure, axes = single(1.1 * height + 0.8)
     places: dict[str, tuple[float, float]] = {}
     for level, rows in frame.groupby("iteration"):
@@ -48,10 +47,9 @@ def fronts(models: pd.DataFrame, printed: pd.DataFrame) -> Figure | None:
     done = models[models.status == "ok"].reset_index()
     figure, axes = single(3.2)
     shared = {"x": "parameters", "y": "accuracy", "hue": "strategy", "hue_order": STRATEGIES, "ax": axes}
-    front = done[done.pareto]
     sns.scatterplot(done, alpha=0.5, linewidth=0, **shared)
     lines = {"units": "seed", "estimator": None, "drawstyle": "steps-post", "legend": False}
-    sns.lineplot(front, linewidth=1, **lines, **shared)
+    sns.lineplot(done[done.pareto], linewidth=1, **lines, **shared)
     axes.plot(printed.parameters.astype(float), printed.accuracy, "kx", label="paper, test images")
     axes.set(xscale="log", ylabel="validation accuracy")
     _ticks(axes.xaxis, EngFormatter(sep=" "))

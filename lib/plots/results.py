@@ -20,15 +20,14 @@ _COUNTS = {
 
 
 @with_data
-def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | None:
-    """One line per row: the value found here with its 95 % interval, and the printed value as a cross.
+def intervals(table: pd.DataFrame, label: str) -> Figure | None:
+    """One line per row: the value found here with its 95 % interval, and the printed value as a cross; a line at zero.
 
     Parameters
     ----------
     table : ``number``, ``low``, ``high`` and ``printed`` (NaN is left out), by the text of each line; without
         rows there is no figure.
     label : of the horizontal axis.
-    zero : whether a vertical line marks zero.
     """
     figure, cell = single(1.0 + 0.45 * len(table))
     rows = np.arange(len(table))[::-1]
@@ -38,9 +37,8 @@ def intervals(table: pd.DataFrame, label: str, zero: bool = True) -> Figure | No
     cell.set_yticks(rows, [textwrap.fill(text, 36) for text in table.index])
     cell.set(xlabel=label, ylim=(-0.6, len(table) - 0.4))
     cell.grid(axis="x", alpha=0.3)
-    if zero:
-        cell.axvline(0, color="0.4", lw=0.8)
-    figure.legend(*cell.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    cell.axvline(0, color="0.4", lw=0.8)
+    figure.legend(loc="outside upper right", ncols=2)
     return figure
 
 
@@ -64,9 +62,8 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
 
     tested = table[table.number.notna()]
     ends = np.abs(tested[["low", "high"]].sub(tested["number"], axis=0)).to_numpy().T
-    right.errorbar(
-        tested.number, tested.row, xerr=ends, fmt="o", color=BLUE, ms=6, capsize=2, label="here, 95 % interval"
-    )
+    look = {"fmt": "o", "color": BLUE, "ms": 6, "capsize": 2, "label": "here, 95 % interval"}
+    right.errorbar(tested.number, tested.row, xerr=ends, **look)
     testable = table[table.tested != statistics.NOT_TESTABLE]
     right.plot(testable.printed, testable.row, "kx", ms=6, mew=1.5)
     right.margins(x=0.15)
@@ -82,9 +79,5 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
     right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1))
     for cell in (left, right):
         cell.grid(axis="x", alpha=0.3)
-    handles = [
-        one + other
-        for one, other in zip(left.get_legend_handles_labels(), right.get_legend_handles_labels(), strict=True)
-    ]
-    figure.legend(*handles, loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -5,7 +5,6 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.core.jobs import Result
-from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
 from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_borders, single, with_data
 
@@ -54,7 +53,5 @@ def masks(data: ImageSet, unet: Result, dice: pd.Series) -> Figure | None:
     unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
     dice : by index of the image.
     """
-    if dice.empty or not unet:
-        return None
     titles = {index: f"{data.names[index]}\nDice {value:.2f}" for index, value in dice.items()}
-    return draw_borders(data, unpack_masks(unet["masks"]), titles)
+    return draw_borders(data, unet, titles)

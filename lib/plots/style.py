@@ -1,7 +1,8 @@
 """The style of all figures: colours, sizes of letters, images with contours, labels that hide nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 from functools import wraps
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from lib.core.jobs import Result
+from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
 
 # Okabe and Ito's palette: told apart with every kind of colour vision.
@@ -18,19 +21,12 @@ SKY, VERMILION, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#999999"
 CLASS_COLOURS = {"normal": GREEN, "benign": BLUE, "malignant": VERMILION}
 PART_COLOURS = {"train": GREY, "validation": SKY, "test": ORANGE}
 TRUE, PREDICTED = YELLOW, PURPLE
-matplotlib.rcParams.update(
-    {
-        "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY]),
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 10,
-        "font.size": 9,
-        "legend.fontsize": 8,
-        "legend.frameon": False,
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-    }
-)
+matplotlib.rc("axes", prop_cycle=cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY]), titlesize=10)
+matplotlib.rc("axes.spines", top=False, right=False)
+matplotlib.rc("font", size=9)
+matplotlib.rc("legend", fontsize=8, frameon=False)
+matplotlib.rc("xtick", labelsize=8)
+matplotlib.rc("ytick", labelsize=8)
 WIDTH = 5.0  # inches of every figure: in a column of 8 cm letters of 8 points still have 5
 ACROSS = 4  # images in a row
 # Offsets of a label from its point, in points, the nearest first.
@@ -41,14 +37,18 @@ _FAR = 16  # from here on a line leads from the label to its point
 
 
 def with_data(plot: Callable[..., Figure | None]) -> Callable[..., Figure | None]:
-    """Let ``plot`` return None where its first argument has nothing to show: no images, rows or entries."""
+    """Let ``plot`` return None where an argument has nothing to show: no images, rows, entries or result."""
 
     @wraps(plot)
-    def plotted(data, *arguments, **options):
-        shown = data.images if isinstance(data, ImageSet) else data
-        return plot(data, *arguments, **options) if shown is not None and len(shown) else None
+    def plotted(*shown, **options):
+        return None if any(map(_is_empty, shown)) else plot(*shown, **options)
 
     return plotted
+
+
+def _is_empty(shown: Any) -> bool:
+    shown = shown.images if isinstance(shown, ImageSet) else shown
+    return shown is None or (isinstance(shown, Result) and not shown) or (isinstance(shown, Sized) and not len(shown))
 
 
 def grid(rows: int, columns: int, height: float = 0) -> tuple[Figure, np.ndarray]:
@@ -69,8 +69,7 @@ def single(height: float) -> tuple[Figure, Axes]:
 def show_image(axes: Axes, image: np.ndarray, title: str = "", truth: np.ndarray | None = None) -> None:
     """Draw a gray image (height, width, 1) in [0, 1] without ticks, with the border of its ground-truth mask."""
     axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=8)
     if truth is not None:
         draw_contour(axes, truth, TRUE)
@@ -83,16 +82,15 @@ def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0
         axes.contour(mask[..., 0], levels=[threshold], colors=[colour], linewidths=1.2)
 
 
-def draw_borders(
-    data: ImageSet, predicted: np.ndarray, titles: Mapping[int, str], wrong: Collection[int] = ()
-) -> Figure:
+def draw_borders(data: ImageSet, unet: Result, titles: Mapping[int, str], wrong: Collection[int] = ()) -> Figure:
     """Images with their true and predicted borders, four in a row.
 
     Parameters
     ----------
-    predicted : masks of all images, (n, height, width, 1) in [0, 1].
+    unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
     titles : by index of the image; those that are ``wrong`` are red.
     """
+    predicted = unpack_masks(unet["masks"])
     figure, axes = grid(-(-len(titles) // ACROSS), ACROSS)
     for cell in axes.flat[len(titles) :]:
         cell.axis("off")
@@ -122,8 +120,7 @@ def label_points(
             label.xyann = place
             label.set(ha={-6: "right", 0: "center", 6: "left"}[place[0]])
             box = label.get_window_extent()
-            inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
-            if inside and not any(box.overlaps(other) for other in others):
+            if axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 and not box.count_overlaps(others):
                 break
         taken.append(box)
         if abs(label.xyann[1]) > _FAR:

@@ -37,7 +37,7 @@ def test_counts_of_all_printed_architectures(benchmark):
 
 
 def test_search_of_two_iterations_and_its_overhead(benchmark, tmp_path):
-    store, settings = Store(tmp_path), SearchSettings(paper_space("IB", 10), (8, 8, 1), iterations=2)
+    store, settings = Store(tmp_path), SearchSettings(paper_space("IB"), (8, 8, 1), iterations=2)
 
     def search():
         return Search(settings, lambda one: _child(str(one.canonical)), lambda wave: jobs.run(wave, store))

@@ -22,7 +22,7 @@ def test_a_drawing_has_a_box_for_every_layer(name):
 
 
 def test_searches_are_drawn_before_and_after_they_ran(tmp_path):
-    settings = SearchSettings(paper_space("IB", 10), (28, 28, 1))
+    settings = SearchSettings(paper_space("IB"), (28, 28, 1))
     scores = {"accuracy": 0.9, "cross_entropy": 0.1, "epochs": 1}
     whole = Search(settings, str, lambda wave: [Result(job, scores) for job in wave]).frame
     tree = plots.tree(whole)
