@@ -55,10 +55,10 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
 def tuning_path(path: pd.DataFrame) -> Figure | None:
     """Loss of each configuration in the order tried; kept changes filled, the lowest so far as a line.
 
-    Losses above three times the first are drawn there.
+    Losses above one and a half times the first are drawn there.
     """
     figure, cell = single(3.2)
-    steps, loss = np.arange(len(path)), path.loss.clip(upper=3 * path.loss.iloc[0])
+    steps, loss = np.arange(len(path)), path.loss.clip(upper=1.5 * path.loss.iloc[0])
     cell.step(steps, path.best, where="post", color="0.6", lw=1)
     cell.scatter(steps[~path.kept], loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
     cell.scatter(steps[path.kept], loss[path.kept], s=30, color=_MARK, zorder=3)

@@ -35,7 +35,7 @@ def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
     curve.set(xlabel="confidence", ylabel="accuracy", xlim=(low, 1.01), ylim=(-0.02, 1.02))
     histogram.set(xlabel="confidence", ylabel="images", xlim=(low, 1.01))
     histogram.yaxis.set_major_locator(MaxNLocator(integer=True))
-    curve.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
@@ -70,5 +70,5 @@ def decision_curve_plot(frame: pd.DataFrame) -> Figure | None:
     # Treating all falls without bound: what matters lies above a little below zero.
     top = max(frame["95 % high"].max(), 0.01)
     cell.set(xlabel="threshold probability", ylabel="net benefit", ylim=(-0.15 * top, 1.08 * top))
-    cell.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

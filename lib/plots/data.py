@@ -39,8 +39,9 @@ def several_masks(data: ImageSet, first: ImageSet) -> Figure | None:
 def sizes(data: ImageSet, side: int) -> Figure:
     """Original width against height in pixels, coloured by class, and the square of ``side`` pixels all become."""
     figure, cell = single(3.6)
-    height, width = data.sizes.T
-    classes = np.array(data.classes)[data.labels]
+    order = np.random.default_rng(0).permutation(len(data))  # so that no class lies on top of the others
+    height, width = data.sizes[order].T
+    classes = np.array(data.classes)[data.labels[order]]
     sns.scatterplot(x=width, y=height, hue=classes, palette=CLASS_COLOURS, s=14, alpha=0.6, ax=cell)
     cell.plot([0, side, side, 0, 0], [0, 0, side, side, 0], color="black", lw=1, label=f"{side} × {side}")
     limit = max(data.sizes.max() * 1.05, side * 1.2)

@@ -12,10 +12,10 @@ from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, single, 
 
 # How a count of :func:`lib.nas.parameter_counts.counts` is drawn, by its verdict.
 _COUNTS = {
-    "match": ("met to the digit", "o", GREEN),
-    "explained": ("explained otherwise", "s", ORANGE),
-    "open": ("unexplained", "D", VERMILION),
-    "": ("no count printed", "o", GREY),
+    "match": ("o", GREEN),
+    "explained": ("s", ORANGE),
+    "open": ("D", VERMILION),
+    "no count printed": ("o", GREY),
 }
 
 
@@ -49,15 +49,15 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
     ``table``: of :func:`lib.pipeline.results.paper_b`; without rows there is no figure.
     """
     figure, ((left, right),) = grid(1, 2, 1.4 + 0.3 * len(table))
-    table = table.fillna({"verdict": ""}).assign(row=np.arange(len(table))[::-1])
+    table = table.fillna({"verdict": "no count printed"}).assign(row=np.arange(len(table))[::-1])
     left.hlines(table.row, table.reported, table.computed, color=GREY, lw=1, zorder=0)
-    for verdict, (label, marker, colour) in _COUNTS.items():
+    for verdict, (marker, colour) in _COUNTS.items():
         of_it = table[table.verdict == verdict]
-        left.plot(of_it.computed, of_it.row, marker, color=colour, ms=7, label=f"{label}: {len(of_it)}")
+        left.plot(of_it.computed, of_it.row, marker, color=colour, ms=7, label=f"{verdict}: {len(of_it)}")
     left.plot(table.reported, table.row, "kx", ms=6, mew=1.5, label="printed")
-    left.set(xscale="log", xlabel="parameters", ylim=(-0.6, len(table) - 0.4))
+    left.set(xscale="log", xlabel="parameters (log scale)", ylim=(-0.6, len(table) - 0.4))
     left.set_yticks(table.row, [textwrap.fill(name, 14) for name in table.index])
-    left.xaxis.set(major_locator=FixedLocator([5e5, 1e6, 2e6, 4e6]), major_formatter=EngFormatter(sep=" "))
+    left.xaxis.set(major_locator=FixedLocator([5e5, 1e6, 2e6, 3e6]), major_formatter=EngFormatter(sep=" "))
     left.xaxis.set_minor_locator(NullLocator())
 
     tested = table[table.number.notna()]
@@ -72,7 +72,7 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
         if row.Index in testable.index:  # beside its cross, where there is more room
             place, text, sign = (row.printed, row.row), row.tested, 1 if row.printed < middle else -1
         else:
-            place, text, sign = (right.get_xlim()[0], row.row), f"{row.printed:.2%}, {row.tested}", 1
+            place, text, sign = (right.get_xlim()[0], row.row), f"printed {row.printed:.2%}, {row.tested}", 1
         look = {"ha": "left" if sign > 0 else "right", "va": "center", "fontsize": 8, "color": "0.35"}
         right.annotate(text, place, (7 * sign, 0), textcoords="offset points", **look)
     right.set(xlabel="test accuracy", yticks=[], ylim=left.get_ylim())
