@@ -22,7 +22,8 @@ def _drawn(figure):
 
 
 def _labels(cell):
-    return [text.get_text() for text in cell.get_legend().get_texts()]
+    legend = cell.get_legend() or cell.figure.legends[0]
+    return [text.get_text() for text in legend.get_texts()]
 
 
 def test_reliability_shows_bins_intervals_and_errors(prediction):
