@@ -145,8 +145,8 @@ def run(
 
     Parameters
     ----------
-    workers : 0 runs here; else that many processes of one thread, or the workers of a dask cluster whose
-        client is this process' default.  Results are the same.
+    workers : 0 runs here; else that many processes of one thread, or those of a dask cluster (``PAPER_DASK``).
+        Results are the same.
     train : False runs quick steps only: other jobs that are not done have :data:`NOT_DONE` for an error.
     extras : working-only values that the results should bring.
     start : asked before each job is started; one that it refuses is not done.
