@@ -24,12 +24,8 @@ def missing() -> list[str]:
 def _is_installed(requirement) -> bool:
     # The CPU build of TensorFlow is the same package for this purpose.
     names = [requirement.name] + (["tensorflow-cpu"] if requirement.name == "tensorflow" else [])
-    for name in names:
-        try:
-            return requirement.specifier.contains(metadata.version(name), prereleases=True)
-        except metadata.PackageNotFoundError:
-            continue
-    return False
+    installed = [one.version for name in names for one in metadata.distributions(name=name)]
+    return bool(installed) and requirement.specifier.contains(installed[0], prereleases=True)
 
 
 if __name__ == "__main__":

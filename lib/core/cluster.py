@@ -7,12 +7,10 @@ a job's description is all that is sent to them.
 
 import itertools
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,34 +35,33 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
     Parameters
     ----------
     jobs : taken one by one as workers get free, so the iterable can stop when time is up.
-    workers : 0 runs all in this process, else that many processes; with a dask cluster (``PAPER_DASK``, or the
-        default client of this process) all of its workers.
+    workers : 0 runs all in this process, else that many processes; with a dask cluster (``PAPER_DASK``) all of its
+        workers.
 
     A worker process that dies makes its job a failed one.
     """
-    client = _dask_client()
-    if client is not None:
-        from dask import distributed
-
+    if address := os.environ.get(DASK):
+        client = _dask_client(address)
         threads = client.nthreads().values()
         if max(threads, default=1) > 1:
             raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
-        ends = distributed.wait, distributed.KilledWorker
-        send = partial(client.submit, pure=False)
-        yield from _on_workers(send, *ends, task, iter(jobs), store, max(1, len(threads)))
+        from dask.distributed import KilledWorker
+
+        submit = client.get_executor(pure=False).submit
+        yield from _on_workers(submit, KilledWorker, task, iter(jobs), store, max(1, len(threads)))
     elif workers:
 
         def submit(*call: Any) -> Future:
             # A worker that dies takes the whole executor with it.
             return get_reusable_executor(workers, timeout=300, env=_ONE_THREAD).submit(*call)
 
-        yield from _on_workers(submit, wait, TerminatedWorkerError, task, iter(jobs), store, workers)
+        yield from _on_workers(submit, TerminatedWorkerError, task, iter(jobs), store, workers)
     else:
         yield from ((job, *task(job, store, False)) for job in jobs)
 
 
 def _on_workers(
-    submit: Callable, wait: Callable, death: type[Exception], task: Task, jobs: Iterator, store: Any, at_once: int
+    submit: Callable, death: type[Exception], task: Task, jobs: Iterator, store: Any, at_once: int
 ) -> Iterator[tuple[Any, float, str]]:
     running: dict[Future, Any] = {}
     suspects = []
@@ -75,7 +72,7 @@ def _on_workers(
     start(at_once)
     try:
         while running:
-            for future in wait(list(running), return_when=FIRST_COMPLETED).done:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
                 if isinstance(future.exception(), death):
                     suspects.append(job)
@@ -90,21 +87,8 @@ def _on_workers(
         yield (job, float("nan"), DIED) if isinstance(future.exception(), death) else (job, *future.result())
 
 
-def _dask_client() -> Any:
-    """The client of the cluster that ``PAPER_DASK`` names, else this process' default one if it made one."""
-    if address := os.environ.get(DASK):
-        return _connected(address)
-    if "distributed" not in sys.modules:  # dask is not imported to find out
-        return None
-    from dask.distributed import default_client
-
-    with suppress(ValueError):
-        client = default_client()
-        return client if client.status == "running" else None  # not one whose scheduler never answered
-
-
 @cache
-def _connected(address: str) -> Any:
+def _dask_client(address: str) -> Any:
     try:
         from dask.distributed import Client
 

@@ -120,18 +120,15 @@ def get(name: str, **overrides: Any) -> Profile:
     SettingsError
         For an unknown name or an unknown setting.
     """
-    if name not in _PROFILES:
-        raise SettingsError(f"unknown profile {name!r}; {_hint(name, names())}")
+    check_choice("profile", name, names())
     asked: dict[str, Any] = {"trains": True} if os.environ.get(TRAIN) or os.environ.get(RETRAIN) else {}
     if workers := os.environ.get(JOBS):
         if not re.fullmatch("[0-9]{1,4}", workers):
             raise SettingsError(f"--jobs ({JOBS}) must be a whole number from 0 to 9999, not {workers!r}")
         asked["workers"] = int(workers)
     settings = {"name": name, **_PROFILES[name], **asked, **overrides}
-    known = tuple(field.name for field in fields(Profile))
     for key, value in settings.items():
-        if key not in known:
-            raise SettingsError(f"profile {name!r} has no setting {key!r}; {_hint(key, known)}")
+        check_choice("setting", key, tuple(field.name for field in fields(Profile)))
         settings[key] = tuple(value) if isinstance(value, list) else value
     return Profile(**settings)
 
@@ -145,10 +142,6 @@ def check_seed(seed: int) -> None:
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> str:
     """``value`` if it is one of ``choices``; otherwise a :class:`SettingsError` naming them."""
     if value not in choices:
-        raise SettingsError(f"unknown {what} {value!r}; {_hint(value, choices)}")
+        near = "".join(f"did you mean {one!r}? " for one in get_close_matches(str(value), choices, n=1))
+        raise SettingsError(f"unknown {what} {value!r}; {near}known: {', '.join(choices)}")
     return value
-
-
-def _hint(word: str, choices: tuple[str, ...]) -> str:
-    near = get_close_matches(str(word), choices, n=1)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(choices)}"

@@ -8,12 +8,14 @@ edited comment repeats nothing.
 """
 
 import hashlib
-import importlib
 import inspect
 import json
+import pkgutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ class Step:
     name: str
     version: int
     working_only: tuple[str, ...] = ()
-    needs: Mapping[str, tuple[str, ...]] | None = None
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     raw: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
     quick: bool = False
 
@@ -51,7 +53,7 @@ class Step:
         return Job(self, arguments)
 
     def __reduce__(self):
-        return _find_step, (self.function.__module__, self.function.__qualname__)
+        return pkgutil.resolve_name, (f"{self.function.__module__}:{self.function.__qualname__}",)
 
     @cached_property
     def resumes(self) -> bool:
@@ -66,10 +68,6 @@ def step(name: str, version: int, **options: Any) -> Callable[[Callable], Step]:
     return, and returns values by name: arrays, lists of arrays, or what JSON can hold.
     """
     return lambda function: Step(function, name, version, **options)
-
-
-def _find_step(module: str, name: str) -> Step:
-    return getattr(importlib.import_module(module), name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +97,8 @@ class Job:
     def inputs(self) -> Iterator[tuple["Job", tuple[str, ...]]]:
         """The jobs among the arguments, each with the working-only values that are needed of it."""
         for name, value in self.arguments.items():
-            extras = (self.step.needs or {}).get(name, ())
-            yield from ((job, extras) for job in _jobs_in(value))
+            for job in _jobs_in(value):
+                yield job, self.step.needs.get(name, ())
 
     def __str__(self) -> str:
         return f"{self.step.name} {self.key}"
@@ -147,8 +145,8 @@ def run(
 
     Parameters
     ----------
-    workers : 0 runs here; else that many processes of one thread, or the workers of a dask cluster whose
-        client is this process' default.  Results are the same.
+    workers : 0 runs here; else that many processes of one thread, or those of a dask cluster (``PAPER_DASK``).
+        Results are the same.
     train : False runs quick steps only: other jobs that are not done have :data:`NOT_DONE` for an error.
     extras : working-only values that the results should bring.
     start : asked before each job is started; one that it refuses is not done.
@@ -160,7 +158,7 @@ def run(
     """
     jobs = list(jobs)
     errors = {} if failed is None else failed
-    for level in _levels(jobs, store, tuple(extras)):
+    for level in _levels(jobs, store, extras):
         for job in level:
             broken = [one for one, _ in job.inputs() if one in errors]
             errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
@@ -169,10 +167,10 @@ def run(
         for job, seconds, error in cluster.run(_attempt, filter(start, ready), store, workers):
             errors |= {job: error} if error else {}
             report(f"{job}: {error or f'done in {seconds:.0f} s'}")
-    return [_result(job, store, errors, tuple(extras)) for job in jobs]
+    return [_result(job, store, errors, extras) for job in jobs]
 
 
-def _result(job: Job, store: Store, errors: Mapping[Job, str], extras: tuple[str, ...]) -> Result:
+def _result(job: Job, store: Store, errors: Mapping[Job, str], extras: Sequence[str]) -> Result:
     if job in errors or not store.holds(job, extras):
         return Result(job, {}, errors.get(job, NOT_DONE))
     values = store.load(job, extras)
@@ -181,32 +179,23 @@ def _result(job: Job, store: Store, errors: Mapping[Job, str], extras: tuple[str
 
 def waiting(jobs: Iterable[Job], store: Store) -> list[Job]:
     """The jobs that a run would have to do, inputs first."""
-    return [job for level in _levels(jobs, store, ()) for job in level]
+    return [job for level in _levels(jobs, store) for job in level]
 
 
-def _levels(jobs: Iterable[Job], store: Store, extras: tuple[str, ...]) -> list[list[Job]]:
+def _levels(jobs: Iterable[Job], store: Store, extras: Sequence[str] = ()) -> list[list[Job]]:
     """Jobs that are not done, each after its inputs; inputs of finished jobs are not asked for."""
-    wanted: dict[Job, set[str]] = {}
-    depths: dict[Job, int] = {}
+    wanted: defaultdict[Job, set[str]] = defaultdict(set)
+    depths: dict[Job, int] = {}  # 0: done
 
-    def visit(job: Job, needed: tuple[str, ...]) -> int:
-        wanted.setdefault(job, set())
-        if job in depths and set(needed) <= wanted[job]:
-            return depths[job]
-        wanted[job] |= set(needed)
-        if store.holds(job, wanted[job]):
-            depths[job] = 0
-        else:
-            depths[job] = 1 + max((visit(one, more) for one, more in job.inputs()), default=0)
+    def visit(job: Job, needed: Sequence[str]) -> int:
+        if job not in depths or not wanted[job].issuperset(needed):
+            wanted[job].update(needed)
+            done = store.holds(job, wanted[job])
+            depths[job] = 0 if done else 1 + max((visit(*one) for one in job.inputs()), default=0)
         return depths[job]
 
-    for job in jobs:
-        visit(job, extras)
-    levels: list[list[Job]] = [[] for _ in range(max(depths.values(), default=0))]
-    for job, depth in depths.items():
-        if depth:
-            levels[depth - 1].append(job)
-    return levels
+    deepest = max((visit(job, extras) for job in jobs), default=0)
+    return [[job for job, depth in depths.items() if depth == level] for level in range(1, deepest + 1)]
 
 
 def _attempt(job: Job, store: Store, alone: bool) -> tuple[float, str]:
@@ -228,9 +217,7 @@ def _attempt(job: Job, store: Store, alone: bool) -> tuple[float, str]:
 
 
 def _perform(job: Job, store: Store) -> None:
-    arguments = {
-        name: _resolve(value, store, (job.step.needs or {}).get(name, ())) for name, value in job.arguments.items()
-    }
+    arguments = {name: _resolve(value, store, job.step.needs.get(name, ())) for name, value in job.arguments.items()}
     state = store.file(job).with_suffix(".state")
     if job.step.resumes:
         arguments["state"] = state
@@ -247,14 +234,13 @@ def _perform(job: Job, store: Store) -> None:
 
 def _seconds_of(state: Path) -> float:
     """How long the calls took that left the state of unfinished work."""
-    try:
-        return read_about(state)["values"].get("seconds", 0) if state.exists() else 0
-    except StoreError:
-        return 0
+    with suppress(StoreError, FileNotFoundError):
+        return read_about(state)["values"].get("seconds", 0)
+    return 0
 
 
 def _resolve(value: Any, store: Store, extras: tuple[str, ...]) -> Any:
-    """Jobs as their values, data sets as their images; containers are gone through."""
+    """Jobs as their values, data sets as their images; in lists and tuples too."""
     if isinstance(value, Job):
         values = store.load(value, extras)
         if "error" in values:
@@ -262,17 +248,10 @@ def _resolve(value: Any, store: Store, extras: tuple[str, ...]) -> Any:
         return values
     if isinstance(value, list | tuple):
         return type(value)(_resolve(one, store, extras) for one in value)
-    if isinstance(value, Mapping):
-        return {name: _resolve(one, store, extras) for name, one in value.items()}
     return value.load() if hasattr(value, "load") and hasattr(value, "describe") else value
 
 
-def _jobs_in(value: Any) -> Iterator[Job]:
-    if isinstance(value, Job):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _jobs_in(one)
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _jobs_in(one)
+def _jobs_in(value: Any) -> list[Job]:
+    if isinstance(value, list | tuple):
+        return [job for one in value for job in _jobs_in(one)]
+    return [value] if isinstance(value, Job) else []

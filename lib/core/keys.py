@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from inspect import Parameter
 from typing import Any
@@ -26,8 +25,6 @@ def describe(value: Any) -> Any:
         return _describe_array(value)
     if isinstance(value, list | tuple):
         return [describe(one) for one in value]
-    if isinstance(value, Mapping):
-        return {str(name): describe(one) for name, one in value.items()}
     if isinstance(value, np.generic):
         return describe(value.item())
     if isinstance(value, float) and value.is_integer():

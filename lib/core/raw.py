@@ -24,7 +24,12 @@ def files(name: str) -> Mapping[str, str]:
     ``name`` is a folder or a file, for example ``busi`` or ``mnist.npz``.
     """
     found = paths.find_data(name)
-    return recorded(name) if found is None else _hashed(found)
+    if found is None:
+        return recorded(name)
+    if found.is_file():
+        return {found.name: _sha256(found, *_state(found))}
+    every = sorted(path for path in found.rglob("[!.]*") if path.is_file() and path.name not in CLUTTER)
+    return {path.relative_to(found).as_posix(): _sha256(path, *_state(path)) for path in every}
 
 
 def identity(name: str) -> str:
@@ -50,7 +55,8 @@ def weights_identity(pattern: str) -> str:
 
 def weights_identities() -> dict[str, str]:
     """The SHA-256 of all pretrained weights at hand or published, by the name of their file."""
-    return {**recorded("weights"), **{file.name: _sha256(file, *_state(file)) for file in _weights_files()}}
+    at_hand = [file for folder in paths.weights_folders() for file in sorted(folder.glob("*.h5"))]
+    return {**recorded("weights"), **{file.name: _sha256(file, *_state(file)) for file in at_hand}}
 
 
 def weights_file(pattern: str) -> Path | None:
@@ -71,18 +77,12 @@ def record(*names: str, **details: Mapping) -> None:
             listing[name] = files(name)
     listing = {**details, **listing}
     if listing != _recorded():
-        text = json.dumps(listing, indent=0, sort_keys=True)
-        with store.atomic(store.PUBLISHED / LISTING) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        store.write_json(store.PUBLISHED / LISTING, listing)
 
 
 def recorded(name: str) -> Mapping[str, Any]:
     """What the published listing says of a data set, or a detail that :func:`record` added; empty if nothing."""
     return _recorded().get(name, {})
-
-
-def _weights_files() -> list[Path]:
-    return [file for folder in paths.weights_folders() for file in sorted(folder.glob("*.h5"))]
 
 
 def _recorded() -> Mapping[str, Mapping]:
@@ -93,17 +93,6 @@ def _recorded() -> Mapping[str, Mapping]:
 @lru_cache(maxsize=1)
 def _parsed(path: Path, size: int, modified: int) -> Mapping[str, Mapping]:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _hashed(found: Path) -> dict[str, str]:
-    if found.is_file():
-        return {found.name: _sha256(found, *_state(found))}
-    every = sorted(path for path in found.rglob("*") if path.is_file() and path.name not in CLUTTER)
-    return {
-        path.relative_to(found).as_posix(): _sha256(path, *_state(path))
-        for path in every
-        if not path.name.startswith(".")
-    }
 
 
 def _state(path: Path) -> tuple[int, int]:

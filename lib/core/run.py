@@ -11,16 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import Any
 
 import pandas as pd
+from IPython import get_ipython
+from IPython.core.pylabtools import select_figure_formats
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from lib.core import config, jobs, paths, runtime, store, tables
 
 FIGURES = "PAPER_FIGURES"  # environment variable: where a headless run collects figures, by notebook
-Key = TypeVar("Key")
 _log = logging.getLogger(__name__)
 
 
@@ -45,15 +46,7 @@ class Run:
     def store(self) -> store.Store:
         return config.store_of(self.profile)
 
-    @overload  # a mapping by jobs would be both, and there is none
-    def results(  # type: ignore[overload-overlap]
-        self, wanted: Mapping[Key, jobs.Job], extras: Sequence[str] = ()
-    ) -> dict[Key, jobs.Result]: ...
-
-    @overload
-    def results(self, wanted: Iterable[jobs.Job], extras: Sequence[str] = ()) -> list[jobs.Result]: ...
-
-    def results(self, wanted, extras=()):
+    def results(self, wanted: Mapping[Any, jobs.Job] | Iterable[jobs.Job], extras: Sequence[str] = ()) -> Any:
         """Results of the jobs: a list in their order, or a dictionary by their names; see :func:`lib.core.jobs.run`.
 
         A profile that does not train looks costly jobs up only: those that are not published have
@@ -83,9 +76,7 @@ class Run:
             metadata = {"CreationDate": None} if suffix == ".pdf" else {}
             with store.atomic(self.figures / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, dpi=200, metadata=metadata)
-        if table is not None:
-            self._write_csv(table, name, 6)
-        self._write_sidecar(name, {"table": None if table is None else f"{name}.csv"})
+        self._write(name, table, 6, {"table": None if table is None else f"{name}.csv"})
         return figure
 
     def save_table(
@@ -101,15 +92,14 @@ class Run:
 
         ``rows``: the first so many are returned.
         """
-        self._write_csv(table, name, precision)
-        self._write_sidecar(name, {"caption": caption})
+        self._write(name, table, precision, {"caption": caption})
         return HTML(tables.draw(table if shown is None else shown, name, caption, precision, rows))
 
-    def _write_csv(self, table: pd.DataFrame, name: str, precision: int) -> None:
-        with store.atomic(self.figures / f"{name}.csv") as temporary:
-            table.to_csv(temporary, float_format=f"%.{precision}f")
-
-    def _write_sidecar(self, name: str, more: dict) -> None:
+    def _write(self, name: str, table: pd.DataFrame | None, precision: int, more: dict[str, Any]) -> None:
+        """The table as CSV, and the sidecar with ``more`` in it."""
+        if table is not None:
+            with store.atomic(self.figures / f"{name}.csv") as temporary:
+                table.to_csv(temporary, float_format=f"%.{precision}f")
         source = {
             "notebook": self.notebook,
             "profile": asdict(self.profile),
@@ -134,14 +124,7 @@ def start(notebook: str, profile: str, seed: int, **overrides) -> Run:
     runtime.use_deterministic_operations()
     if FIGURES not in os.environ:  # a page that is read later needs no progress
         runtime.show_progress(sys.stderr)
-    _show_figures_as_pictures()
-    return run
-
-
-def _show_figures_as_pictures() -> None:
-    """Let a notebook draw a cell's last value if it is a Figure; pyplot, which would do so, is not used."""
-    from IPython import get_ipython
-    from IPython.core.pylabtools import select_figure_formats
-
     if (shell := get_ipython()) is not None:
+        # A notebook draws a cell's last value if it is a Figure; pyplot, which would do so, is not used.
         select_figure_formats(shell, {"png"})
+    return run

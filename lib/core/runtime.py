@@ -4,7 +4,6 @@ import importlib.util
 import logging
 import os
 import platform
-import random
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -57,34 +56,15 @@ def seed_everything(seed: int) -> None:
     import keras
 
     _quiet_tensorflow()  # its import has reset the level
-    random.seed(seed)
     keras.utils.set_random_seed(seed)
 
 
 def use_deterministic_operations() -> None:
     """Ask the backend for operations that give the same result in every run on one device."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-
-
-def compute_on_one_thread() -> None:
-    """Keep this process to one thread of computation; for worker processes, before their first operation.
-
-    Every backend sizes its pool of threads by the cores that the process may use at its first
-    operation; so that is run on one core, and then all threads may go where there is room.
-    """
-    import keras
-
-    if hasattr(os, "sched_setaffinity"):
-        cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(cores)})
-        keras.ops.convert_to_numpy(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2)))
-        for thread in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(thread), cores)
 
 
 LOG = "PAPER_LOG"  # environment variable: worker processes show their progress too
@@ -98,10 +78,21 @@ def show_progress(stream: TextIO = sys.stdout) -> None:
 
 @lru_cache
 def prepare_worker() -> None:
-    """Once a worker process: one thread, repeatable operations."""
+    """Once a worker process, before its first operation: one thread of computation, repeatable operations.
+
+    Every backend sizes its pool of threads by the cores that the process may use at its first
+    operation; so that is run on one core, and then all threads may go where there is room.
+    """
+    import keras
+
     if os.environ.get(LOG):
         show_progress()
-    compute_on_one_thread()
+    if hasattr(os, "sched_setaffinity"):
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+        keras.ops.convert_to_numpy(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2)))
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), cores)
     use_deterministic_operations()
 
 
@@ -133,30 +124,22 @@ def backend_id() -> str:
 
 def machine() -> Machine:
     """Versions, backend and device of this process."""
-    import keras
-
     return Machine(
         python=platform.python_version(),
-        keras=keras.__version__,
-        backend=f"{keras.backend.backend()} {_backend_version()}",
+        keras=metadata.version("keras"),
+        backend=f"{os.environ['KERAS_BACKEND']} {_backend_version()}",
         device=_device(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
     )
 
 
 def _backend_version() -> str:
-    for name in _PACKAGES.get(os.environ["KERAS_BACKEND"], ()):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return ""
+    names = _PACKAGES.get(os.environ["KERAS_BACKEND"], ())
+    return next((one.version for name in names for one in metadata.distributions(name=name)), "")
 
 
 def _device() -> str:
-    import keras
-
-    match keras.backend.backend():
+    match os.environ["KERAS_BACKEND"]:
         case "tensorflow":
             import tensorflow as tf
 

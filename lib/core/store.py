@@ -5,6 +5,7 @@ included, and ``report/results`` what tables and figures are computed from.  A p
 written once and never again.
 """
 
+import fcntl
 import hashlib
 import io
 import json
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,6 @@ from typing import Any
 import numpy as np
 
 from lib.core import paths
-
-try:
-    import fcntl
-except ImportError:  # Windows: there two runs at once may do the same job twice, with the same result
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 PUBLISHED = paths.ROOT / "report" / "results"
@@ -39,30 +35,23 @@ class StoreError(RuntimeError):
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it if the block succeeds; never half a file.
+    """Yield a temporary path whose file replaces ``path`` if the block succeeds; never half a file.
 
     Raises
     ------
     StoreError
         If the folder or the disk takes no more; what lay at ``path`` is still there.
     """
-    path = Path(path)
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     except OSError as error:
         raise _unwritten(path, error) from error
-    finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)
 
 
 def _unwritten(path: Path, error: OSError) -> StoreError:
@@ -70,12 +59,11 @@ def _unwritten(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{paths.relative(path)} could not be written ({why}): make room, or set PAPER_ARTIFACTS")
 
 
-def write_json(path: Path, value: Any) -> Path:
-    """Write ``value`` atomically as indented JSON and return the path."""
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` atomically as indented JSON."""
     text = json.dumps(value, indent=1, sort_keys=True, default=as_plain, ensure_ascii=False)
     with atomic(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-    return Path(path)
 
 
 def pack_masks(masks: np.ndarray) -> np.ndarray:
@@ -113,18 +101,17 @@ def write(path: Path, values: Mapping[str, Any], about: Mapping[str, Any], compr
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, data in parts.items():
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))  # fixed, so that equal results are equal files
-            member.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-            archive.writestr(member, data)
-    return Path(path)
+            archive.writestr(member, data, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
+    return path
 
 
 def read_about(path: Path) -> dict[str, Any]:
     """``result.json`` of a file: what the result is, what made it, and its plain values."""
-    with _opened(path) as archive:
-        return _about(archive)
+    with _opened(path) as (_, about):
+        return about
 
 
-def read(path: Path, key: str, leave: Iterable[str] = ()) -> dict[str, Any]:
+def read(path: Path, key: str, leave: Collection[str] = ()) -> dict[str, Any]:
     """The values of the file, without those called ``leave``.
 
     Raises
@@ -132,15 +119,13 @@ def read(path: Path, key: str, leave: Iterable[str] = ()) -> dict[str, Any]:
     StoreError
         If the file is cut off, altered, of another format, or holds another job's result.
     """
-    left = set(leave)
-    with _opened(path) as archive:
-        about = _about(archive)
+    with _opened(path) as (archive, about):
         if about.get("key") != key:
             raise StoreError(f"it holds the result {about.get('key')}")
-        values = {name: value for name, value in about["values"].items() if name not in left}
+        values = {name: value for name, value in about["values"].items() if name not in leave}
         for member, digest in about["sha256"].items():
             name, _, index = member.partition("/")
-            if name in left:
+            if name in leave:
                 continue
             data = archive.read(f"{member}.npy")
             if hashlib.sha256(data).hexdigest() != digest:
@@ -154,20 +139,16 @@ def read(path: Path, key: str, leave: Iterable[str] = ()) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            yield archive
+            about = json.loads(archive.read("result.json"))
+            if about.get("format") != FORMAT:
+                raise StoreError(f"format {about.get('format')}, this code reads {FORMAT}")
+            yield archive, about
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, StoreError, NotImplementedError, zlib.error) as error:
         why = next(iter(str(error).splitlines()), repr(error))
         raise StoreError(f"{paths.relative(path)} is damaged ({why})") from error
-
-
-def _about(archive: zipfile.ZipFile) -> dict[str, Any]:
-    about = json.loads(archive.read("result.json"))
-    if about.get("format") != FORMAT:
-        raise StoreError(f"format {about.get('format')}, this code reads {FORMAT}")
-    return about
 
 
 def _npy(array: np.ndarray) -> bytes:
@@ -178,10 +159,8 @@ def _npy(array: np.ndarray) -> bytes:
 
 def as_plain(value: Any) -> Any:
     """NumPy scalars and arrays as JSON has them."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
     raise TypeError(f"{type(value).__name__} has no plain form for a result: {value!r}")
 
 
@@ -202,9 +181,8 @@ class Store:
 
     def holds(self, job, extras: Iterable[str] = ()) -> bool:
         """Whether the job is done, and its working-only values called ``extras`` are at hand."""
-        if set(extras) & set(job.step.working_only):
-            return self._readable(job)
-        return self._published_file(job) is not None or self._readable(job)
+        published = self._published_file(job) is not None and not set(extras) & set(job.step.working_only)
+        return published or self._readable(job)
 
     def load(self, job, extras: Iterable[str] = ()) -> dict[str, Any]:
         """The result of a job that :meth:`holds`: values that are published win over those of a second training."""
@@ -213,7 +191,13 @@ class Store:
         values: dict[str, Any] = {}
         if published is None or set(extras) & set(job.step.working_only):
             values = read(self.file(job), job.key, leave)
-        return values | (_read_published(published, job.key, leave) if published else {})
+        if published is None:
+            return values
+        try:
+            return values | read(published, job.key, leave)
+        except StoreError as error:
+            # Published results are evidence: a damaged one is never passed over or made again in silence.
+            raise StoreError(f"{error}; restore it: git checkout -- {paths.relative(published)}") from error
 
     def about(self, job) -> dict[str, Any]:
         """What made the result of a job that :meth:`holds`: ``seconds``, ``machine``, ``commit``, ``date``."""
@@ -242,9 +226,8 @@ class Store:
         except OSError as error:
             raise _unwritten(path, error) from error
         with file:
-            if fcntl is not None:
-                with suppress(OSError):  # a file system without locks
-                    fcntl.flock(file, fcntl.LOCK_EX)
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _published_file(self, job) -> Path | None:
@@ -261,14 +244,6 @@ class Store:
             set_aside(path, error)
             return False
         return True
-
-
-def _read_published(path: Path, key: str, leave: Iterable[str]) -> dict[str, Any]:
-    try:
-        return read(path, key, leave)
-    except StoreError as error:
-        # Published results are evidence: a damaged one is never passed over or made again in silence.
-        raise StoreError(f"{error}; restore it: git checkout -- {paths.relative(path)}") from error
 
 
 def set_aside(path: Path, why: object) -> None:

@@ -35,9 +35,6 @@ _CODE = (".py", ".toml", ".csv")
 _USER_ERRORS = (book.BookError, config.SettingsError, DataError, paths.MissingDataError, store.StoreError)
 
 
-_AT_ONCE = 2  # notebooks, unless they train on real data: then all cores or the one GPU belong to one
-
-
 def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None) -> list[Notebook]:
     """The notebooks of a run, in order, each with its stamp; ``state``: what all of them depend on, if it is known."""
     folder = paths.artifacts(profile.name)
@@ -105,10 +102,7 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
     shutil.rmtree(notebook.figures, ignore_errors=True)
     os.replace(aside, notebook.figures)
     os.replace(notebook.partial, notebook.executed)
-    seconds = round(time.perf_counter() - started)
-    store.write_json(
-        notebook.cost_file, {"seconds": seconds, "machine": str(runtime.machine()), "commit": runtime.commit()}
-    )
+    store.write_json(notebook.cost_file, {"seconds": round(time.perf_counter() - started), **runtime.made_by()})
     notebook.stamp_file.write_text(notebook.stamp)
 
 
@@ -122,11 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except processes.Stop as stop:
             print(f"stopped; call ./run_all.sh {' '.join(arguments)} again to go on", file=sys.stderr)
             return 128 + stop.args[0]
-        except _USER_ERRORS as error:
+        except (*_USER_ERRORS, OSError) as error:
             print("error: " + "\n".join(str(error).splitlines()[:5]), file=sys.stderr)
-            return 2
-        except OSError as error:
-            print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
             return 2
         finally:
             processes.end_children()
@@ -146,37 +137,26 @@ def _main(options: argparse.Namespace) -> int:
     chosen = {config.check_choice("notebook", name, known) for name in options.only or known}
     todo = [one for one in notebooks if one.name in chosen]
     parameters = {"profile": profile.name, "seed": options.seed}
-    for one in todo:
-        _check_parameters(one, parameters)
+    for one in todo:  # papermill itself only warns of unknown parameters, after it has begun
+        for name in parameters:
+            config.check_choice(f"parameter of {one.name}", name, tuple(papermill.inspect_notebook(str(one.source))))
     with processes.alone(paths.artifacts(profile.name)):
-        for one in todo:
-            if one.is_done() and not options.force:
-                print(f"{one.name}: up to date", flush=True)
         waiting = [one for one in todo if options.force or not one.is_done()]
-        # The last one reads the tables of the others.
-        for some in (waiting, []) if len(waiting) < 2 else (waiting[:-1], waiting[-1:]):
-            at_once = 1 if profile.trains and profile.data != "phantoms" else _AT_ONCE
+        for one in todo:
+            if one not in waiting:
+                print(f"{one.name}: up to date", flush=True)
+        # On real data all cores or the one GPU belong to one training.
+        at_once = 1 if profile.trains and profile.data != "phantoms" else 2
+        for some in (waiting[:-1], waiting[-1:]):  # the last one reads the tables of the others
             if status := processes.in_threads(_run, [(one, parameters) for one in some], at_once):
                 return status
-        notebooks = _renew(notebooks, plan(profile, options.seed, {**state, "results": _published(profile)}))
-        todo = [one for one in notebooks if one.name in chosen]
-        _publish(notebooks, profile, options, todo)
+        # What is done stays so when the run itself has published results of quick steps.
+        renewed = plan(profile, options.seed, {**state, "results": _published(profile)})
+        for old, new in zip(notebooks, renewed, strict=True):
+            if old.is_done():
+                new.stamp_file.write_text(new.stamp)
+        _publish(renewed, profile, options, todo)
     return 0
-
-
-def _renew(before: list[Notebook], now: list[Notebook]) -> list[Notebook]:
-    """Let notebooks that are done stay so when the run itself has published results of quick steps."""
-    for old, new in zip(before, now, strict=True):
-        if old.is_done():
-            new.stamp_file.write_text(new.stamp)
-    return now
-
-
-def _check_parameters(notebook: Notebook, parameters: dict[str, Any]) -> None:
-    # papermill itself only warns, after it has begun.
-    known = tuple(papermill.inspect_notebook(str(notebook.source)))
-    for name in parameters:
-        config.check_choice(f"parameter of {notebook.name}", name, known)
 
 
 def _run(notebook: Notebook, parameters: dict[str, Any]) -> int:

@@ -49,7 +49,7 @@ def ledger(figures: Path) -> pd.DataFrame:
     computed = arithmetic.checks()
     rows = {}
     for claim in claims().itertuples():
-        here, low, high, verdict = _judge(claim, Path(figures), computed)
+        here, low, high, verdict = _judge(claim, figures, computed)
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
@@ -60,7 +60,7 @@ def ledger(figures: Path) -> pd.DataFrame:
             "here": _show(here, claim),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
-            "plan": _unfinished(_row(Path(figures), claim.table, claim.row + _FIRST.get(claim.rule, "")))
+            "plan": _unfinished(_row(figures, claim.table, claim.row + _FIRST.get(claim.rule, "")))
             if here != ""
             else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
@@ -91,10 +91,8 @@ def by_verdict(entries: pd.DataFrame) -> pd.DataFrame:
 
 def counts(entries: pd.DataFrame) -> pd.DataFrame:
     """Number of claims with each verdict (rows, without those that none has) in each paper (columns)."""
-    table = pd.crosstab(entries.verdict, "paper " + entries["place"].str[0])
-    return table.reindex([name for name in VERDICTS if name in table.index]).assign(
-        both=lambda frame: frame.sum(axis=1)
-    )
+    table = pd.crosstab(entries.verdict, "paper " + entries["place"].str[0], margins=True, margins_name="both")
+    return table.loc[[name for name in VERDICTS if name in table.index]]
 
 
 def endpoints(figures: Path) -> pd.DataFrame:
@@ -105,7 +103,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
     """
     rows = {}
     for endpoint in _read("endpoints").itertuples():
-        cells = _row(Path(figures), endpoint.table, endpoint.row)
+        cells = _row(figures, endpoint.table, endpoint.row)
         here, low, high, p_value = _values(cells, endpoint.column) or (math.nan,) * 4
         if math.isnan(low):
             verdict = NOT_YET
@@ -113,7 +111,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
             verdict = statistics.verdict_difference(low, high, _number(endpoint.printed))
         else:
             verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
-        parts = [cells] + [_row(Path(figures), endpoint.table, part) for part in endpoint.parts.split("; ") if part]
+        parts = [cells] + [_row(figures, endpoint.table, part) for part in endpoint.parts.split("; ") if part]
         finished = verdict == NOT_YET or all(part is not None and not _unfinished(part) for part in parts)
         rows[endpoint.Index] = {
             "endpoint": endpoint.endpoint,
@@ -161,7 +159,7 @@ def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple
     elif claim.rule == "arithmetic":
         verdict = statistics.REPRODUCED if here == printed else statistics.CONTRADICTED
     elif claim.rule == "qualitative":
-        holds = here > 1 if " > " in claim.row else _same(here, claim.value)
+        holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == _number(claim.value)
         verdict = statistics.REPRODUCED if holds else statistics.NOT_REPRODUCED
     elif math.isnan(low):
         verdict = NOT_YET
@@ -174,8 +172,7 @@ def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple
 
 def _judge_row(claim, figures: Path) -> tuple[str, float, float, str]:
     """The same for all class scores of a row of Table I or II: reproduced if each lies in its interval."""
-    path = figures / f"{claim.table}.csv"
-    cells = _table(path, path.stat().st_mtime_ns, 3) if path.exists() else pd.DataFrame(index=pd.Index([], dtype=str))
+    cells = _table(figures, claim.table, 3)
     cells = cells[cells.index.str.startswith(f"{claim.row} · ") & ~cells.index.str.endswith("accuracy")].dropna()
     if cells.empty:
         return "", *_NO_INTERVAL, _absent(claim, figures)
@@ -210,16 +207,21 @@ def _values(cells: pd.Series | None, column: str) -> tuple[Any, float, float, fl
 
 
 def _row(figures: Path, table: str, row: str) -> pd.Series | None:
-    path = figures / f"{table}.csv"
-    if not table or not path.exists():
-        return None
-    cells = _table(path, path.stat().st_mtime_ns, row.count(" · ") + 1)
+    cells = _table(figures, table, row.count(" · ") + 1)
     return cells.loc[row] if row in cells.index else None
 
 
+def _table(figures: Path, table: str, levels: int) -> pd.DataFrame:
+    """A saved table whose first ``levels`` columns name its rows; no rows where there is none."""
+    path = figures / f"{table}.csv"
+    if not path.exists():
+        return pd.DataFrame(index=pd.Index([], dtype=str))
+    return _parsed(path, path.stat().st_mtime_ns, levels)
+
+
 @cache
-def _table(path: Path, changed: int, levels: int) -> pd.DataFrame:
-    """A saved table whose first ``levels`` columns name its rows; ``changed`` tells a newer file from an older."""
+def _parsed(path: Path, changed: int, levels: int) -> pd.DataFrame:
+    # A file that is newer than the one read before is read again.
     cells = pd.read_csv(path)
     names = cells.iloc[:, :levels].astype(str).agg(" · ".join, axis=1)
     cells = cells.iloc[:, levels:].set_axis(names)
@@ -232,13 +234,6 @@ def _read(name: str) -> pd.DataFrame:
 
 def _number(text: str) -> float:
     return float(text) if text and text[-1].isdigit() else math.nan
-
-
-def _same(here: float | str, value: str) -> bool:
-    try:
-        return float(here) == float(value)
-    except ValueError:
-        return str(here) == value
 
 
 def _show(number: float | str, claim) -> str:

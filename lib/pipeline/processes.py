@@ -5,6 +5,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,10 +41,9 @@ def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: in
         take = waiting.pop if number % 2 else waiting.popleft
         threading.Thread(target=work, args=(take,), daemon=True).start()
     for _ in calls:
-        while True:
-            with suppress(queue.Empty):
-                answer = answers.get(timeout=0.2)
-                break
+        while answers.empty():
+            time.sleep(0.2)
+        answer = answers.get()
         if isinstance(answer, BaseException):
             raise answer
         if answer:

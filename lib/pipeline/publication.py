@@ -56,12 +56,6 @@ class Notebook:
         return self.executed.exists() and self.stamp_file.exists() and self.stamp_file.read_text() == self.stamp
 
 
-def title(notebook: Path) -> str:
-    """The first heading of a notebook."""
-    first = nbformat.read(notebook, 4).cells[0].source.splitlines()[0]
-    return first.lstrip("# ")
-
-
 def published() -> dict[str, Any]:
     """``report/run.json``: the profile, and what is known of each published notebook by its name."""
     marker = REPORT / "run.json"
@@ -85,16 +79,14 @@ def publish(notebooks: Sequence[Notebook], profile: str) -> str:
         # Those of the same number go with it: a notebook that got another name, figures without a folder.
         rows = {name: row for name, row in rows.items() if name[:3] != one.name[:3]}
         _replace_figures(one)
-        notebook = nbformat.read(one.executed, 4)
-        notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
         REPORT.mkdir(exist_ok=True)
-        nbformat.write(notebook, REPORT / one.executed.name)
-        cost = json.loads(one.cost_file.read_text(encoding="utf-8"))
-        rows[one.name] = {"title": title(one.source), "figures": one.name, **cost}
+        nbformat.write(_executed(one), REPORT / one.executed.name)
+        title = nbformat.read(one.source, 4).cells[0].source.splitlines()[0].lstrip("# ")
+        rows[one.name] = {"title": title, "figures": one.name, **json.loads(one.cost_file.read_text(encoding="utf-8"))}
     for left in REPORT.glob("*.ipynb"):
         if left.stem not in rows:
             left.unlink()
-    rows = {name: rows[name] for name in sorted(rows)}
+    rows = dict(sorted(rows.items()))
     store.write_json(REPORT / "run.json", {"profile": profile, "notebooks": rows})
     _write_contents(rows, profile)
     waiting = [one.name for one in notebooks if one not in done]
@@ -144,21 +136,16 @@ def column_means(figures: Path) -> dict[str, dict[str, float]]:
 
 def bless(notebooks: Sequence[Notebook]) -> None:
     """Make executed smoke notebooks the golden ones: nbval compares their text, a test the means of their tables."""
-    from nbstripout import strip_output
-
     for one in notebooks:
-        notebook = nbformat.read(one.executed, 4)
+        notebook = _executed(one)
         # nbval runs the defaults, which are smoke, and takes a cell without count for one that was not run;
         # pictures are looked at, not compared.
         notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
-        for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-            for kind in ("image/png", "image/svg+xml"):
-                output.get("data", {}).pop(kind, None)
-        notebook = strip_output(
-            notebook, keep_output=True, keep_count=True, keep_id=True, extra_keys=["metadata.papermill"]
-        )
         for cell in notebook.cells:
             cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+            for output in cell.get("outputs", []):
+                for kind in ("image/png", "image/svg+xml"):
+                    output.get("data", {}).pop(kind, None)
         GOLDEN.mkdir(parents=True, exist_ok=True)
         for old in GOLDEN.glob(f"{one.name[:3]}*.ipynb"):
             old.unlink()
@@ -166,9 +153,15 @@ def bless(notebooks: Sequence[Notebook]) -> None:
         store.write_json(GOLDEN / f"{one.name}.json", column_means(one.figures))
 
 
+def _executed(one: Notebook) -> nbformat.NotebookNode:
+    notebook = nbformat.read(one.executed, 4)
+    notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
+    return notebook
+
+
 def _replace_figures(notebook: Notebook) -> None:
     """Make the notebook's figures and tables of this run those that are published."""
     FIGURES.mkdir(exist_ok=True)
     for old in FIGURES.glob(f"{notebook.name[:3]}*"):
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    shutil.copytree(notebook.figures, FIGURES / notebook.name, dirs_exist_ok=True)
+    shutil.copytree(notebook.figures, FIGURES / notebook.name)

@@ -71,7 +71,7 @@ def paper_b(figures: Path, entries: pd.DataFrame) -> pd.DataFrame:
     Of 06's parameter counts ``reported``, ``computed`` and ``verdict``; of the ledger's ``entries`` of accuracies
     ``printed``, ``number``, ``low``, ``high`` and, as ``tested``, the verdict.  No rows where 06 has not run.
     """
-    table = Path(figures) / "06_nas" / "06_parameter_counts.csv"
+    table = figures / "06_nas" / "06_parameter_counts.csv"
     if not table.exists():
         return pd.DataFrame()
     counts = pd.read_csv(table, index_col=0)[["reported", "computed", "verdict"]]
@@ -107,9 +107,7 @@ def provenance(figures: Path, besides: str) -> pd.DataFrame:
     ``notebook``, ``profile``, ``seed``, ``commit``, ``machine``, ``results``.
     """
     rows = []
-    for sidecar in sorted(Path(figures).glob("*/*.json")):
-        if sidecar.parent.name == besides:
-            continue
+    for sidecar in sorted(file for file in figures.glob("*/*.json") if file.parent.name != besides):
         source = json.loads(sidecar.read_text())
         machine = source["machine"]
         where = f"{machine['device']}, {machine['cores']} cores, Keras {machine['keras']} on {machine['backend']}"

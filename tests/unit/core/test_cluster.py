@@ -42,7 +42,7 @@ def machines(monkeypatch):
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as machines:
         monkeypatch.setenv(cluster.DASK, machines.scheduler_address)
         yield machines
-        cluster._dask_client().close()
+        cluster._dask_client(machines.scheduler_address).close()
 
 
 def test_the_same_on_a_dask_cluster(store, alone, machines):

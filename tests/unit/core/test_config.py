@@ -39,7 +39,7 @@ def test_unknown_profile_names_the_nearest():
 
 
 def test_misspelt_setting_names_the_nearest():
-    with pytest.raises(config.SettingsError, match="no setting 'unet_epoch'; did you mean 'unet_epochs'"):
+    with pytest.raises(config.SettingsError, match="unknown setting 'unet_epoch'; did you mean 'unet_epochs'"):
         config.get("smoke", unet_epoch=3)
 
 

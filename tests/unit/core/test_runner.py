@@ -90,7 +90,7 @@ def test_two_runs_at_once_do_a_job_once(store, monkeypatch):
     held = Store.holds
     # As if another run did the job after this one had looked.
     monkeypatch.setattr(Store, "holds", lambda self, one, extras=(): False)
-    levels = jobs._levels([job], store, ())
+    levels = jobs._levels([job], store)
     monkeypatch.setattr(Store, "holds", held)
     jobs.run([job], store)
     jobs._attempt(levels[0][0], store, False)
