@@ -24,7 +24,7 @@ class Profile:
 
     name: str = "lite"
     # Shown once under a notebook's title.
-    note: str = "the plan of report/protocol.md, with the ImageNet networks whose weights are at hand"
+    note: str = "real images; the plan of report/protocol.md, with VGG16, Xception and MobileNetV2"
     trains: bool = False  # costly jobs that are not published; False: they are looked up only
     workers: int = 0  # jobs at a time: 0 in this process, else so many processes of one thread
 

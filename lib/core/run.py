@@ -69,7 +69,7 @@ class Run:
         None, where a figure needs images or results that are not at hand, is passed over.
         """
         if figure is None:
-            print(f"{name}: left out, because the images or results that it shows are not at hand")
+            print(f"Figure {name} is left out: the images or results that it shows are not at hand.")
             return None
         for suffix in (".png", ".pdf"):
             # PDF files carry their creation time unless told not to: equal figures are equal files.

@@ -8,8 +8,9 @@ NO_RESULT = "no result yet"
 
 
 def number(value: float, form: str = ".3f") -> str:
-    """A number with a true minus sign, as tables show it."""
-    return f"{value:{form}}".replace("-", "−")
+    """A number with a true minus sign, as tables show it; none before a zero."""
+    text = f"{value:{form}}"
+    return (text if set(text) & set("123456789") else text.lstrip("-")).replace("-", "−")
 
 
 def interval(row: pd.Series, form: str = ".3f", of: str = "95 % ") -> str:

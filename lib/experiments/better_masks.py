@@ -14,7 +14,7 @@ from lib.experiments.grouped_cv import GroupedCV
 from lib.two_stage.segmentation import SegmenterSettings
 
 RECIPES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-VGG_ENCODER = "c: VGG-16 encoder"
+VGG_ENCODER = "c: VGG16 encoder"
 EMPTIED = "h: c, emptied where a classifier predicts normal"
 _FOLD = 0  # is tested; the next one validates
 

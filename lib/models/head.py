@@ -13,7 +13,7 @@ def build_heads(n_kinds: int, n_seeds: int, n_features: int, n_classes: int, set
     Parameters
     ----------
     n_kinds, n_seeds : a head for each kind of features and seed.
-    n_features : length of a feature vector; 4 × 4 × 1920 for a flattened DenseNet-201 at 128 pixels.
+    n_features : length of a feature vector; 4 × 4 × 1920 for a flattened DenseNet201 at 128 pixels.
     settings : :class:`lib.two_stage.classification.HeadSettings`.
 
     Returns

@@ -51,7 +51,7 @@ def build_pretrained_unet(
     Returns
     -------
     Model from images (n, size, size, 3) in [0, 1] to masks (n, size, size, 1) in [0, 1], with a layer
-    ``bottleneck``: size/32 × size/32 × 320 with MobileNetV2, size/16 × size/16 × 512 with VGG-16.
+    ``bottleneck``: size/32 × size/32 × 320 with MobileNetV2, size/16 × size/16 × 512 with VGG16.
     """
     if size % 32:
         raise ValueError(f"the size must be divisible by 32, not {size}")

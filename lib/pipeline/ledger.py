@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lib import reported
+from lib.core import words
 from lib.evaluation import statistics
 from lib.reported import arithmetic
 
@@ -53,10 +54,7 @@ def ledger(figures: Path) -> pd.DataFrame:
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
-            # A difference beside a difference, where the paper prints the two scores.
-            "paper": _show(_number(claim.value), claim)
-            if claim.rule == "difference" and claim.value
-            else claim.printed,
+            "paper": claim.printed if math.isnan(_number(claim.value)) else _show(_number(claim.value), claim),
             "here": _show(here, claim),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
@@ -242,6 +240,6 @@ def _show(number: float | str, claim) -> str:
         return str(number)
     sign = "+" if claim.rule == "difference" else ""
     if "%" in claim.printed or (claim.value and claim.printed == f"{100 * float(claim.value):.2f}"):
-        return f"{100 * number:{sign}.2f} %"
+        return words.number(100 * number, f"{sign}.2f") + " %"
     digits = len(claim.value.partition(".")[2]) if claim.value else 3
-    return f"{number:{sign},.{digits}f}"
+    return words.number(number, f"{sign},.{digits}f")

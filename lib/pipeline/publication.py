@@ -9,7 +9,6 @@ from typing import Any
 
 import nbformat
 import pandas as pd
-from pandas.api.typing import SeriesGroupBy
 
 from lib.core import paths, store
 
@@ -101,30 +100,33 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
         "",
         "Executed notebooks, copied here by `./run_all.sh`; not edited. They are computed from `results/`,",
         "which `./run_all.sh evidence --hours H` adds to as `protocol.md` plans them; the seconds are those of the",
-        "notebook, not of its trainings. Where the plan is not complete, tables say how many trainings there are.",
+        "notebook, not of its trainings. Where the plan is not complete, tables say how many trainings there are. A `+`",
+        "behind a commit: the code had changes that were not committed yet.",
         "",
-        "| notebook | question | commit | seconds | machine |",
-        "|---|---|---|---|---|",
+        "| notebook | question | commit | seconds |",
+        "|---|---|---|---|",
         *(
-            f"| [{name}]({name}.ipynb) | {row['title']} | {row['commit']} | {row['seconds']} | {row['machine']} |"
+            f"| [{name}]({name}.ipynb) | {row['title']} | {row['commit']} | {row['seconds']} |"
             for name, row in rows.items()
         ),
         "",
-        "## What the published results took",
+        *sorted({f"On {row['machine']}." for row in rows.values()}),
         "",
-        "| machine | kind of job | results | hours |",
-        "|---|---|---|---|",
-        *(f"| {machine} | {step} | {len(hours)} | {hours.sum():.2f} |" for (machine, step), hours in _hours()),
+        "## What the published results took",
     ]
+    for machine, made in _made().groupby("machine"):
+        lines += ["", f"{machine}:", "", "| kind of job | results | hours |", "|---|---|---|"]
+        for step, seconds in made.groupby("step")["seconds"]:
+            lines += [f"| {step} | {len(seconds)} | {max(seconds.sum() / 3600, 0.01):.2f} |"]
     with store.atomic(REPORT / "README.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _hours() -> SeriesGroupBy:
-    """The hours of all published results, by machine and step."""
+def _made() -> pd.DataFrame:
+    """``machine``, ``step`` and ``seconds`` of all published results."""
     about = [store.read_about(file) for file in sorted(store.PUBLISHED.glob("*/*.npz"))]
-    made = [(one["made"]["machine"], one["step"], one["made"]["seconds"] / 3600) for one in about]
-    return pd.DataFrame(made, columns=["machine", "step", "hours"]).groupby(["machine", "step"])["hours"]
+    made = [(one["made"]["machine"], one["step"], one["made"]["seconds"]) for one in about]
+    return pd.DataFrame(made, columns=["machine", "step", "seconds"])
 
 
 def column_means(figures: Path) -> dict[str, dict[str, float]]:

@@ -23,8 +23,8 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
         f"**{len(entries)} claims of two papers, {tested} of them tested: {listed}.** Profile: {note}.",
         f"- {bases(entries, statistics.REPRODUCED)} {_width(entries)}",
         *(f"- **{name}.** {_sentence(row)}" for name, row in endpoints.iterrows()),
-        f"- Of {len(endpoints)} figures of the six primary endpoints {done} have a result; confirmed after Holm's "
-        f"correction: {(endpoints.confirmed == 'yes').sum()}.",
+        f"- {done} of {len(endpoints)} values of the six primary endpoints have a result; confirmed (favourable, "
+        f"complete, p below 0.05 after Holm's correction): {(endpoints.confirmed == 'yes').sum()}.",
         f"- {len(excluded)} claims ({excluded['place'].str.startswith('A').sum()} of paper A) are contradicted by what "
         f"the papers print themselves, for example: {'; '.join(examples)}."
         if examples
@@ -53,9 +53,9 @@ def _sentence(row: pd.Series) -> str:
     if pd.isna(row["95 % low"]):
         return f"{row.endpoint}: {row.verdict}."
     adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
-    interval = f"{row['95 % low']:.3f} to {row['95 % high']:.3f}"
+    here, low, high = map(words.number, row[["here", "95 % low", "95 % high"]])
     below = ", the whole interval lies below the bound" if row["95 % high"] < row.bound else ""
-    return f"{row.endpoint}: {row.here:.3f} ({interval}; bound {row.bound:g}{adjusted}): {row.verdict}{below}."
+    return f"{row.endpoint}: {here} ({low} to {high}; bound {row.bound:g}{adjusted}): {row.verdict}{below}."
 
 
 def figure_data(entries: pd.DataFrame) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def test_random_weights_carry_a_signal_and_are_seeded():
 
 
 def test_the_papers_backbone_runs_the_same_way():
-    """DenseNet-201 with random weights: its code path where no weights are at hand."""
+    """DenseNet201 with random weights: its code path where no weights are at hand."""
     model = backbones.build("DenseNet201", 32, "random")
     assert model.output_shape[-1] == 1920
     assert not model.trainable_weights

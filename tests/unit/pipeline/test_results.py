@@ -22,7 +22,7 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     pd.DataFrame(row, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert "0.040 (0.010 to 0.070; bound 0; p = 0.004, after Holm p = 0.024): reproduced." in text
-    assert "1 have a result; confirmed after Holm's correction: 1." in text
+    assert "have a result; confirmed (favourable, complete, p below 0.05 after Holm's correction): 1." in text
     entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
     assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
 
@@ -68,4 +68,4 @@ def test_paper_b_has_a_row_for_every_network_and_says_what_is_not_trained(tmp_pa
     assert [len(line.get_xdata()) for line in counts.lines] == [4, 3, 2, 1, 10]
     notes = [text.get_text() for text in accuracies.texts]
     assert notes.count("not tested yet") == 6
-    assert "84.25%, not testable here" in notes
+    assert "printed 84.25%, not testable here" in notes
