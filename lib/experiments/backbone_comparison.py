@@ -34,13 +34,10 @@ def backbone_cost(name: str, size: int) -> dict[str, Any]:
     began = time.perf_counter()
     network.predict(images, batch_size=_TIMED, verbose=0)
     milliseconds = 1000 * (time.perf_counter() - began) / _TIMED
-    counted = {
-        "parameters": network.count_params(),
-        "multiply-adds": cost.multiply_adds(network),
-        "features": int(np.prod(network.output_shape[1:])),
-    }
+    counted = {"parameters": network.count_params(), "multiply-adds": cost.multiply_adds(network)}
+    features = int(np.prod(network.output_shape[1:]))
     keras.utils.clear_session()
-    return {**counted, "ms": milliseconds, "machine": str(runtime.machine())}
+    return {**counted, "features": features, "ms": milliseconds, "machine": str(runtime.machine())}
 
 
 def costs(profile: Profile) -> dict[str, Job]:
