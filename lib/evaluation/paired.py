@@ -11,21 +11,17 @@ from lib.evaluation import statistics
 
 DIFFERENCE = ("difference", "95 % low", "95 % high", "p")
 COLUMNS = (*DIFFERENCE, "only first", "only second", "p McNemar, median", "images", "rounds")
+Units = np.ndarray | None  # the round or the head of each answer; None: there is one
 
 
 def compare(
-    right_a: np.ndarray,
-    right_b: np.ndarray,
-    groups: np.ndarray,
-    rounds: np.ndarray | None = None,
-    heads: np.ndarray | None = None,
-    seed: int = 0,
+    a: np.ndarray, b: np.ndarray, groups: np.ndarray, rounds: Units = None, heads: Units = None, seed: int = 0
 ) -> pd.Series:
     """Difference a - b of two predictions of the same images, its interval and tests (protocol, section 5).
 
     Parameters
     ----------
-    right_a, right_b : bool (n,), whether each answer is right, or float (n,), such as Dice; NaN in either
+    a, b : bool (n,), whether each answer is right, or float (n,), such as Dice; NaN in either
         leaves an answer out.
     groups : int (n,), of related images, which are resampled whole.
     rounds : int (n,), the training and split of each answer, resampled as well; None: each image once.
@@ -37,7 +33,7 @@ def compare(
     answers that ``only first`` and ``only second`` got right, and ``p McNemar, median``, exact, the median over
     trainings (it takes related images for independent); ``images`` (per training) and ``rounds``.
     """
-    a, b = np.asarray(right_a), np.asarray(right_b)
+    a, b = np.asarray(a), np.asarray(b)
     difference = a.astype(float) - b
     bootstrap = statistics.mean_bootstrap(difference, groups, rounds, seed=seed)
     training = [np.zeros(len(a), int) if part is None else np.asarray(part) for part in (rounds, heads)]

@@ -18,14 +18,10 @@ from statsmodels.stats.proportion import proportion_confint
 N_RESAMPLES = 2000
 LEVEL = 0.95
 
-VERDICTS = REPRODUCED, DIRECTION_ONLY, NOT_REPRODUCED, CONTRADICTED, UNDECIDED, NOT_TESTABLE = (
-    "reproduced",
-    "direction reproduced, size not reproduced",
-    "not reproduced",
-    "contradicted by arithmetic",
-    "undecided at this sample size",
-    "not testable here",
-)
+REPRODUCED, DIRECTION_ONLY = "reproduced", "direction reproduced, size not reproduced"
+NOT_REPRODUCED, CONTRADICTED = "not reproduced", "contradicted by arithmetic"
+UNDECIDED, NOT_TESTABLE = "undecided at this sample size", "not testable here"
+VERDICTS = (REPRODUCED, DIRECTION_ONLY, NOT_REPRODUCED, CONTRADICTED, UNDECIDED, NOT_TESTABLE)
 
 
 def proportion_interval(right: int, n: int) -> tuple[float, float]:
@@ -199,8 +195,7 @@ def verdict_bound(estimate: float, low: float, high: float, bound: float) -> str
         return "reached"
     if high < bound:
         return "not reached"
-    side = "above the bound" if estimate > bound else "below"
-    return f"point estimate {side}, interval includes it"
+    return f"point estimate {'above the bound' if estimate > bound else 'below'}, interval includes it"
 
 
 def _resample(units: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

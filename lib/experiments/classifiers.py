@@ -214,13 +214,12 @@ def classifiers(cv: GroupedCV, fold: int) -> dict[str, Job]:
     features["mask descriptors"] = lesion_features.mask_descriptors(data=cv.source, masks=unseen)
     found |= {name: logistic_regression(data=cv.source, x=x, **split.parts()) for name, x in features.items()}
 
-    mirrored = cv.features(single_backbone(profile), mirrored=True)
     tuned = FineTuningSettings(weights=profile.weights, epochs=profile.fine_tuned_epochs)
     stage_1 = replace(tuned, backbone="stage 1", weights="", learning_rate=2e-4)
     shared = {"data": cv.source, **split.parts(), "seed": cv.seed}
     dropout = HeadSettings(epochs=profile.head_epochs, dropout=0.2)  # the paper's 0.05 hardly varies the answers
     return found | {
-        "image and mirror image": cv.heads(split, [one], [mirrored]),
+        "image and mirror image": cv.heads(split, [one], [cv.features(single_backbone(profile), mirrored=True)]),
         "fine-tuned MobileNetV2": fine_tuned(**shared, settings=tuned),
         "fine-tuned stage-1 encoder": fine_tuned(**shared, settings=stage_1, network=network, segmenter=segmenter),
         "class-weighted head": cv.heads(split, [one], balance="weights"),

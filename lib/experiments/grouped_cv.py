@@ -19,8 +19,6 @@ from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
-Parts = list[tuple[Job, np.ndarray | None]]  # of lib.two_stage.segmentation.assemble_masks
-
 
 @dataclass(frozen=True, eq=False)
 class GroupedCV:
@@ -99,9 +97,8 @@ class GroupedCV:
     def paper_unet(self, fold: int) -> Job:
         """The paper's U-Net as printed, trained beside ``fold``; it predicts all images, its own included."""
         split, settings = self.split(fold), SegmenterSettings.of(self.profile)
-        return segmentation.segmenter(
-            data=self.source, train=split.train, validation=split.validation, settings=settings, seed=self.seed
-        )
+        parts = {"train": split.train, "validation": split.validation}
+        return segmentation.segmenter(data=self.source, **parts, settings=settings, seed=self.seed)
 
     def without(self, *left_out: int, settings: SegmenterSettings | None = None) -> Job:
         """The network with an ImageNet encoder that has not seen the folds ``left_out``, whose images it predicts.
@@ -118,7 +115,7 @@ class GroupedCV:
         """The network that has seen neither the tested ``fold`` nor the one that validates."""
         return self.without(fold, self.validates(fold), settings=settings)
 
-    def unseen_masks(self, fold: int) -> Parts:
+    def unseen_masks(self, fold: int) -> list[tuple[Job, np.ndarray]]:
         """Masks of all images by networks that have seen neither the image nor ``fold``: the same kind for all."""
         other = self.validates(fold)
         trained_on = [(self.without(one, fold), self.members(one)) for one in self.others(fold, other)]

@@ -211,13 +211,11 @@ def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, in
     One row per quantity and network: ``here``, its interval, ``rounds``.  Accuracies belong to image+mask; the
     best round is taken for each head by itself, and then averaged over heads.
     """
-    accuracies: dict[str, list[np.ndarray]] = {}
-    for (name, _), one in heads.items():
-        if one:
-            accuracies.setdefault(name, []).append(one["val_accuracy"].max(axis=0)[STACKED.index("image+mask")])
+    best = {key: one["val_accuracy"].max(axis=0)[STACKED.index("image+mask")] for key, one in heads.items() if one}
     losses = [min(one["history"]["val_bce"]) for one in unets if one]
     rows = {("validation loss of the U-Net, mean of 10 rounds", "U-Net"): _mean(losses)} if losses else {}
-    for name, by_head in accuracies.items():
+    for name in dict.fromkeys(backbone for backbone, _ in best):
+        by_head = [accuracy for (backbone, _), accuracy in best.items() if backbone == name]
         rows["validation accuracy, mean of 10 rounds", name] = _mean(np.mean(by_head, axis=1))
         rows["validation accuracy, best round", name] = [np.max(by_head, axis=0).mean(), np.nan, np.nan, len(by_head)]
     frame = frames.of_rows(rows, ["quantity", "network"], ["here", "95 % low", "95 % high", "rounds"])

@@ -120,9 +120,8 @@ def class_map(model: TwoStageModel, images: np.ndarray, masks: np.ndarray | None
     one_hot = np.eye(len(model.classes), dtype=np.float32)[prediction.labels]
 
     def target(x):
-        pooled = backbone.features == "pooled"
-        features = keras.ops.mean(x, axis=(1, 2)) if pooled else keras.ops.reshape(x, (len(x), -1))
-        return keras.ops.sum(keras.ops.multiply(score(features[:, None], training=False)[:, 0, 0], one_hot))
+        x = keras.ops.mean(x, axis=(1, 2)) if backbone.features == "pooled" else keras.ops.reshape(x, (len(x), -1))
+        return keras.ops.sum(keras.ops.multiply(score(x[:, None], training=False)[:, 0, 0], one_hot))
 
     return _activation_maps(images, model.backbone.predict(prepared, verbose=0), target)
 
@@ -157,11 +156,8 @@ def emptied_channels(model: TwoStageModel, images: np.ndarray) -> dict[str, list
     ``label`` predicted with both, ``label_without_mask`` and ``label_without_image``, one value per image.
     """
     masks = model.predict(images).masks
-    channels = {
-        "label": (images, masks),
-        "label_without_mask": (images, np.zeros_like(masks)),
-        "label_without_image": (np.zeros_like(images), masks),
-    }
+    black, empty = np.zeros_like(images), np.zeros_like(masks)
+    channels = {"label": (images, masks), "label_without_mask": (images, empty), "label_without_image": (black, masks)}
     return {name: model.predict(*both).labels.tolist() for name, both in channels.items()}
 
 

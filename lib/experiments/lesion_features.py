@@ -159,11 +159,13 @@ def _shape(lesion: np.ndarray) -> dict[str, float]:
     if area < 3:
         return {"height / width": ratio, "elongation": 0.0, "tilt": 0.0, "solidity": 1.0, "compactness": 1.0}
     values, vectors = np.linalg.eigh(np.cov(rows, columns) + np.eye(2) / 12)
+    corners = [(rows + down, columns + right) for down in (-0.5, 0.5) for right in (-0.5, 0.5)]
+    hull = ConvexHull(np.concatenate([np.column_stack(corner) for corner in corners])).volume
     return {
         "height / width": ratio,
         "elongation": 1 - np.sqrt(values[0] / values[1]),
         "tilt": abs(vectors[0, 1]),
-        "solidity": area / max(_hull_area(rows, columns), area),
+        "solidity": area / max(hull, area),
         "compactness": min(4 * np.pi * area / _perimeter(lesion) ** 2, 1.5),
     }
 
@@ -174,11 +176,6 @@ def _perimeter(lesion: np.ndarray) -> float:
     straight = np.abs(np.diff(padded, axis=0)).sum() + np.abs(np.diff(padded, axis=1)).sum()
     diagonal = np.abs(padded[1:, 1:] - padded[:-1, :-1]).sum() + np.abs(padded[1:, :-1] - padded[:-1, 1:]).sum()
     return np.pi / 8 * (straight + diagonal / np.sqrt(2))
-
-
-def _hull_area(rows: np.ndarray, columns: np.ndarray) -> float:
-    corners = [(rows + down, columns + right) for down in (-0.5, 0.5) for right in (-0.5, 0.5)]
-    return ConvexHull(np.concatenate([np.column_stack(corner) for corner in corners])).volume
 
 
 def _behind(image: np.ndarray, lesion: np.ndarray) -> float:

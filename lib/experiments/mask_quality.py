@@ -155,19 +155,17 @@ def recipe_table(run: Run, cv: GroupedCV) -> pd.DataFrame:
     The validation fold's lesions choose the winner; the test fold chooses nothing.  The classifier of recipe h had
     its epoch chosen on the same validation fold.
     """
-    heads, parts = run.result(better_masks.classifier(cv)), []
-    for (recipe, part), result in run.results(better_masks.scoring_jobs(cv)).items():
-        if result:
-            scores = pd.DataFrame(result.values)[["kind", "dice"]]
-            scores = scores.assign(recipe=recipe, column=f"{part} " + scores["kind"])
-            parts.append(scores)
-            if recipe == better_masks.VGG_ENCODER and heads:
-                normal = heads[part][0].mean(axis=0).argmax(axis=-1) == cv.classes.index("normal")
-                emptied = scores["dice"].mask(normal, (scores["kind"] != metrics.LESION).astype(float))
-                parts.append(scores.assign(recipe=better_masks.EMPTIED, dice=emptied))
-    long = frames.stacked(parts, {"recipe": str, "column": str, "dice": float})
+    heads, names = run.result(better_masks.classifier(cv)), {"recipe": str, "part": str}
+    scores = of_masks(run.results(better_masks.scoring_jobs(cv)), names, cv.table)
+    known = scores[scores["recipe"] == better_masks.VGG_ENCODER]
+    if heads and len(known):
+        called = np.concatenate([heads[part][0].mean(axis=0).argmax(axis=-1) for part in known["part"].unique()])
+        empty = (known["kind"] != metrics.LESION).astype(float)
+        emptied = known["dice"].mask(called == cv.classes.index("normal"), empty)
+        scores = pd.concat([scores, known.assign(recipe=better_masks.EMPTIED, dice=emptied)])
+    scores = scores.assign(column=scores["part"] + " " + scores["kind"])
     columns = [f"{part} {kind}" for part in ("validation", "test") for kind in (metrics.LESION, metrics.NORMAL)]
-    return long.pivot_table("dice", "recipe", "column").reindex(columns=columns)
+    return scores.pivot_table("dice", "recipe", "column").reindex(columns=columns)
 
 
 def beside_published(masks: pd.DataFrame) -> pd.DataFrame:

@@ -64,9 +64,7 @@ def table(plan: Plan, results: Mapping[str, Sequence[Result]], groups: np.ndarra
     groups : of related images, int (n_images,).
     """
     test, rows = plan.rounds[0].split.test, dict[str, dict[str, Any]]()
-    right = {
-        name: heads["test"][0].argmax(axis=-1) == plan.labels[test] for name, (heads, *_) in results.items() if heads
-    }
+    right = {name: one["test"][0].argmax(axis=-1) == plan.labels[test] for name, (one, *_) in results.items() if one}
     for name, (_, validation, tested) in results.items():
         rows[name] = {column: VARIANTS[name].get(column, "") for column in ("base has", "changed to")}
         rows[name] |= {"Dice validation": _lesion_dice(validation), "Dice test": _lesion_dice(tested)}

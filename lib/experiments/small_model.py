@@ -23,9 +23,8 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
     """The U-Net, the scores of its test masks, and the head."""
     plan, settings = Plan(profile, seed), settings_of(profile)
     split, source = plan.rounds[0].split, plan.source
-    unet = segmentation.segmenter(
-        data=source, train=split.train, validation=segmentation.NONE, settings=settings.segmenter, seed=seed
-    )
+    parts = {"train": split.train, "validation": segmentation.NONE}
+    unet = segmentation.segmenter(data=source, **parts, settings=settings.segmenter, seed=seed)
     masks = [(unet, None)]
     x = classification.features(data=source, inputs=settings.inputs, settings=settings.backbone, masks=masks)
     head = classification.heads(data=source, x=[x], **split.parts(), settings=settings.head, seeds=[seed])

@@ -49,16 +49,13 @@ def coordinate_search(
     passes = range(1, n_passes + 1)
     changes = [(number, name, choice) for number in passes for name in components for choice in components[name]]
     current, best, last_change = {name: start[name] for name in components}, np.inf, 0
-    scored, rows, finished = [], [], True
+    scored, rows = [], []
     for number, name, choice in [(0, "start", ""), *changes]:
         trial = {**current, name: choice} if number else current
-        if trial in scored:
+        if trial in scored or number > last_change + 1:
             continue
-        if number > last_change + 1:
-            break
         value = loss(trial)
         if value is None:
-            finished = False
             break
         kept = value < best or number == 0
         if kept:
@@ -66,7 +63,7 @@ def coordinate_search(
         scored.append(trial)
         rows.append([number, name, choice, value, best, kept, *trial.values()])
     path = pd.DataFrame(rows, columns=["pass", "component", "choice", "loss", "best", "kept", *components])
-    path.attrs["finished"] = finished
+    path.attrs["finished"] = value is not None
     return path
 
 

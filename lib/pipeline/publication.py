@@ -100,7 +100,7 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
         "",
         "Executed notebooks, copied here by `./run_all.sh`; not edited. They are computed from `results/`,",
         "which `./run_all.sh evidence --hours H` adds to as `protocol.md` plans them; the seconds are those of the",
-        "notebook, not of its trainings. Where the plan is not complete, tables say how many trainings there are. A `+`",
+        "notebook, not of its trainings. Where the plan is not complete, tables say how much of it is done. A `+`",
         "behind a commit: the code had changes that were not committed yet.",
         "",
         "| notebook | question | commit | seconds |",

@@ -29,6 +29,7 @@ def test_a_smoke_run_pretrains_nothing():
 
 def test_a_classifier_empties_masks_of_what_it_calls_normal(cv, monkeypatch):
     scores = {"kind": ["no lesion", "lesion", "lesion"], "dice": [0.0, 0.8, 0.6]}
+    scores |= dict.fromkeys(("iou", "hd95", "nsd", "true_area", "predicted_area"), [0.5] * 3)
     normal_or_not = np.array([[[1, 0, 0], [0, 1, 0], [1, 0, 0]]])  # the last is a lesion called normal
 
     def results(run, wanted, extras=()):
