@@ -74,7 +74,7 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
             return f"{value:g}"
         if str(column.name).split(" ")[0] == "p":
             return words.p(float(value)).removeprefix("p ").removeprefix("= ")
-        return words.number(value, f",.{0 if is_count or abs(float(value)) >= 1000 else precision}f")
+        return words.number(float(value), f",.{0 if is_count or abs(float(value)) >= 1000 else precision}f")
 
     return pd.Series([text(*one) for one in column.items()], column.index)
 
