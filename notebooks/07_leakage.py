@@ -141,7 +141,7 @@ run.save_table(protocols, "07_protocols", f"The paper's inputs, out of fold, 95 
 run.save_figure(plots.scores_with_intervals(protocols, ("accuracy",)), "07_protocols_figure")
 
 # %% tags=["nbval-ignore-output"]
-for folds, rows in protocols.droplevel("model").groupby("folds", sort=False):
+for folds, rows in protocols.droplevel("model").groupby("protocol", sort=False):
     print(f"{folds}: accuracies from {rows['accuracy'].min():.3f} to {rows['accuracy'].max():.3f}.")
 
 # %% tags=["nbval-ignore-output"]

@@ -110,7 +110,7 @@ def fold_table(cv: GroupedCV) -> pd.DataFrame:
 def protocol_table(grouped: GroupedCV, answers: Answers, random: GroupedCV, leaky: Answers) -> pd.DataFrame:
     """The paper's own inputs under both kinds of folds: rows of :func:`lib.experiments.model_comparison.scores`."""
     tables = {"random folds": score_table(random, leaky), "grouped folds": score_table(grouped, answers)}
-    return pd.concat(tables, names=["folds", "model"])
+    return pd.concat(tables, names=["protocol", "model"])
 
 
 def leak_effect(cv: GroupedCV, right: pd.DataFrame, leaky: pd.DataFrame) -> pd.DataFrame:

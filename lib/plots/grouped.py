@@ -34,7 +34,7 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
     """
     figure, axes = grid(1, len(names), 1.2 + 0.24 * len(table))
     models = table.index.unique("model")
-    by_folds = table.groupby("folds", sort=False) if "folds" in table.index.names else [("", table)]
+    by_folds = table.groupby("protocol", sort=False) if "protocol" in table.index.names else [("", table)]
     for cell, name in zip(axes[0], names, strict=True):
         for number, (folds, part) in enumerate(by_folds):
             rows = models.get_indexer(part.index.get_level_values("model")) + 0.25 * number
@@ -44,7 +44,7 @@ def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accura
         cell.invert_yaxis()
         cell.set_xlabel(name)
         cell.grid(axis="x", alpha=0.3)
-    if "folds" in table.index.names:
+    if "protocol" in table.index.names:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
