@@ -126,8 +126,7 @@ def image_labels(data: ImageSet) -> dict[str, Any]:
 
 def mammogram_labels(profile: Profile) -> Result:
     """:func:`image_labels` of the profile's mammograms; false where they are neither at hand nor published."""
-    (result,) = jobs.run([image_labels(data=_mammograms(profile))], store_of(profile))
-    return result
+    return jobs.run([image_labels(data=_mammograms(profile))], store_of(profile))[0]
 
 
 def _mammograms(profile: Profile) -> sources.Source:

@@ -56,8 +56,7 @@ def add_block(architecture: Architecture, space: Space) -> list[Change]:
     The text of III-A has a fully connected layer follow the block; Table I shows none, and the printed
     counts have none.
     """
-    place = architecture.flat
-    place -= isinstance(architecture.layers[place - 1], Pooling)
+    place = architecture.flat - isinstance(architecture.layers[architecture.flat - 1], Pooling)
     return [(place, place, block) for block in space.blocks]
 
 
