@@ -16,7 +16,7 @@ from lib.data.record import ImageSet
 from lib.nas.child import Recipe, nas_child
 from lib.nas.notation import Architecture, parse
 from lib.nas.search import Results, Search, SearchSettings, best
-from lib.nas.transforms import IMPROVED
+from lib.nas.transforms import improved_space
 from lib.reported import nas as reported
 
 # By profile: their source, the shape of one image, and their name in captions.
@@ -99,11 +99,10 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
     """
     found, winners, small = {}, {}, None
     recipe = Recipe(epochs=profile.nas_epochs, l2=NO_PENALTY, patience=0)
-    for number in range(seed, seed + profile.search_seeds):
-        for name in STRATEGIES:
-            one = found[name, number] = _search(profile, name, number, results)
-            if one.complete and (top := best(one.frame)) is not None:
-                (winners[name, number],) = results([digit_job(profile, parse(top.text), recipe, number)])
+    for number, name in product(range(seed, seed + profile.search_seeds), STRATEGIES):
+        one = found[name, number] = _search(profile, name, number, results)
+        if one.complete and (top := best(one.frame)) is not None:
+            (winners[name, number],) = results([digit_job(profile, parse(top.text), recipe, number)])
     models = pd.concat({key: one.frame for key, one in found.items()}, names=["strategy", "seed"])
     top = best(models[models.parameters < SMALL])
     if all(one.complete for one in found.values()) and top is not None:
@@ -115,7 +114,7 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
 def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
     recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
     budget = profile.search_iterations, profile.search_models
-    settings = SearchSettings(IMPROVED, DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
+    settings = SearchSettings(improved_space(), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
     return Search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
@@ -127,8 +126,7 @@ def image_labels(data: ImageSet) -> dict[str, Any]:
 
 def mammogram_labels(profile: Profile) -> Result:
     """:func:`image_labels` of the profile's mammograms; false where they are neither at hand nor published."""
-    (result,) = jobs.run([image_labels(data=_mammograms(profile))], store_of(profile))
-    return result
+    return jobs.run([image_labels(data=_mammograms(profile))], store_of(profile))[0]
 
 
 def _mammograms(profile: Profile) -> sources.Source:

@@ -8,7 +8,7 @@ numbers and says in ``apply`` what it is made of; :class:`Shapes` counts that wi
 import math
 from collections import Counter
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 Shape = tuple[int, ...]  # (height, width, channels) of a map, (length,) of a vector
 
@@ -84,6 +84,7 @@ class Shapes:
 KINDS: dict[str, Any] = {}  # by symbol
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 @dataclass(frozen=True)
 class Layer:
     """A layer with its numbers as fields; ``symbol`` is its name in the text, ``wider`` are the fields Widen raises."""
@@ -93,7 +94,7 @@ class Layer:
 
     def __init_subclass__(cls, symbol: str, wider: tuple[str, ...] = ()) -> None:
         cls.symbol, cls.wider = symbol, wider
-        KINDS[symbol] = cls
+        KINDS[symbol] = dataclass(frozen=True)(cls)  # so no kind needs the decorator
 
     def apply(self, net, x: Any) -> Any:
         """The output for ``x`` on ``net``, a :class:`Shapes` or a :class:`lib.nas.build.Tensors`."""
@@ -109,7 +110,6 @@ class Layer:
         return f"{self.symbol}({','.join(map(str, numbers))})"
 
 
-@dataclass(frozen=True)
 class Convolution(Layer, symbol="C", wider=("filters",)):
     """``C(a,b)``: a filters of b×b, ``valid`` (only so do the printed counts come out), ReLU."""
 
@@ -120,7 +120,6 @@ class Convolution(Layer, symbol="C", wider=("filters",)):
         return net.conv(x, self.filters, self.size, padding="valid")
 
 
-@dataclass(frozen=True)
 class Pooling(Layer, symbol="P"):
     """``P(a,b)``: maximum over b×b in steps of a; ``P(1,1)`` is the identity."""
 
@@ -134,7 +133,6 @@ class Pooling(Layer, symbol="P"):
 IDENTITY = Pooling(1, 1)
 
 
-@dataclass(frozen=True)
 class Inception(Layer, symbol="IB", wider=("one", "three", "five", "pool")):
     """``IB(a,b,c,d,e,f)``: GoogLeNet's block with dimension reduction (Fig. 2b), all ``same``, ReLU."""
 
@@ -153,7 +151,6 @@ class Inception(Layer, symbol="IB", wider=("one", "three", "five", "pool")):
         return net.concat(one, three, five, pool)
 
 
-@dataclass(frozen=True)
 class SEInception(Inception, symbol="SEIB", wider=("one", "three", "five", "pool")):
     """``SEIB(a,…,f)``: the block followed by squeeze-and-excitation (Fig. 3).
 
@@ -169,7 +166,6 @@ class SEInception(Inception, symbol="SEIB", wider=("one", "three", "five", "pool
         return net.scale(block, net.dense(squeezed, filters, "sigmoid", "excite"))
 
 
-@dataclass(frozen=True)
 class Concat(Layer, symbol="Concat"):
     """``Concat()`` or ``Concat(l(-4),l(-5))``: two earlier maps side by side.
 
@@ -200,7 +196,6 @@ class Flatten(Layer, symbol="F"):
         return net.flatten(x)
 
 
-@dataclass(frozen=True)
 class Dense(Layer, symbol="FC"):
     """``FC(n)``: fully connected; softmax if it is the last layer, else ReLU."""
 
@@ -217,7 +212,6 @@ class NormConvolution(Convolution, symbol="CN", wider=("filters",)):
         return net.conv(x, self.filters, self.size, norm=True)
 
 
-@dataclass(frozen=True)
 class Attention(Layer, symbol="AT"):
     """``AT(h)``: self-attention with h heads between all places of the map, added to it.
 

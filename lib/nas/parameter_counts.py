@@ -50,7 +50,4 @@ def selection_slip() -> pd.DataFrame:
     table = reported.results().query("table == 'III'")[["accuracy", "parameters"]]
     rule = {table.accuracy.idxmax(): "best", table.parameters.idxmin(): "smallest"}
     paper = {"M_1": "best", "M_0": "smallest"}
-    return table.assign(
-        by_the_rule=[rule.get(name, "") for name in table.index],
-        in_the_paper=[paper.get(name, "") for name in table.index],
-    )
+    return table.assign(by_the_rule=table.index.map(rule).fillna(""), in_the_paper=table.index.map(paper).fillna(""))

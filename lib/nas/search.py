@@ -131,18 +131,17 @@ class Search:
 
     def train(self, children: list[_Child]) -> pd.DataFrame:
         """The wave's models with their results, as many as the budget allows."""
-        wave, rows = children[: self.settings.models - len(self.rows)], []
+        wave = children[: self.settings.models - len(self.rows)]
         results = self.results([self.make_job(architecture) for architecture, *_ in wave])
         for (architecture, *origin), result in zip(wave, results, strict=True):
             if result.error != NOT_DONE:
                 model = str(architecture), architecture.hash, architecture.count_params(self.settings.input_shape)
                 scores = [result[name] if result else np.nan for name in _SCORES]
-                rows.append([*origin, *model, "ok" if result else "failed", result.error, *scores])
+                self.rows.append([*origin, *model, "ok" if result else "failed", result.error, *scores])
                 self.jobs.append(result.job)
-        self.rows += rows
-        if len(rows) < len(wave):
+        if any(result.error == NOT_DONE for result in results):
             raise _NotDoneError
-        return pd.DataFrame(rows, columns=_COLUMNS)
+        return pd.DataFrame(self.rows[len(self.rows) - len(wave) :], columns=_COLUMNS)
 
 
 class _NotDoneError(Exception):

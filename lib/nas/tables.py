@@ -39,8 +39,7 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
             continue
         row |= _single_training(result) | {"epochs": result["epochs"], "verdict": statistics.NOT_TESTABLE}
         if shape == reported.MNIST_SHAPE:
-            bounds = row["accuracy low"], row["accuracy high"]
-            row["verdict"] = statistics.verdict_value(row["accuracy printed"], *bounds)
+            row["verdict"] = statistics.verdict_value(*(row[f"accuracy {one}"] for one in ("printed", "low", "high")))
     scores = "{0} printed,{0},{0} low,{0} high"
     columns = f"table,{scores.format('accuracy')},{scores.format('loss')},parameters printed,parameters"
     return _frame(rows, f"{columns},epochs printed,epochs,n,trainings,verdict").rename_axis("network")

@@ -38,13 +38,10 @@ def paper_space(block: str) -> Space:
     return Space(initial, (KINDS[block](32, 64, 128, 16, 32, 32),), (KINDS["C"](64, 1), KINDS["C"](64, 3)), 32)
 
 
-# Real 2×2 pooling, global average pooling, small normalised layers, SE blocks and attention.
-IMPROVED = Space(
-    "CN(24,3) P(2,2) SEIB(16,16,32,8,16,16) P(2,2) SEIB(24,32,64,8,24,24) GAP() FC(10)",
-    (KINDS["SEIB"](24, 32, 64, 8, 24, 24), KINDS["AT"](4)),
-    (KINDS["CN"](64, 3),),
-    16,
-)
+def improved_space() -> Space:
+    """Real 2×2 pooling, global average pooling, small normalised layers, SE blocks and attention; ten classes."""
+    initial = "CN(24,3) P(2,2) SEIB(16,16,32,8,16,16) P(2,2) SEIB(24,32,64,8,24,24) GAP() FC(10)"
+    return Space(initial, (KINDS["SEIB"](24, 32, 64, 8, 24, 24), KINDS["AT"](4)), (KINDS["CN"](64, 3),), 16)
 
 
 def add_layer(architecture: Architecture, space: Space) -> list[Change]:
@@ -59,8 +56,7 @@ def add_block(architecture: Architecture, space: Space) -> list[Change]:
     The text of III-A has a fully connected layer follow the block; Table I shows none, and the printed
     counts have none.
     """
-    place = architecture.flat
-    place -= isinstance(architecture.layers[place - 1], Pooling)
+    place = architecture.flat - isinstance(architecture.layers[architecture.flat - 1], Pooling)
     return [(place, place, block) for block in space.blocks]
 
 

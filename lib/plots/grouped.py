@@ -59,13 +59,12 @@ def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | No
         The higher a map, the more it covers; 0 leaves the image as it is.
     """
     figure, axes = grid(len(explained["shown"]), 3)
+    stages = {"stage_1": "stage 1: mask", "stage_2": "stage 2: class"}
     for number, (row, index) in enumerate(zip(axes, explained["shown"], strict=True)):
         true, predicted = data.classes[data.labels[index]], data.classes[explained["predicted"][number]]
         show_image(row[0], data.images[index], f"{true},\npredicted {predicted}", data.masks[index])
-        for cell, stage in zip(row[1:], ("stage_1", "stage_2"), strict=True):
-            show_image(cell, data.images[index])
+        for cell, (stage, label) in zip(row[1:], stages.items(), strict=True):
+            show_image(cell, data.images[index], "" if number else label)
             cam = explained[stage][number].astype(np.float32) / 255
             cell.imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)
-    for cell, label in zip(axes[0, 1:], ("stage 1: mask", "stage 2: class"), strict=True):
-        cell.set_title(label, fontsize=8)
     return figure

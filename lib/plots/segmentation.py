@@ -26,8 +26,7 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     cell.axhline(printed, ls="--", lw=1, color="black")
     cell.set(xlabel="epoch", ylabel="cross-entropy / nats per pixel", yscale="log")
     cell.set_ylim(top=1)
-    names = ["training", "validation", "kept epoch", "printed mean"]
-    cell.legend([*cell.lines[:3], cell.lines[-1]], names)
+    cell.legend([*cell.lines[:3], cell.lines[-1]], ["training", "validation", "kept epoch", "printed mean"])
     return figure
 
 

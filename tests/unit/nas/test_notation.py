@@ -11,7 +11,7 @@ from lib.nas import parameter_counts
 from lib.nas.__main__ import main
 from lib.nas.layers import NetworkError
 from lib.nas.notation import NotationError, parse
-from lib.nas.transforms import IMPROVED, NAMES, draw, paper_space
+from lib.nas.transforms import NAMES, draw, improved_space, paper_space
 from lib.reported import nas as reported
 
 PRINTED = reported.architectures()
@@ -20,7 +20,7 @@ PRINTED = reported.architectures()
 @st.composite
 def architectures(draw_value):
     """Random chains of transformations, in all three spaces."""
-    space = draw_value(st.sampled_from([paper_space("IB"), paper_space("SEIB"), IMPROVED]))
+    space = draw_value(st.sampled_from([paper_space("IB"), paper_space("SEIB"), improved_space()]))
     generator = np.random.default_rng(draw_value(st.integers(0, 2**32 - 1)))
     architecture = parse(space.initial)
     for name in draw_value(st.lists(st.sampled_from(NAMES), max_size=4)):

@@ -8,13 +8,12 @@ import pytest
 from lib.core import jobs
 from lib.core.jobs import NOT_DONE, Result
 from lib.core.store import Store
-from lib.nas import transforms
 from lib.nas.notation import parse
 from lib.nas.search import Search, SearchSettings, best, pareto
-from lib.nas.transforms import paper_space
+from lib.nas.transforms import improved_space, paper_space
 
 SETTINGS = SearchSettings(paper_space("IB"), (28, 28, 1), seed=1)
-IMPROVED = replace(SETTINGS, space=transforms.IMPROVED)
+IMPROVED = replace(SETTINGS, space=improved_space())
 RAN = []
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from lib.nas import parameter_counts
 from lib.nas.layers import Concat
 from lib.nas.notation import parse
-from lib.nas.transforms import IMPROVED, NAMES, add_block, add_layer, child, concat, draw, paper_space, widen
+from lib.nas.transforms import NAMES, add_block, add_layer, child, concat, draw, improved_space, paper_space, widen
 from lib.reported import nas as reported
 
 M, SPACE = parse(reported.M), paper_space("IB")
@@ -30,7 +30,7 @@ def made(transformation, parent, number, space=SPACE):
 
 def test_widen_takes_branches_or_filters():
     assert str(made(widen, M, 1)).split()[2] == "IB(64,64,160,16,64,64)"
-    assert str(made(widen, M, 0, IMPROVED)).startswith("C(80,3)")
+    assert str(made(widen, M, 0, improved_space())).startswith("C(80,3)")
 
 
 def test_a_concat_keeps_what_it_joins_when_layers_come_between():
@@ -44,7 +44,7 @@ def test_a_concat_keeps_what_it_joins_when_layers_come_between():
 
 @given(st.sampled_from(NAMES), st.integers(0, 2**32 - 1), st.booleans())
 def test_children_are_new_and_draws_repeat(name, seed, improved):
-    space = IMPROVED if improved else paper_space("SEIB")
+    space = improved_space() if improved else paper_space("SEIB")
     parent = parse(space.initial)
     first = child(parent, name, space, [seed], (28, 28, 1), {parent.hash})
     assert first is not None
