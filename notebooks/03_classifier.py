@@ -59,6 +59,7 @@ if backbone != reported.BACKBONE:
 # frozen network. Heads of several inputs and seeds are trained side by side.
 
 # %%
+split = plan.rounds[0].split
 job = plan.heads(plan.rounds[0], backbone)
 settings = job.arguments["settings"]
 chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
@@ -172,7 +173,7 @@ caption = f"Balancing the classes · {data.source} · {backbone} · round 0, {ru
 run.save_table(balances, "03_balance", caption)
 
 # %% tags=["nbval-ignore-output"]
-print(f"Mean test accuracy: {words.listed(balances['accuracy'])}; one image is {1 / len(test):.3f}.")
+print(f"Mean test accuracy: {words.listed(balances['accuracy'])}; one image is {1 / len(split.test):.3f}.")
 
 # %% [markdown]
 # ## What does the tuning loop choose? (III-B)

@@ -224,7 +224,10 @@ def test_results_that_a_run_publishes_itself_make_no_notebook_run_again(project,
     assert driver.main(["lite"]) == 0
     assert driver.main(["lite"]) == 0
     assert len(_runs(project)) == 1
-    assert "| a machine | training | 1 | 1.50 |" in (publication.REPORT / "README.md").read_text()
+    assert (
+        "a machine:\n\n| kind of job | results | hours |\n|---|---|---|\n| training | 1 | 1.50 |"
+        in (publication.REPORT / "README.md").read_text()
+    )
     store.write(file.with_stem("b"), {}, made)
     assert driver.main(["lite"]) == 0
     assert len(_runs(project)) == 2, "results of another run do"
