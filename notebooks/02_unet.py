@@ -140,7 +140,8 @@ print(f"Lesion Dice of the test part, by round: {dice.loc['test'].min():.3f} to 
 
 # %% tags=["nbval-ignore-output"]
 train, test = dice.reindex(columns=[0]).loc[["train", "test"], 0]
-print(f"Lesion Dice in round 0: training part {train:.3f}, test part {test:.3f}, gap {train - test:+.3f}.")
+gap = words.number(train - test, "+.3f")
+print(f"Lesion Dice in round 0: training part {train:.3f}, test part {test:.3f}, gap {gap}.")
 by_round = dice.loc["test"]
 place = by_round.rank(ascending=False).reindex([0]).item()
 rank = f"round 0 ranks {place:.0f} of {len(by_round)}, 1 being the best"

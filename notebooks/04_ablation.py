@@ -132,7 +132,8 @@ print(input_ablation.endpoint_in_words(differences, printed, complete=all(heads.
 # %% tags=["nbval-ignore-output"]
 gains = input_ablation.gains(rounds)
 for name, column in gains.items():
-    spread = f"{column.min():+.3f} to {column.max():+.3f}, {(column > 0).sum()} of {column.count()} above zero"
+    least, most = (words.number(end, "+.3f") for end in (column.min(), column.max()))
+    spread = f"{least} to {most}, {(column > 0).sum()} of {column.count()} above zero"
     print(f"{name}: gain of image+mask over image, by round: {spread}.")
 
 # %% [markdown]
@@ -184,8 +185,7 @@ run.save_figure(plots.gain_against_dice(against), "04_gain_against_dice", agains
 # %% tags=["nbval-ignore-output"]
 if len(against) > 2:
     correlation = against.corr("spearman")["dice"].drop("dice")
-    listed = ", ".join(f"{name} {value:+.2f}" for name, value in correlation.items())
-    print(f"Rank correlation over {len(against)} rounds, which are few: {listed}.")
+    print(f"Rank correlation over {len(against)} rounds, which are few: {words.listed(correlation, '+.2f')}.")
 
 # %% [markdown]
 # ## What is each gap between paper and code worth, and each other choice?

@@ -145,8 +145,8 @@ for network, row in printed.dropna(subset=["accuracy"]).iterrows():
 
 # %% tags=["nbval-ignore-output"]
 se = tables.se_difference(trained)
-gain = f"{se.difference.item():+.4f}, p = {se.p.item():.4f}" if "p" in se else tables.NOT_TESTED
-print(f"SE-BbNAS minus BbNAS: {gain}.")
+gain = tables.gain_in_words(se.iloc[0]) if "p" in se else f" {tables.NOT_TESTED}"
+print(f"SE-BbNAS minus BbNAS:{gain}".rstrip(",") + ".")
 run.save_table(se, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digits}", precision=4)
 
 # %% [markdown]
@@ -200,8 +200,8 @@ run.save_table(against, "06_search_difference", f"Test accuracy of the winners (
 
 # %% tags=["nbval-ignore-output"]
 row = against.iloc[0]
-gain = f" {row.difference:+.4f} (95 % interval {row['95 % low']:+.4f} to {row['95 % high']:+.4f}),"
-print(f"Search minus random search:{gain if row.done > 1 else ''} {row.done} of {row.planned} pairs: {row.verdict}.")
+pairs = f"{row.done} of {row.planned} pairs: {row.verdict}"
+print(f"Search minus random search:{tables.gain_in_words(row)} {pairs}.")
 
 # %% [markdown]
 # ## How small can a good network be?
@@ -243,9 +243,8 @@ run.save_table(difference, "06_mammogram_difference", f"Balanced accuracy (P5), 
 
 # %% tags=["nbval-ignore-output"]
 row, skills = difference.iloc[0], "; ".join(f"{kind}: {blocks.skill[kind]}" for kind in experiments.BLOCKS)
-gain = f" {row.difference:+.3f} (95 % interval {row['95 % low']:+.3f} to {row['95 % high']:+.3f}),"
 print(f"Better than guessing (the interval lies above one over the number of classes)? {skills}.")
-print(f"SE minus plain:{gain if row.done else ''} {row.done} of {row.planned} seeds: {row.verdict}.")
+print(f"SE minus plain:{tables.gain_in_words(row)} {row.done} of {row.planned} seeds: {row.verdict}.")
 printed = reported.results().accuracy.filter(like="KAU")
 print("The paper's accuracies, on other films:", "; ".join(f"{name} {value:.2%}" for name, value in printed.items()))
 

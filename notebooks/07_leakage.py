@@ -156,8 +156,8 @@ classes = models.class_table(cv, answers)
 run.save_table(classes, "07_classes", f"Columns of Table I under grouped folds, means over seeds · {what}")
 
 # %% tags=["nbval-ignore-output"]
-for name, row in classes.filter(like="recall").iterrows():
-    print(f"{name}: {words.listed(row)}.")
+for name, row in classes.filter(like="recall").T.iterrows():
+    print(f"{name}: {words.span(row)}.")
 
 # %% [markdown]
 # ## Does the mask still help when nothing leaks?

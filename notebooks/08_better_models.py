@@ -221,7 +221,7 @@ run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activa
 # %% tags=["nbval-ignore-output"]
 depends = interpretability.dependence_table(cv, explained)
 display(run.save_table(depends, "08_dependence", f"What the answers of one model depend on, first test fold · {what}"))
-for name, row in depends.dropna().iterrows():
+for name, row in depends.dropna().filter(regex="^accuracy|emptied|answers changed", axis="index").iterrows():
     form = "+.3f" if name.startswith("change") else ".3f"
     print(f"{name}: {words.number(row['value'], form)} ({words.interval(row, form)}), {row['images']:.0f} images.")
 

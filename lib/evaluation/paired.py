@@ -58,10 +58,14 @@ def table(pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]], groups: np.nd
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """The rows of :func:`table`, a sentence each."""
+    """The rows of :func:`table` whose interval excludes zero, a sentence each, and how many there are besides."""
+    clear = (table["95 % low"] > 0) | (table["95 % high"] < 0)
+    several = (~clear).sum() > 2
     lines = []
-    for name, row in table.iterrows():
-        zero = "excludes" if row["95 % low"] > 0 or row["95 % high"] < 0 else "includes"
+    for name, row in table[clear | ~several].iterrows():
         found = f"{words.number(row.difference, '+.3f')} ({words.interval(row, '+.3f')}, {words.p(row.p)})"
-        lines.append(f"{words.label(name)}: {found}; the interval {zero} zero.")
+        lines.append(f"{words.label(name)}: {found}; the interval {'excludes' if clear[name] else 'includes'} zero.")
+    if several:
+        rest = words.span(table.difference[~clear].astype(float), "+.3f")
+        lines.append(f"{(~clear).sum()} of {len(table)} intervals include zero; differences {rest}.")
     return "\n".join(lines) or f"Differences: {words.NO_RESULT}."

@@ -110,7 +110,8 @@ def endpoint_in_words(compared: pd.DataFrame, printed: pd.DataFrame, complete: b
     row, gain = compared.loc[name], printed.loc["image+mask", "accuracy"] - printed.loc["image", "accuracy"]
     verdict = statistics.verdict_difference(row["95 % low"], row["95 % high"], gain)
     state = "" if complete else " (interim: the plan is not complete)"
-    return f"P1: {words.number(row['difference'], '+.4f')}; printed {gain:+.4f}: {verdict}{state}."
+    found = f"{words.number(row['difference'], '+.3f')} ({words.interval(row, '+.3f')})"
+    return f"P1: {found}; printed {gain:+.3f}: {verdict}{state}."
 
 
 def gains(rounds: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import f1_score
 
+from lib.core import words
 from lib.core.config import Profile
 from lib.core.jobs import NOT_DONE, Result
 from lib.core.store import Store
@@ -115,6 +116,12 @@ def search_against_random(table: pd.DataFrame, planned: int) -> pd.DataFrame:
     row["p"] = stats.ttest_1samp(gain, 0).pvalue if gain.std() > 0 else np.nan
     row["p sign"] = stats.binomtest(wins, unequal).pvalue if unequal else np.nan
     return pd.DataFrame([row | _verdict(low, high, len(gain), planned)], index=["BbNAS – random"])
+
+
+def gain_in_words(row: pd.Series) -> str:
+    """The difference in a row with its interval, and nothing where it has none."""
+    known = not np.isnan(row["95 % low"])
+    return f" {words.number(row.difference, '+.4f')} ({words.interval(row, '+.4f')})," if known else ""
 
 
 def small_networks(searches: Searches, profile: Profile) -> pd.DataFrame:
