@@ -89,7 +89,7 @@ def test_the_primary_endpoint_leaves_other_backbones_out(found):
     table = input_ablation.differences(renamed, np.arange(len(PLAN.labels)), [("image+mask", "image")])
     assert table["only first"].tolist() == [8, 16, 16]
     said = input_ablation.endpoint_in_words(table, reported.table_i(), complete=False)
-    assert said.startswith("P1: +0.2353; printed +0.0507: ")
+    assert said.startswith("P1: +0.235 (95 % interval +0.061 to +0.436); printed +0.051: ")
     assert said.endswith("(interim: the plan is not complete).")
     assert "DenseNet201" not in BACKBONES
 
