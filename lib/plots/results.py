@@ -73,7 +73,7 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
             place, text, sign = (row.printed, row.row), row.tested, 1 if row.printed < middle else -1
         else:
             place, text, sign = (right.get_xlim()[0], row.row), f"printed {row.printed:.2%}, {row.tested}", 1
-        look = {"ha": "left" if sign > 0 else "right", "va": "center", "fontsize": 8, "color": "0.35"}
+        look = {"ha": "left" if sign > 0 else "right", "va": "center", "fontsize": 7, "color": "0.35"}
         right.annotate(text, place, (7 * sign, 0), textcoords="offset points", **look)
     right.set(xlabel="test accuracy", yticks=[], ylim=left.get_ylim())
     right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1))
