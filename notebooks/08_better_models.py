@@ -236,7 +236,9 @@ for name, row in depends.dropna().filter(regex="^accuracy|emptied|answers change
 # %% tags=["nbval-ignore-output"]
 outside, classes = external.external_tables(run, cv)
 display(
-    run.save_table(outside, "08_external_masks", "Masks of BUS-UCLM, network trained on BUSI, intervals over patients")
+    run.save_table(
+        outside, "08_external_masks", "Masks of BUS-UCLM, one network trained on BUSI, intervals over patients"
+    )
 )
 for (images, kind), row in outside.iterrows():
     if kind == mask_quality.LESIONS:

@@ -125,13 +125,10 @@ def compare_groups(found: np.ndarray, listed: np.ndarray) -> dict[str, Any]:
 
     Returns
     -------
-    ``listed``, ``recalled``: numbers of pairs; ``recall``: recalled / listed, NaN without listed pairs;
-    ``extra``: int64 (m, 2), pairs only found.
+    ``listed``, ``recalled``: numbers of pairs; ``extra``: int64 (m, 2), pairs only found.
     """
     ours, theirs = (np.triu(groups[:, None] == groups, 1) for groups in (found, listed))
-    pairs, both = int(theirs.sum()), int((ours & theirs).sum())
-    recall = both / pairs if pairs else np.nan
-    return {"listed": pairs, "recalled": both, "recall": recall, "extra": np.argwhere(ours & ~theirs)}
+    return {"listed": theirs.sum(), "recalled": (ours & theirs).sum(), "extra": np.argwhere(ours & ~theirs)}
 
 
 def conflicts(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -59,6 +59,8 @@ def table(pairs: Mapping[Hashable, tuple[np.ndarray, np.ndarray]], groups: np.nd
 
 def in_words(table: pd.DataFrame) -> str:
     """The rows of :func:`table` whose interval excludes zero, a sentence each, and how many there are besides."""
+    if table.empty:
+        return f"Differences: {words.NO_RESULT}."
     clear = (table["95 % low"] > 0) | (table["95 % high"] < 0)
     several = (~clear).sum() > 2
     lines = []
@@ -68,4 +70,4 @@ def in_words(table: pd.DataFrame) -> str:
     if several:
         rest = words.span(table.difference[~clear].astype(float), "+.3f")
         lines.append(f"{(~clear).sum()} of {len(table)} intervals include zero; differences {rest}.")
-    return "\n".join(lines) or f"Differences: {words.NO_RESULT}."
+    return "\n".join(lines)

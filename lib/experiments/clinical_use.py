@@ -141,4 +141,4 @@ def useful_in_words(curves: pd.DataFrame) -> str:
     wide = curves.pivot_table("net benefit", "threshold", "model")
     simple = wide.pop("treat all").clip(lower=0)
     found = words.listed(wide.gt(simple, axis=0).sum(), "d")
-    return f"Of {len(wide)} thresholds more net benefit than treating all or none (point estimates): {found}."
+    return f"Thresholds, of {len(wide)}, with more net benefit than treating all or none (point estimates): {found}."

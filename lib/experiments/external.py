@@ -166,4 +166,5 @@ def curated_table(run: Run) -> pd.DataFrame:
     for name, one in by_fold.items():
         scores = pd.concat([one.mean(), one.std().rename(lambda column: f"sd {column.split()[-1]}")])
         rows[f"here: {name}"] = {**scores, "folds": f"{len(one)} of {cv.n_folds}"}
-    return pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])
+    table = pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])
+    return table.reindex(columns=sorted(table, key=lambda column: (column == "folds", column.startswith("sd "))))

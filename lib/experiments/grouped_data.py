@@ -28,7 +28,6 @@ def recall_table(cv: GroupedCV, found: Result) -> pd.DataFrame:
     values = {
         "listed pairs": check["listed"],
         "of them found": check["recalled"],
-        "recall": check["recall"],
         "pairs beyond the list": len(check["extra"]),
         "images": len(cv.labels),
         "images with relatives": int(sizes[sizes > 1].sum()),
