@@ -131,7 +131,9 @@ def _made() -> pd.DataFrame:
 
 def column_means(figures: Path) -> dict[str, dict[str, float]]:
     """Number of rows, and the mean of each numeric column, of the tables in a folder apart from wall-clock times."""
-    tables = {file.stem: pd.read_csv(file) for file in sorted(figures.glob("*.csv")) if "timing" not in file.name}
+    files = [file for file in sorted(figures.glob("*.csv")) if "timing" not in file.name]
+    # The name of a commit can look like a number.
+    tables = {file.stem: pd.read_csv(file, dtype={"commit": str}) for file in files}
     means = {name: table.mean(numeric_only=True).dropna() for name, table in tables.items()}
     return {name: {"rows": len(table), **means[name].astype(float)} for name, table in tables.items()}
 
