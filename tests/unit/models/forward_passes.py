@@ -23,7 +23,7 @@ def networks() -> dict[str, keras.Model]:
     heads = build_heads(1, 2, 1024, 3, HeadSettings())
     flat = keras.layers.Reshape((1, 1024))(keras.layers.Rescaling(20.0)(keras.layers.Flatten()(backbone.output)))
     return {
-        "unet": build_unet((32, 32, 3), 4, attention=True),
+        "unet": build_unet((32, 32, 3), 4),
         "unet_bilinear": build_unet((32, 32, 3), 4, upsampling="bilinear"),
         "pretrained_unet": build_pretrained_unet(64, "random"),
         "backbone_and_heads": keras.Model(backbone.input, heads(flat)),
