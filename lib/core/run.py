@@ -105,7 +105,7 @@ class Run:
             "profile": asdict(self.profile),
             "seed": self.seed,
             "commit": runtime.commit(),
-            "machine": asdict(runtime.machine()),
+            "machine": runtime.versions(),
         }
         store.write_json(self.figures / f"{name}.json", {**source, **more})
 

@@ -6,10 +6,9 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
-from typing import TextIO
+from typing import Any, TextIO
 
 from lib.core import paths
 
@@ -30,20 +29,6 @@ def set_environment() -> None:
 def _quiet_tensorflow() -> None:
     # Its advice on retracing is for loops over one model, not for many small models in a row.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a run ran on; ``str`` gives the one line that notebooks print and tables carry."""
-
-    python: str
-    keras: str
-    backend: str
-    device: str
-    cores: int
-
-    def __str__(self) -> str:
-        return f"Python {self.python} · Keras {self.keras} on {self.backend} · {self.device} · {self.cores} cores"
 
 
 def seed_everything(seed: int) -> None:
@@ -99,7 +84,7 @@ def prepare_worker() -> None:
 @lru_cache
 def made_by() -> dict[str, str]:
     """What a result carries about its making: machine and commit."""
-    return {"machine": str(machine()), "commit": commit()}
+    return {"machine": machine(), "commit": commit()}
 
 
 @lru_cache
@@ -122,15 +107,20 @@ def backend_id() -> str:
     return f"{os.environ['KERAS_BACKEND']}-{_backend_version()}-keras-{metadata.version('keras')}"
 
 
-def machine() -> Machine:
-    """Versions, backend and device of this process."""
-    return Machine(
-        python=platform.python_version(),
-        keras=metadata.version("keras"),
-        backend=f"{os.environ['KERAS_BACKEND']} {_backend_version()}",
-        device=_device(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-    )
+def versions() -> dict[str, Any]:
+    """What a run ran on: ``python``, ``keras``, ``backend``, ``device`` and ``cores``."""
+    return {
+        "python": platform.python_version(),
+        "keras": metadata.version("keras"),
+        "backend": f"{os.environ['KERAS_BACKEND']} {_backend_version()}",
+        "device": _device(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    }
+
+
+def machine() -> str:
+    """:func:`versions` in the one line that notebooks print and tables carry."""
+    return "Python {python} · Keras {keras} on {backend} · {device} · {cores} cores".format(**versions())
 
 
 def _backend_version() -> str:

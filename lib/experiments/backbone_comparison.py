@@ -38,7 +38,7 @@ def backbone_cost(name: str, size: int) -> dict[str, Any]:
         "features": int(np.prod(network.output_shape[1:])),
     }
     keras.utils.clear_session()
-    return {**counted, "ms": 1000 * min(seconds) / _TIMED, "machine": str(runtime.machine())}
+    return {**counted, "ms": 1000 * min(seconds) / _TIMED, "machine": runtime.machine()}
 
 
 def costs(profile: Profile) -> dict[str, Job]:

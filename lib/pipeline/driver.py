@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None
 def _state(profile: config.Profile, seed: int) -> dict[str, Any]:
     names = () if profile.data == "phantoms" else _RAW
     return {
-        "lib": _hash_of(*sorted(file for file in (paths.ROOT / "lib").rglob("*.*") if file.suffix in _CODE)),
+        "lib": _content(file for file in (paths.ROOT / "lib").rglob("*.*") if file.suffix in _CODE),
         "seed": seed,
         "profile": asdict(profile),
         "data": {name: raw.identity(name) for name in names},
-        "excluded": _hash_of(*(one for one in [Path(profile.excluded)] if one.is_file())),
+        "excluded": _content([Path(profile.excluded)]),
         "weights": raw.weights_identities() if names else {},
         "results": _published(profile),
         "backend": runtime.backend_id(),
@@ -68,11 +68,8 @@ def _published(profile: config.Profile) -> list[str]:
     return [f"{file.parent.name}/{file.name}" for file in sorted(store.PUBLISHED.glob("*/*.npz"))] if known else []
 
 
-def _hash_of(*files: Path) -> str:
-    state = hashlib.sha256()
-    for file in files:
-        state.update(paths.relative(file).encode() + file.read_bytes())
-    return state.hexdigest()
+def _content(files: Iterable[Path]) -> dict[str, str]:
+    return {paths.relative(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
 
 
 def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:

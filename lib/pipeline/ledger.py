@@ -20,10 +20,6 @@ NOT_YET = "not tested yet"
 VERDICTS = (*statistics.VERDICTS, NOT_YET)
 ROUNDS = 10  # of Tables I and II
 _COUNTS = ("01_preprocessing/01_counts", "06_nas/06_parameter_counts")  # tables for which nothing is trained
-# Where a table keeps the interval of a column, in this order.
-_LIMITS = (("95 % low", "95 % high"), ("{} low", "{} high"), ("low", "high"))
-
-
 _NO_INTERVAL = (math.nan, math.nan)
 _FIRST = {"values": " · accuracy"}  # a claim on all scores of a row looks up its first
 
@@ -50,11 +46,12 @@ def ledger(figures: Path) -> pd.DataFrame:
     computed = arithmetic.checks()
     rows = {}
     for claim in claims().itertuples():
-        here, low, high, verdict = _judge(claim, figures, computed)
+        printed = _number(claim.value)
+        here, low, high, verdict = _judge(claim, printed, figures, computed)
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
-            "paper": claim.printed if math.isnan(_number(claim.value)) else _show(_number(claim.value), claim),
+            "paper": claim.printed if math.isnan(printed) else _show(printed, claim),
             "here": _show(here, claim),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
@@ -64,7 +61,7 @@ def ledger(figures: Path) -> pd.DataFrame:
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
             "rests on": _basis(claim),
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
-            "printed": _number(claim.value),
+            "printed": printed,
             "number": math.nan if isinstance(here, str) else here,
             "low": low,
             "high": high,
@@ -102,7 +99,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
     rows = {}
     for endpoint in _read("endpoints").itertuples():
         cells = _row(figures, endpoint.table, endpoint.row)
-        here, low, high, p_value = _values(cells, endpoint.column) or (math.nan,) * 4
+        here, low, high, p_value = _values(cells, endpoint.column)
         if math.isnan(low):
             verdict = NOT_YET
         elif endpoint.rule == "difference":
@@ -110,7 +107,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
         else:
             verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
         parts = [cells] + [_row(figures, endpoint.table, part) for part in endpoint.parts.split("; ") if part]
-        finished = verdict == NOT_YET or all(part is not None and not _unfinished(part) for part in parts)
+        finished = verdict == NOT_YET or not any(part.empty or _unfinished(part) for part in parts)
         rows[endpoint.Index] = {
             "endpoint": endpoint.endpoint,
             "bound": float(endpoint.bound),
@@ -128,10 +125,8 @@ def endpoints(figures: Path) -> pd.DataFrame:
     return table
 
 
-def _unfinished(cells: pd.Series | None) -> str:
+def _unfinished(cells: pd.Series) -> str:
     """What a plan lacks: its table calls the verdict interim, has one training, or too few rounds (Tables I and II)."""
-    if cells is None:
-        return ""
     if "interim" in str(cells.get("verdict", "")):
         return "interim"
     if str(cells.get("trainings", "")) in ("1", "1.0"):
@@ -140,24 +135,27 @@ def _unfinished(cells: pd.Series | None) -> str:
     return f"{rounds:.0f} of {ROUNDS} rounds" if rounds < ROUNDS else ""
 
 
-def _judge(claim, figures: Path, computed: dict[str, tuple[bool, str]]) -> tuple[float | str, float, float, str]:
+def _judge(
+    claim, printed: float, figures: Path, computed: dict[str, tuple[bool, str]]
+) -> tuple[float | str, float, float, str]:
     """What was found ("" if nothing), its interval, and the verdict."""
     if claim.rule == "arithmetic" and not claim.table:
         holds, computed_here = computed[claim.Index]
         return computed_here, *_NO_INTERVAL, statistics.REPRODUCED if holds else statistics.CONTRADICTED
     if claim.rule == "values":
         return _judge_row(claim, figures)
-    found = _found(figures, claim)
-    if found is None:
+    parts = [_values(_row(figures, claim.table, row), claim.column) for row in claim.row.split(" > ")]
+    here, low, high, _ = parts[0]
+    if len(parts) == 2:  # a row "a > b" stands for the ratio of the two
+        here, low, high = here / parts[1][0], *_NO_INTERVAL
+    if pd.isna(here):
         return "", *_NO_INTERVAL, _absent(claim, figures)
-    here, low, high, _ = found
-    printed = _number(claim.value)
     if claim.rule == "not testable":
         verdict = statistics.NOT_TESTABLE
     elif claim.rule == "arithmetic":
         verdict = statistics.REPRODUCED if here == printed else statistics.CONTRADICTED
     elif claim.rule == "qualitative":
-        holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == _number(claim.value)
+        holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == printed
         verdict = statistics.REPRODUCED if holds else statistics.NOT_REPRODUCED
     elif math.isnan(low):
         verdict = NOT_YET
@@ -185,28 +183,18 @@ def _absent(claim, figures: Path) -> str:
     return statistics.NOT_TESTABLE if known else NOT_YET
 
 
-def _found(figures: Path, claim) -> tuple[Any, float, float, float] | None:
-    """What :func:`_values` says of a claim; a row "a > b" stands for the ratio of the two."""
-    parts = [_values(_row(figures, claim.table, row), claim.column) for row in claim.row.split(" > ")]
-    if len(parts) == 1 or not all(part and part[0] for part in parts):
-        return parts[0] if len(parts) == 1 else None
-    first, second = (part[0] for part in parts if part)
-    return first / second, *_NO_INTERVAL, math.nan
+def _values(cells: pd.Series, column: str) -> tuple[Any, float, float, float]:
+    """A value with its interval and p, NaN where it has none; all NaN where a search is not finished."""
+    if pd.isna(cells.get(column)) or not cells.get("finished", True):
+        return math.nan, *_NO_INTERVAL, math.nan
+    of = next((of for of in ("95 % ", f"{column} ") if f"{of}low" in cells), "")
+    return cells[column], *(float(cells.get(name, math.nan)) for name in (f"{of}low", f"{of}high", "p"))
 
 
-def _values(cells: pd.Series | None, column: str) -> tuple[Any, float, float, float] | None:
-    """A value with its interval and p, NaN where it has none; None where there is no value
-    or a search is not finished."""
-    if cells is None or column not in cells or pd.isna(cells[column]) or not cells.get("finished", True):
-        return None
-    limits = [(low.format(column), high.format(column)) for low, high in _LIMITS]
-    names = [*next((pair for pair in limits if set(pair) <= set(cells.index)), ("", "")), "p"]
-    return cells[column], *(float(cells.get(name, math.nan)) for name in names)
-
-
-def _row(figures: Path, table: str, row: str) -> pd.Series | None:
+def _row(figures: Path, table: str, row: str) -> pd.Series:
+    """A row of a saved table; empty where there is none."""
     cells = _table(figures, table, row.count(" · ") + 1)
-    return cells.loc[row] if row in cells.index else None
+    return cells.loc[row] if row in cells.index else pd.Series(dtype=object)
 
 
 def _table(figures: Path, table: str, levels: int) -> pd.DataFrame:

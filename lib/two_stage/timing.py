@@ -57,7 +57,7 @@ def timing(
     model.predict(images)
     _, batch = _timed(model.predict, images)
     times |= {"one at a time": float(np.median(singles)), "in a batch": batch / len(images)}
-    return {"seconds": times, "machine": str(runtime.machine())}
+    return {"seconds": times, "machine": runtime.machine()}
 
 
 def _timed(action: Callable, *arguments: Any) -> tuple[Any, float]:
