@@ -5,6 +5,7 @@ import gc
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from lib.data import busi
 from lib.data.record import DataError
 
 if TYPE_CHECKING:
-    from lib.two_stage.model import Prediction, TwoStageModel
+    from lib.two_stage.model import TwoStageModel
 
 _KINDS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 _MASK = re.compile(r"_mask(_\d+)?$")  # as BUSI names them
@@ -28,18 +29,16 @@ _BATCH = 16  # images in memory
 _BORDER = (240, 228, 66)  # yellow
 
 
-def as_frame(files: Sequence[Path], found: "Prediction") -> pd.DataFrame:
-    """One row per file: ``image``, ``class``, a probability per class, ``lesion`` (a share) and ``distance``."""
-    frame = pd.DataFrame(found.probabilities, columns=list(found.classes))
-    frame.insert(0, "image", [str(file) for file in files])
-    frame.insert(1, "class", np.array(found.classes)[found.labels])
-    return frame.assign(lesion=(found.masks >= 0.5).mean(axis=(1, 2, 3)), distance=found.distance)
-
-
 def predict_files(model: "TwoStageModel", files: Sequence[Path], out: Path | None = None) -> pd.DataFrame:
-    """:func:`as_frame` of image files of any size and colour; what cannot be read is named and left out.
+    """One row per image file, of any size and colour; what cannot be read is named and left out.
 
-    ``out``: folder for each image in its own size with the border of the lesion, and for the mask.
+    Parameters
+    ----------
+    out : folder for each image in its own size with the border of the lesion, and for the mask.
+
+    Returns
+    -------
+    ``image``, ``class``, a probability per class, ``lesion`` (a share of the pixels) and ``distance``.
     """
     parts = [pd.DataFrame(columns=["image", "class", *model.classes, "lesion", "distance"])]
     for start in tqdm(range(0, len(files), _BATCH), unit="batch", disable=None if len(files) > _BATCH else True):
@@ -51,7 +50,10 @@ def predict_files(model: "TwoStageModel", files: Sequence[Path], out: Path | Non
                 print(f"error: {error}", file=sys.stderr)
         if images:
             found = model.predict(np.stack(list(images.values())))
-            parts.append(as_frame(list(images), found))
+            part = pd.DataFrame(found.probabilities, columns=list(model.classes))
+            part.insert(0, "image", [str(file) for file in images])
+            part.insert(1, "class", np.array(model.classes)[found.labels])
+            parts.append(part.assign(lesion=(found.masks >= 0.5).mean(axis=(1, 2, 3)), distance=found.distance))
             for file, mask in zip(images, found.masks, strict=True):
                 if out:
                     _draw(file, mask[..., 0], out)
@@ -102,17 +104,14 @@ def _main(options: argparse.Namespace, folder: Path) -> int:
     files = _listed(options.images)
     if not files:
         raise config.SettingsError("which image? Name files or a folder, or try --demo")
-    stems = pd.Series([file.stem for file in files])
-    if options.out and stems.duplicated().any():
-        raise config.SettingsError(
-            f"two images are called {stems[stems.duplicated()].iloc[0]}: --out would mix them up"
-        )
+    name, number = Counter(file.stem for file in files).most_common(1)[0]
+    if options.out and number > 1:
+        raise config.SettingsError(f"two images are called {name}: --out would mix them up")
     frame = predict_files(_load(options.model), files, options.out)
     for one in frame[frame["distance"] > 1].itertuples():
         print(f"warning: {one.image} is unlike all training images ({one.distance:.1f} times too far)", file=sys.stderr)
     frame = frame.round(4)
-    text = frame.to_json(orient="records", indent=1) + "\n" if options.json else frame.to_csv(index=False)
-    print(text, end="")
+    print(frame.to_json(orient="records", indent=1) + "\n" if options.json else frame.to_csv(index=False), end="")
     if options.out:
         with store.atomic(options.out / "predictions.csv") as temporary:
             frame.to_csv(temporary, index=False)

@@ -95,6 +95,4 @@ def _dask_client(address: str) -> Any:
         where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
         return Client(**where, timeout=30)
     except (ImportError, OSError, ValueError) as error:
-        raise SettingsError(
-            f"{DASK}={address}: no scheduler answers there ({error or type(error).__name__})"
-        ) from error
+        raise SettingsError(f"{DASK}={address}: no scheduler answers there ({error!r})") from error

@@ -54,10 +54,8 @@ class Run:
         """
         if isinstance(wanted, Mapping):
             return dict(zip(wanted, self.results(wanted.values(), extras), strict=True))
-        profile = self.profile
-        return jobs.run(
-            wanted, self.store, workers=profile.workers, train=profile.trains, extras=extras, report=_log.info
-        )
+        workers, train = self.profile.workers, self.profile.trains
+        return jobs.run(wanted, self.store, workers=workers, train=train, extras=extras, report=_log.info)
 
     def result(self, job: jobs.Job, extras: Sequence[str] = ()) -> jobs.Result:
         """The result of one job."""
@@ -71,9 +69,8 @@ class Run:
         if figure is None:
             print(f"Figure {name} is left out: the images or results that it shows are not at hand.")
             return None
-        for suffix in (".png", ".pdf"):
-            # PDF files carry their creation time unless told not to: equal figures are equal files.
-            metadata = {"CreationDate": None} if suffix == ".pdf" else {}
+        # PDF files carry their creation time unless told not to: equal figures are equal files.
+        for suffix, metadata in ((".png", {}), (".pdf", {"CreationDate": None})):
             with store.atomic(self.figures / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, dpi=200, metadata=metadata)
         self._write(name, table, 6, {"table": None if table is None else f"{name}.csv"})

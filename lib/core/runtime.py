@@ -23,11 +23,7 @@ def set_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
-    _quiet_tensorflow()
-
-
-def _quiet_tensorflow() -> None:
-    # Its advice on retracing is for loops over one model, not for many small models in a row.
+    # TensorFlow's advice on retracing is for loops over one model, not for many small models in a row.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
@@ -40,7 +36,7 @@ def seed_everything(seed: int) -> None:
     """
     import keras
 
-    _quiet_tensorflow()  # its import has reset the level
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its import has reset the level
     keras.utils.set_random_seed(seed)
 
 

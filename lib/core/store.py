@@ -42,21 +42,23 @@ def atomic(path: Path) -> Iterator[Path]:
     StoreError
         If the folder or the disk takes no more; what lay at ``path`` is still there.
     """
+    with _writable(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Make the folder; what the disk refuses in the block is a StoreError that names the file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-            temporary = Path(folder) / path.name
-            yield temporary
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+        yield
     except OSError as error:
-        raise _unwritten(path, error) from error
-
-
-def _unwritten(path: Path, error: OSError) -> StoreError:
-    why = error.strerror or error
-    return StoreError(f"{paths.relative(path)} could not be written ({why}): make room, or set PAPER_ARTIFACTS")
+        why = f"{paths.relative(path)} could not be written ({error.strerror or error})"
+        raise StoreError(f"{why}: make room, or set PAPER_ARTIFACTS") from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -220,11 +222,8 @@ class Store:
     def locked(self, job) -> Iterator[None]:
         """Keep a job to one process at a time; the lock of a process that died is free."""
         path = self.file(job).with_suffix(".lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with _writable(path):
             file = open(path, "ab")  # noqa: SIM115 the caller's errors are not to be caught here
-        except OSError as error:
-            raise _unwritten(path, error) from error
         with file:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(file, fcntl.LOCK_EX)

@@ -84,23 +84,24 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
     os.environ[FIGURES] = str(notebook.folder / "figures" / ".new")  # until all cells have succeeded
     aside = Path(os.environ[FIGURES]) / notebook.name
     shutil.rmtree(aside, ignore_errors=True)
-    notebook.partial.parent.mkdir(parents=True, exist_ok=True)
+    notebook.file().parent.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
         str(notebook.source),
-        str(notebook.partial),
+        str(notebook.file(".partial.ipynb")),
         parameters=parameters,
         cwd=str(SOURCES),
         kernel_name="python3",
         progress_bar=False,
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else each kernel tells of its sockets and its end
     )
-    notebook.stamp_file.unlink(missing_ok=True)
+    notebook.file(".stamp").unlink(missing_ok=True)
     aside.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(notebook.figures, ignore_errors=True)
     os.replace(aside, notebook.figures)
-    os.replace(notebook.partial, notebook.executed)
-    store.write_json(notebook.cost_file, {"seconds": round(time.perf_counter() - started), **runtime.made_by()})
-    notebook.stamp_file.write_text(notebook.stamp)
+    os.replace(notebook.file(".partial.ipynb"), notebook.file())
+    cost = {"seconds": round(time.perf_counter() - started), **runtime.made_by()}
+    store.write_json(notebook.file(".json"), cost)
+    notebook.file(".stamp").write_text(notebook.stamp)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,7 +152,7 @@ def _main(options: argparse.Namespace) -> int:
         renewed = plan(profile, options.seed, {**state, "results": _published(profile)})
         for old, new in zip(notebooks, renewed, strict=True):
             if old.is_done():
-                new.stamp_file.write_text(new.stamp)
+                new.file(".stamp").write_text(new.stamp)
         _publish(renewed, profile, options, todo)
     return 0
 
@@ -170,8 +171,7 @@ def _run(notebook: Notebook, parameters: dict[str, Any]) -> int:
         lines = message.splitlines()[:4] or ["the kernel died, usually for lack of memory"]
         expected = kind in {one.__name__ for one in _USER_ERRORS}
         lines[0] = f"{notebook.name}: {'' if expected or not kind else kind + ': '}{lines[0]}"
-        where = f"traceback: {paths.relative(log)}; finished steps are kept"
-        print("\n".join([*lines, where]), file=sys.stderr)
+        print(*lines, f"traceback: {paths.relative(log)}; finished steps are kept", sep="\n", file=sys.stderr)
         return 2 if expected else 1
     print(f"{notebook.name}: done in {time.perf_counter() - started:.0f} s", flush=True)
     return 0
@@ -189,7 +189,7 @@ def _publish(
         publication.bless(chosen)
         print(f"golden notebooks: {paths.relative(publication.GOLDEN)}")
     folder = notebooks[0].folder
-    executed = [one.executed for one in notebooks if one.is_done()]
+    executed = [one.file() for one in notebooks if one.is_done()]
     index = book.build(executed, folder / "figures", folder / "html")
     print(f"executed notebooks: {paths.relative(folder / 'notebooks')}")
     print(f"figures and tables: {paths.relative(folder / 'figures')}")

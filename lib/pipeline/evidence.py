@@ -99,8 +99,8 @@ def work(
 
     for name, ask in planned.items():
         own = ask()
-        n_done = sum(store.holds(job) for job in own)
-        say(f"{name}: {n_done} of {len(own)} done; the whole plan still takes {clock.sum(rest)}")
+        done = sum(map(store.holds, own))
+        say(f"{name}: {done} of {len(own)} done; the whole plan still takes {clock.sum(rest)}")
         while todo := [job for job in own if job not in failed and not store.holds(job)]:
             for some in [todo] if workers else [[job] for job in todo]:
                 run = jobs.waiting(some, store)
@@ -145,7 +145,6 @@ def main(arguments: Sequence[str]) -> int:
     profile = config.get("lite")
     runtime.show_progress()
     runtime.use_deterministic_operations()
-    store = config.store_of(profile)
     until = time.time() + 3600 * options.hours
     busi.record()
     raw.record(*RAW)
@@ -154,7 +153,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.only:
         chosen = [config.check_choice("part of the plan", name, tuple(names)) for name in options.only]
         planned = {names[name]: planned[names[name]] for name in chosen}
-    failed = work(planned, store, until, profile.workers, _say)
+    failed = work(planned, config.store_of(profile), until, profile.workers, _say)
     for job, why in failed.items():
         print(f"failed: {label(job)}: {why}", file=sys.stderr)
     return 1 if failed else 0

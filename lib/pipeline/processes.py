@@ -2,13 +2,11 @@
 
 import fcntl
 import os
-import queue
 import signal
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import psutil
@@ -23,32 +21,19 @@ class Stop(BaseException):
 def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: int) -> int:
     """Make the calls, some at a time, until one returns another status than 0; return that.
 
-    In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.  Every
-    second thread begins at the end: neighbours share jobs, and would wait for one another.
+    In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.  Several
+    are taken from both ends in turn: neighbours share jobs, and would wait for one another.
     """
-    waiting, answers = deque(calls), queue.SimpleQueue[int | BaseException]()
-
-    def work(take: Callable[[], tuple]) -> None:
-        with suppress(IndexError):
-            while True:
-                words = take()
-                try:
-                    answers.put(function(*words))
-                except BaseException as error:  # handed to the caller's thread
-                    answers.put(error)
-
-    for number in range(at_once):
-        take = waiting.pop if number % 2 else waiting.popleft
-        threading.Thread(target=work, args=(take,), daemon=True).start()
-    for _ in calls:
-        while answers.empty():
-            time.sleep(0.2)
-        answer = answers.get()
-        if isinstance(answer, BaseException):
-            raise answer
-        if answer:
-            waiting.clear()
-            return answer
+    last = len(calls) - 1
+    order = sorted(range(len(calls)), key=lambda place: min(place, last - place) if at_once > 1 else place)
+    with ThreadPool(at_once) as pool:  # its threads end with the process, whatever they wait for
+        waiting = [pool.apply_async(function, calls[place]) for place in order]
+        while waiting:
+            time.sleep(0.2)  # a lock would not let a signal through everywhere
+            for answer in [one for one in waiting if one.ready()]:
+                waiting.remove(answer)
+                if status := answer.get():
+                    return status
     return 0
 
 
@@ -82,15 +67,13 @@ def end_children() -> None:
 def alone(folder: Path) -> Iterator[None]:
     """One run of a profile at a time; the lock of a process that died is free."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "run.lock", "a+") as file:
+    lock = folder / "run.lock"
+    with open(lock, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
             raise config.SettingsError(
-                f"another run of this profile is under way (process {file.read().strip()}): wait for it, or stop it"
+                f"another run of this profile is under way (process {lock.read_text()}): wait for it, or stop it"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        lock.write_text(str(os.getpid()))
         yield

@@ -29,30 +29,17 @@ class Notebook:
     def name(self) -> str:
         return self.source.stem
 
-    @property
-    def executed(self) -> Path:
-        return self.folder / "notebooks" / f"{self.name}.ipynb"
-
-    @property
-    def partial(self) -> Path:
-        """The executed copy while it runs."""
-        return self.executed.with_suffix(".partial.ipynb")
-
-    @property
-    def stamp_file(self) -> Path:
-        return self.executed.with_suffix(".stamp")
-
-    @property
-    def cost_file(self) -> Path:
-        """Seconds, machine and commit of the last execution."""
-        return self.executed.with_suffix(".json")
+    def file(self, suffix: str = ".ipynb") -> Path:
+        """The executed copy (``.partial.ipynb`` while it runs), its ``.stamp``, or in ``.json`` what it took."""
+        return self.folder / "notebooks" / f"{self.name}{suffix}"
 
     @property
     def figures(self) -> Path:
         return self.folder / "figures" / self.name
 
     def is_done(self) -> bool:
-        return self.executed.exists() and self.stamp_file.exists() and self.stamp_file.read_text() == self.stamp
+        stamp = self.file(".stamp")
+        return self.file().exists() and stamp.exists() and stamp.read_text() == self.stamp
 
 
 def published() -> dict[str, Any]:
@@ -79,9 +66,13 @@ def publish(notebooks: Sequence[Notebook], profile: str) -> str:
         rows = {name: row for name, row in rows.items() if name[:3] != one.name[:3]}
         _replace_figures(one)
         REPORT.mkdir(exist_ok=True)
-        nbformat.write(_executed(one), REPORT / one.executed.name)
+        nbformat.write(_executed(one), REPORT / one.file().name)
         title = nbformat.read(one.source, 4).cells[0].source.splitlines()[0].lstrip("# ")
-        rows[one.name] = {"title": title, "figures": one.name, **json.loads(one.cost_file.read_text(encoding="utf-8"))}
+        rows[one.name] = {
+            "title": title,
+            "figures": one.name,
+            **json.loads(one.file(".json").read_text(encoding="utf-8")),
+        }
     for left in REPORT.glob("*.ipynb"):
         if left.stem not in rows:
             left.unlink()
@@ -158,7 +149,7 @@ def bless(notebooks: Sequence[Notebook]) -> None:
 
 
 def _executed(one: Notebook) -> nbformat.NotebookNode:
-    notebook = nbformat.read(one.executed, 4)
+    notebook = nbformat.read(one.file(), 4)
     notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
     return notebook
 
