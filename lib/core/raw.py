@@ -46,11 +46,10 @@ def _identity(name: str, place: str, moment: int) -> str:
 
 def weights_identity(pattern: str) -> str:
     """The same for pretrained weights, the first file that matches ``pattern``; ``download`` where there is none."""
-    found = weights_file(pattern)
-    if found:
+    if found := weights_file(pattern):
         return _sha256(found, *_state(found))[:16]
-    listed = recorded("weights")
-    return next((sha[:16] for name, sha in sorted(listed.items()) if Path(name).match(pattern)), "download")
+    listed = sorted(recorded("weights").items())
+    return next((sha[:16] for name, sha in listed if Path(name).match(pattern)), "download")
 
 
 def weights_identities() -> dict[str, str]:
@@ -69,13 +68,12 @@ def record(*names: str, **details: Mapping) -> None:
 
     ``weights`` are listed by the names of their files.
     """
-    listing = dict(_recorded())
+    listing = {**details, **_recorded()}
     for name in names:
         if name == "weights":
             listing[name] = {**weights_identities(), **listing.get(name, {})}
         elif name not in listing and paths.find_data(name):
             listing[name] = files(name)
-    listing = {**details, **listing}
     if listing != _recorded():
         store.write_json(store.PUBLISHED / LISTING, listing)
 

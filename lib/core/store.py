@@ -209,10 +209,9 @@ class Store:
         """Write a finished job's values; those that are published already are left as they are."""
         about = {"key": job.key, "step": job.step.name, "inputs": job.describe(), "made": dict(made)}
         write(self.file(job), values, about)
-        if self.publish and self._published_file(job) is None:
-            public = {name: value for name, value in values.items() if name not in job.step.working_only}
-            if public:
-                write(self.published / job.step.name / f"{job.key}.npz", public, about, compress=True)
+        public = {name: value for name, value in values.items() if name not in job.step.working_only}
+        if public and self.publish and self._published_file(job) is None:
+            write(self.published / job.step.name / f"{job.key}.npz", public, about, compress=True)
 
     def file(self, job) -> Path:
         """Where the working result of a job lies."""

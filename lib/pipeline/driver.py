@@ -122,9 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    for name, value in ((config.RETRAIN, options.retrain), (config.TRAIN, options.train), (config.JOBS, options.jobs)):
-        if value:
-            os.environ[name] = str(int(value))
+    asked = {config.RETRAIN: options.retrain, config.TRAIN: options.train, config.JOBS: options.jobs}
+    os.environ |= {name: str(int(value)) for name, value in asked.items() if value}
     profile = config.get(options.profile)
     config.check_seed(options.seed)
     if options.bless and profile.name != "smoke":

@@ -77,9 +77,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(seconds / 60, 1):.0f} min"
 
 
-def work(
-    planned: Plan, store: Store, until: float, workers: int = 0, say: Callable[[str], None] = print
-) -> dict[Job, str]:
+def work(planned: Plan, store: Store, until: float, workers: int, say: Callable[[str], None]) -> dict[Job, str]:
     """Run what is not done until no time is left; the failed jobs with their reasons.
 
     Here one by one in order of value, each with its inputs before it; with ``workers`` module by module.
@@ -87,7 +85,7 @@ def work(
     clock = Clock(store)
     failed: dict[Job, str] = {}
     late: list[Job] = []
-    rest = dict.fromkeys(jobs.waiting([job for ask in planned.values() for job in ask()], store))
+    rest = set(jobs.waiting([job for ask in planned.values() for job in ask()], store))
 
     def start(job: Job) -> bool:
         if not late and time.time() + (clock.expected(job) or 0) > until:
@@ -110,14 +108,12 @@ def work(
                     clock.note(job.describe(), store.about(job)["seconds"])
                 if late:
                     return failed
-                for job in run:
-                    rest.pop(job, None)
+                rest.difference_update(run)
                 _drop_features(run, store, rest, ask)
                 del results
                 gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
             own = ask()
-        for job in own:
-            rest.pop(job, None)
+        rest.difference_update(own)
     say("the plan is complete" if not failed else f"the plan is complete but for {len(failed)} jobs")
     return failed
 

@@ -21,7 +21,6 @@ VERDICTS = (*statistics.VERDICTS, NOT_YET)
 ROUNDS = 10  # of Tables I and II
 _COUNTS = ("01_preprocessing/01_counts", "06_nas/06_parameter_counts")  # tables for which nothing is trained
 _NO_INTERVAL = (math.nan, math.nan)
-_FIRST = {"values": " · accuracy"}  # a claim on all scores of a row looks up its first
 
 
 def claims() -> pd.DataFrame:
@@ -47,6 +46,7 @@ def ledger(figures: Path) -> pd.DataFrame:
     rows = {}
     for claim in claims().itertuples():
         printed = _number(claim.value)
+        row = f"{claim.row} · accuracy" if claim.rule == "values" else claim.row  # of all scores, the first
         here, low, high, verdict = _judge(claim, printed, figures, computed)
         rows[claim.Index] = {
             "claim": claim.claim,
@@ -55,9 +55,7 @@ def ledger(figures: Path) -> pd.DataFrame:
             "here": _show(here, claim),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
-            "plan": _unfinished(_row(figures, claim.table, claim.row + _FIRST.get(claim.rule, "")))
-            if here != ""
-            else "",
+            "plan": _unfinished(_row(figures, claim.table, row)) if here != "" else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
             "rests on": _basis(claim),
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",

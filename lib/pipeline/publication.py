@@ -64,8 +64,9 @@ def publish(notebooks: Sequence[Notebook], profile: str) -> str:
     for one in done:
         # Those of the same number go with it: a notebook that got another name, figures without a folder.
         rows = {name: row for name, row in rows.items() if name[:3] != one.name[:3]}
-        _replace_figures(one)
-        REPORT.mkdir(exist_ok=True)
+        for old in FIGURES.glob(f"{one.name[:3]}*"):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        shutil.copytree(one.figures, FIGURES / one.name)
         nbformat.write(_executed(one), REPORT / one.file().name)
         title = nbformat.read(one.source, 4).cells[0].source.splitlines()[0].lstrip("# ")
         rows[one.name] = {
@@ -141,7 +142,6 @@ def bless(notebooks: Sequence[Notebook]) -> None:
             for output in cell.get("outputs", []):
                 for kind in ("image/png", "image/svg+xml"):
                     output.get("data", {}).pop(kind, None)
-        GOLDEN.mkdir(parents=True, exist_ok=True)
         for old in GOLDEN.glob(f"{one.name[:3]}*.ipynb"):
             old.unlink()
         nbformat.write(notebook, GOLDEN / f"{one.name}.ipynb")
@@ -152,11 +152,3 @@ def _executed(one: Notebook) -> nbformat.NotebookNode:
     notebook = nbformat.read(one.file(), 4)
     notebook.metadata.pop("papermill", None)  # holds the paths of the machine that ran it
     return notebook
-
-
-def _replace_figures(notebook: Notebook) -> None:
-    """Make the notebook's figures and tables of this run those that are published."""
-    FIGURES.mkdir(exist_ok=True)
-    for old in FIGURES.glob(f"{notebook.name[:3]}*"):
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
-    shutil.copytree(notebook.figures, FIGURES / notebook.name)

@@ -109,8 +109,7 @@ def provenance(figures: Path, besides: str) -> pd.DataFrame:
     rows = []
     for sidecar in sorted(file for file in figures.glob("*/*.json") if file.parent.name != besides):
         source = json.loads(sidecar.read_text())
-        machine = source["machine"]
-        where = f"{machine['device']}, {machine['cores']} cores, Keras {machine['keras']} on {machine['backend']}"
+        where = "{device}, {cores} cores, Keras {keras} on {backend}".format(**source["machine"])
         rows.append((source["notebook"], source["profile"]["name"], source["seed"], source["commit"], where))
     frame = pd.DataFrame(rows, columns=["notebook", "profile", "seed", "commit", "machine"])
     return frame.groupby(list(frame), as_index=False).size().rename(columns={"size": "results"})
