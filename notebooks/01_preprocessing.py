@@ -61,7 +61,7 @@ run.save_table(counts, "01_counts", f"Images per class · {data.source}")
 
 # %%
 most = data.counts().idxmax()
-print(f"A model that always predicts {most} is right on {counts['share'][most]:.1%} of these {len(data)} images.")
+print(f"A model that always predicts {most} is right on {100 * counts['share'][most]:.1f} % of the {len(data)} images.")
 
 # %% [markdown]
 # ## What do they look like?
@@ -95,7 +95,7 @@ run.save_table(sizes, "01_sizes_table", f"Original sizes in pixels · {len(data)
 kept = run.profile.image_size**2 / data.sizes.prod(axis=1).mean()
 print(f"A file has {words.listed(sizes.loc['mean'], '.0f')} pixels on average; the paper says 500 × 500.")
 print(
-    f"The square keeps {kept:.1%} of an average file's pixels; one pixel of it stands for {1 / kept:.1f} original ones."
+    f"The square keeps {100 * kept:.1f} % of an average file's pixels; one of it stands for {1 / kept:.1f} of the file."
 )
 
 # %% [markdown]
@@ -141,7 +141,7 @@ run.save_table(resized, "01_resizing_table", f"Two ways to resize · {data.sourc
 # %%
 contrast = resized[columns["contrast"]]
 if len(contrast) == 2:
-    print(f"Averaging takes {1 - contrast['area'] / contrast['bilinear']:.1%} of the contrast.")
+    print(f"Averaging takes {100 * (1 - contrast['area'] / contrast['bilinear']):.1f} % of the contrast.")
     print(f"Share of soft mask pixels: {words.listed(resized[columns['soft']], '.2%')}.")
 
 # %% [markdown]

@@ -24,6 +24,7 @@ seed = 0
 
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
+from IPython.display import display
 
 from lib.core import words
 from lib.core.run import start
@@ -53,7 +54,10 @@ print(data.source)
 settings = plan.unet_settings
 chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
 chosen = chosen.loc["filters":"keep"].drop("bn_momentum")
-run.save_table(chosen, "02_settings", "Settings of stage 1, those of the paper or its code and those of this run")
+title = "Settings of stage 1, those of the paper or its code and those of this run"
+display(run.save_table(chosen, "02_settings", title))
+other = chosen[chosen["here"] != chosen["paper and its code"]]
+print(f"{len(chosen) - len(other)} of {len(chosen)} settings are those of the paper or its code.")
 
 # %%
 counts = plan.parameters()
@@ -112,7 +116,7 @@ run.save_table(overlap, "02_overlap", f"Mask quality, means over rounds · {what
 # %% tags=["nbval-ignore-output"]
 for kind, row in overlap.query("part == 'test' and kind != 'all'").droplevel("part").iterrows():
     wrong = "are missed altogether" if kind == "lesion" else "get a mask all the same"
-    print(f"Test images, {kind}: mean Dice {row['dice']:.3f}; {row['missed or invented']:.1%} {wrong}.")
+    print(f"Test images, {kind}: mean Dice {row['dice']:.3f}; {100 * row['missed or invented']:.1f} % {wrong}.")
 
 # %% tags=["nbval-ignore-output"]
 lesions = scores[scores["kind"] == "lesion"]

@@ -26,6 +26,7 @@ seed = 0
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 import pandas as pd
+from IPython.display import display
 
 from lib.core import words
 from lib.core.run import start
@@ -63,7 +64,10 @@ split = plan.rounds[0].split
 job = plan.heads(plan.rounds[0], backbone)
 settings = job.arguments["settings"]
 chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
-run.save_table(chosen, "03_settings", "Settings of the heads, those of the paper or its code and those of this run")
+title = "Settings of the heads, those of the paper or its code and those of this run"
+display(run.save_table(chosen, "03_settings", title))
+other = chosen[chosen["here"] != chosen["paper and its code"]]
+print(f"{len(chosen) - len(other)} of {len(chosen)} settings are those of the paper or its code.")
 
 # %%
 unet, heads = run.results([plan.unet(plan.rounds[0]), job])

@@ -166,7 +166,7 @@ run.save_table(missed, "04_malignant_as_normal", f"Malignant test images called 
 # %% tags=["nbval-ignore-output"]
 for (inputs, name), row in missed.iterrows():
     if inputs == "image+mask":
-        total = f"{row['called normal']} of {row['malignant answers']} answers"
+        total = f"{row['called normal']} of {row['malignant answers']:,} answers"
         print(f"{inputs}, {name}: {total}; {row['without a case']} of {row['heads']} heads have no such case.")
 everywhere = missed.query("backbone == 'all'").droplevel("backbone")
 print(f"By input: {words.listed(everywhere['called normal'] / everywhere['malignant answers'], '.1%')}.")

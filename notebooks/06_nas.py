@@ -54,7 +54,7 @@ run.save_table(described, "06_layers", "The initial model M, layer by layer · 2
 
 # %%
 last = described.parameters.iloc[-2] / described.parameters["total"]
-print(f"P(1,1) keeps every pixel, so maps stay large to the end: the last layer holds {last:.1%} of the parameters.")
+print(f"P(1,1) keeps every pixel, so maps stay large: the last layer holds {100 * last:.1f} % of the parameters.")
 
 # %% [markdown]
 # ## How does one step of the search go?
@@ -207,7 +207,8 @@ print(f"Search minus random search:{tables.gain_in_words(row)} {pairs}.")
 # ## How small can a good network be?
 #
 # The most accurate model of all searches below 150,000 parameters, by validation accuracy, is trained longer:
-# cosine schedule, no penalty, images moved, turned and scaled a little.
+# cosine schedule, no penalty, images moved, turned and scaled a little. The figure has it beside the paper's
+# networks and two single ones printed elsewhere, by Byerly et al. (2020) and the baseline of Mazzia et al. (2021).
 
 # %% tags=["nbval-ignore-output"]
 small = tables.small_networks(searches, run.profile)
@@ -246,7 +247,8 @@ row, skills = difference.iloc[0], "; ".join(f"{kind}: {blocks.skill[kind]}" for 
 print(f"Better than guessing (the interval lies above one over the number of classes)? {skills}.")
 print(f"SE minus plain:{tables.gain_in_words(row)} {row.done} of {row.planned} seeds: {row.verdict}.")
 printed = reported.results().accuracy.filter(like="KAU")
-print("The paper's accuracies, on other films:", "; ".join(f"{name} {value:.2%}" for name, value in printed.items()))
+texts = [f"{name} {100 * value:.2f} %" for name, value in printed.items()]
+print(f"The paper's accuracies, on other films: {'; '.join(texts)}")
 
 # %% [markdown]
 # The paper tests on a tenth of its images. Of how many images are its accuracies whole numbers?
@@ -265,8 +267,10 @@ print(f"A tenth of the paper's {reported.MAMMOGRAMS:,} images is {reported.MAMMO
 
 # %%
 cost = tables.se_cost()
-more = cost.loc["SE / plain"] - 1
-print(f"SE blocks add {more.parameters:.2%} of the parameters and {more['multiply-adds']:.4%} of the multiply-adds.")
+more = 100 * (cost.loc["SE / plain"] - 1)
+print(
+    f"SE blocks add {more.parameters:.2f} % of the parameters and {more['multiply-adds']:.4f} % of the multiply-adds."
+)
 title = "SE against plain blocks at 64×64×1"
 run.save_table(cost, "06_se_cost", title, precision=0, shown=cost.drop("SE / plain"))
 

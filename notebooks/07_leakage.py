@@ -24,7 +24,7 @@ profile = "smoke"
 seed = 0
 
 # %% tags=["nbval-ignore-output"]
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from lib.core import words
 from lib.core.run import start
@@ -83,7 +83,9 @@ print(f"{len(beyond)} pairs are not in the list; they join {len(set(beyond['firs
 
 # %% tags=["nbval-ignore-output"]
 review = leakage.review_table(cv, pairs)
-run.save_table(review, "07_groups", f"All images with relatives, to review · {cv.table.source}", rows=6)
+display(run.save_table(review, "07_groups", f"All images with relatives, to review · {cv.table.source}", rows=6))
+same = review["identical"].sum()
+print(f"{same} of {len(review)} images with relatives have the same pixels as another image.")
 
 # %% [markdown]
 # Where related images have different labels, one of them may be wrong. They are kept, together.
@@ -111,7 +113,7 @@ run.save_table(shares, "07_leak", f"Share of test images with a relative in trai
 
 # %%
 for name, row in shares.iterrows():
-    print(f"{name}: {row.share:.1%} of the test images have a relative in training.")
+    print(f"{name}: {100 * row.share:.1f} % of the test images have a relative in training.")
 
 # %% [markdown]
 # The folds of everything that follows: fold k is tested, fold k + 1 validates, the others train.

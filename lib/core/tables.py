@@ -15,8 +15,7 @@ from lib.core import words
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
 _COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seed", "seeds", "trainings"}
-# Words of column names as the report spells them.
-_SPELLING = {"printed": "paper", "f1": "F1", "dice": "Dice", "iou": "IoU", "sd": "SD"}
+_PRECISION = {"HD95": 1}  # by a word of the column: pixels
 _NUMBER = r"–|[−+<]? ?\d[\d.,e%×-]*( .{1,16})?"  # or an interval, or a number with its spread
 
 
@@ -35,7 +34,7 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
     columns, stub, group = list(shown), None, None
     if table.index.nlevels > 1 or table.index.name or not is_integer_dtype(table.index):
         levels = shown.index.to_frame().astype(str)
-        stub, shown["row name"] = "row name", levels.pop(levels.columns[-1])
+        stub, shown["row name"] = "row name", levels.pop(levels.columns[-1]).map(words.spelt)
         wide += [loc.stub()] if shown[stub].str.len().max() > _LONG else []
         if len(levels.columns):
             group, shown["row group"] = "row group", levels.agg(" · ".join, axis=1)
@@ -59,6 +58,7 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
 def _texts(column: pd.Series, precision: int) -> pd.Series:
     """The values of a column as text: counts whole, small p values as bounds, learning rates as powers of ten."""
     numbers = pd.to_numeric(column, errors="coerce").dropna()
+    places = min([precision, *(_PRECISION[word] for word in str(column.name).split(" ") if word in _PRECISION)])
     is_count = (numbers % 1 == 0).all() and (column.name in _COUNTS or numbers.abs().max() > 1)
 
     def text(label, value) -> str:
@@ -74,7 +74,7 @@ def _texts(column: pd.Series, precision: int) -> pd.Series:
             return f"{value:g}"
         if str(column.name).split(" ")[0] == "p":
             return words.p(float(value)).removeprefix("p ").removeprefix("= ")
-        return words.number(float(value), f",.{0 if is_count or abs(float(value)) >= 1000 else precision}f")
+        return words.number(float(value), f",.{0 if is_count or abs(float(value)) >= 1000 else places}f")
 
     return pd.Series([text(*one) for one in column.items()], column.index)
 
@@ -99,14 +99,10 @@ def _with_spanners(drawn: GT, columns: list[str]) -> GT:
         known = [one for one in heads if f"{column} ".startswith(f"{one} ")]
         return max(known, key=len, default=column.split(" ")[0])
 
-    labels = {column: column.replace("_", " ") for column in columns}
+    labels = {one: one for one in columns}
     for word, group in groupby(columns, key=head):
         if len(together := list(group)) > 1:
-            drawn = drawn.tab_spanner(_spelt(word), together)
+            drawn = drawn.tab_spanner(words.spelt(word), together)
             own = "here" if f"{word} printed" in together else "value"
             labels |= {column: column.removeprefix(word).strip() or own for column in together}
-    return drawn.cols_label({column: _spelt(label) for column, label in labels.items()})
-
-
-def _spelt(label: str) -> str:
-    return " ".join(_SPELLING.get(word, word) for word in label.split(" "))
+    return drawn.cols_label({column: words.spelt(label) for column, label in labels.items()})

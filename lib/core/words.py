@@ -5,12 +5,16 @@ from collections.abc import Hashable
 import pandas as pd
 
 NO_RESULT = "no result yet"
+# Words of the names of rows and columns as the report spells them.
+_SPELLING = {"printed": "paper", "f1": "F1", "dice": "Dice", "iou": "IoU", "sd": "SD"}
+_SPELLING |= {"n_layers": "layers", "keep": "kept epoch", "batch_norm": "batch normalisation"}
+_SPELLING |= {"decoder_dropout": "dropout in the decoder", "multiply_adds": "multiply-adds"}
 
 
 def number(value: float, form: str = ".3f") -> str:
-    """A number with a true minus sign, as tables show it; none before a zero."""
+    """A number with a true minus sign, none before a zero, and a space before the percent sign, as tables show it."""
     text = f"{value:{form}}"
-    return (text if set(text) & set("123456789") else text.lstrip("-")).replace("-", "−")
+    return (text if set(text) & set("123456789") else text.lstrip("-")).replace("-", "−").replace("%", " %")
 
 
 def interval(row: pd.Series, form: str = ".3f", of: str = "95 % ") -> str:
@@ -38,3 +42,9 @@ def listed(values: pd.Series, form: str = ".3f") -> str:
 def label(name: Hashable) -> str:
     """The name of a row, its levels joined."""
     return " · ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def spelt(name: str) -> str:
+    """The name of a row or column as the report spells it."""
+    parts = (_SPELLING.get(part) or part.replace("_", " " if part[0].isalpha() else "_") for part in name.split())
+    return " ".join(parts)

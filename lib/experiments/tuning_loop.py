@@ -116,5 +116,7 @@ def in_words(chosen: pd.DataFrame) -> str:
         return f"The tuning loop: {words.NO_RESULT}."
     other = chosen[chosen["chosen"] != chosen["paper"]]
     texts = other[["chosen", "paper"]].map(lambda setting: f"{setting:g}" if isinstance(setting, float) else setting)
-    changed = "".join(f"; {name} is {row['chosen']} instead of {row['paper']}" for name, row in texts.iterrows())
+    changed = "".join(
+        f"; {words.spelt(name)} is {row['chosen']} instead of {row['paper']}" for name, row in texts.iterrows()
+    )
     return f"The loop chooses {len(chosen) - len(other)} of {len(chosen)} settings as the paper does{changed}."

@@ -203,12 +203,12 @@ def training_seconds(results: Mapping[str, Result], store: Store) -> pd.DataFram
 
 
 def search_hours(searches: Searches, store: Store) -> pd.DataFrame:
-    """Table IV: hours of whole searches, printed beside the sum over the children of each search here."""
+    """Table IV: hours of whole searches, printed beside the sum over the trained models of each search here."""
     printed = reported.results().query("table == 'IV'").seconds / 3600
     rows = {("paper", name.removeprefix("MNIST ")): {"hours": hours} for name, hours in printed.items()}
     for key, search in searches.found.items():
-        seconds = sum(store.about(job)["seconds"] for job in search.jobs if store.holds(job))
-        rows[key] = {"hours": seconds / 3600 if search.jobs else np.nan, "models": len(search.jobs)}
+        if seconds := [store.about(job)["seconds"] for job in search.jobs if store.holds(job)]:
+            rows[key] = {"hours": sum(seconds) / 3600, "models": len(seconds)}
     return _frame(rows, "hours,models").rename_axis(["search", "seed"])
 
 

@@ -48,14 +48,16 @@ def ledger(figures: Path) -> pd.DataFrame:
         printed = _number(claim.value)
         row = f"{claim.row} · accuracy" if claim.rule == "values" else claim.row  # of all scores, the first
         here, low, high, verdict = _judge(claim, printed, figures, computed)
+        cells, of = _row(figures, claim.table, row), claim.column.partition(" of ")[2]  # a column "a of b" shows both
+        total = f" of {cells[of]:,}" if of in cells else ""
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
             "paper": claim.printed if math.isnan(printed) else _show(printed, claim),
-            "here": _show(here, claim),
+            "here": _show(here, claim) + total,
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
-            "plan": _unfinished(_row(figures, claim.table, row)) if here != "" else "",
+            "plan": _unfinished(cells) if here != "" else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
             "rests on": _basis(claim),
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
@@ -142,7 +144,8 @@ def _judge(
         return computed_here, *_NO_INTERVAL, statistics.REPRODUCED if holds else statistics.CONTRADICTED
     if claim.rule == "values":
         return _judge_row(claim, figures)
-    parts = [_values(_row(figures, claim.table, row), claim.column) for row in claim.row.split(" > ")]
+    column, *_ = claim.column.split(" of ")
+    parts = [_values(_row(figures, claim.table, row), column) for row in claim.row.split(" > ")]
     here, low, high, _ = parts[0]
     if len(parts) == 2:  # a row "a > b" stands for the ratio of the two
         here, low, high = here / parts[1][0], *_NO_INTERVAL
@@ -226,6 +229,6 @@ def _show(number: float | str, claim) -> str:
         return str(number)
     sign = "+" if claim.rule == "difference" else ""
     if "%" in claim.printed or (claim.value and claim.printed == f"{100 * float(claim.value):.2f}"):
-        return words.number(100 * number, f"{sign}.2f") + " %"
+        return words.number(number, f"{sign}.2%")
     digits = len(claim.value.partition(".")[2]) if claim.value else 3
     return words.number(number, f"{sign},.{digits}f")

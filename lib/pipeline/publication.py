@@ -105,11 +105,15 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
         *sorted({f"On {row['machine']}." for row in rows.values()}),
         "",
         "## What the published results took",
+        "",
+        "*segmenter*: one training of stage 1 with its masks; *features*: images through an ImageNet network; *heads*:",
+        "classifiers of one split trained side by side; *nas child*: one network of paper B; *backbone cost* and",
+        "*timing*: measured times. The others are named after what they compute.",
     ]
     for machine, made in _made().groupby("machine"):
         lines += ["", f"{machine}:", "", "| kind of job | results | hours |", "|---|---|---|"]
         for step, seconds in made.groupby("step")["seconds"]:
-            lines += [f"| {step} | {len(seconds)} | {max(seconds.sum() / 3600, 0.01):.2f} |"]
+            lines += [f"| {step.replace('_', ' ')} | {len(seconds)} | {max(seconds.sum() / 3600, 0.01):.2f} |"]
     with store.atomic(REPORT / "README.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -1,11 +1,14 @@
 """Figures of notebook 03: heads' learning curves, confusion matrices (Fig. 2), examples (Fig. 1), one image closely."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lib.core import words
 from lib.core.jobs import Result
 from lib.data.record import ImageSet
 from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_borders, draw_contour, grid, show_image, with_data
@@ -35,7 +38,7 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
         look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "square": True, "cbar": False, "linewidths": 1}
         sns.heatmap(share, annot=matrix, fmt="d", ax=cell, **look)
         n = matrix.to_numpy().sum()
-        cell.set_title(f"{title}: {np.trace(matrix) / n:.1%} of {n}")
+        cell.set_title(f"{title}: {words.number(np.trace(matrix) / n, '.1%')} of {n}")
         cell.tick_params(length=0)
     return figure
 
@@ -66,13 +69,13 @@ def one_image(
     probabilities : by class; the name of the series is the title.
     """
     figure, (cells,) = grid(1, 3, 2.1)
-    show_image(cells[0], image, f"{probabilities.name}\ncontour: {(mask >= threshold).mean():.1%}")
+    show_image(cells[0], image, f"{probabilities.name}\ncontour: {words.number((mask >= threshold).mean(), '.1%')}")
     draw_contour(cells[0], mask, colour, threshold)
     show_image(cells[1], image, f"what speaks for\n{probabilities.idxmax()}")
     cells[1].imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.6 * cam)
     names = probabilities.index
     bars = cells[2].barh(names, probabilities, color=names.map(CLASS_COLOURS))
-    cells[2].bar_label(bars, fmt="{:.1%}", padding=3)
+    cells[2].bar_label(bars, fmt=partial(words.number, form=".1%"), padding=3)
     cells[2].set(xlabel="probability", xlim=(0, 1.25), xticks=(0, 0.5, 1))
     cells[2].invert_yaxis()
     return figure

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
+from lib.core import words
 from lib.evaluation import statistics
 from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, single, with_data
 
@@ -72,11 +73,15 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
         if row.Index in testable.index:  # beside its cross, where there is more room
             place, text, sign = (row.printed, row.row), row.tested, 1 if row.printed < middle else -1
         else:
-            place, text, sign = (right.get_xlim()[0], row.row), f"printed {row.printed:.2%}, {row.tested}", 1
+            place, text, sign = (
+                (right.get_xlim()[0], row.row),
+                f"printed {words.number(row.printed, '.2%')}, {row.tested}",
+                1,
+            )
         look = {"ha": "left" if sign > 0 else "right", "va": "center", "fontsize": 7, "color": "0.35"}
         right.annotate(text, place, (7 * sign, 0), textcoords="offset points", **look)
     right.set(xlabel="test accuracy", yticks=[], ylim=left.get_ylim())
-    right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1))
+    right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1, symbol=" %"))
     for cell in (left, right):
         cell.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2)

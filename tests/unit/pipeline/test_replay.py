@@ -54,7 +54,7 @@ def _numbers(cell):
 
 def test_the_report_is_what_the_results_give(replayed):
     expected, found = (
-        nbformat.read(file, 4).cells for file in (publication.REPORT / replayed.executed.name, replayed.executed)
+        nbformat.read(file, 4).cells for file in (publication.REPORT / replayed.file().name, replayed.file())
     )
     assert [cell.source for cell in expected] == [cell.source for cell in found], "publish it anew: ./run_all.sh lite"
     compared = [
