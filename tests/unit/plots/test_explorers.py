@@ -27,7 +27,7 @@ def test_an_image_is_seen_with_each_mask_and_the_threshold_moves_its_contour(loo
         assert len(image.collections) == (mask != "none"), "a contour where there is a mask"
         assert len(cam.images) == 2
     assert areas["ground truth"] == f"contour: {100 * (data.masks[1] >= 0.5).mean():.1f} %"
-    assert areas["none"] == "contour: 0.0%"
+    assert areas["none"] == "contour: 0.0 %"
     assert len(set(surest.values())) == 3, "stage 2 sees the chosen mask"
     assert look(data.names[1], "predicted", 0.95).axes[0].get_title().splitlines()[-1] != areas["predicted"]
 
