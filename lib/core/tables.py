@@ -102,7 +102,11 @@ def _with_spanners(drawn: GT, columns: list[str]) -> GT:
     labels = {one: one for one in columns}
     for word, group in groupby(columns, key=head):
         if len(together := list(group)) > 1:
-            drawn = drawn.tab_spanner(words.spelt(word), together)
+            drawn = drawn.tab_spanner(_head(word), together)
             own = "here" if f"{word} printed" in together else "value"
             labels |= {column: column.removeprefix(word).strip() or own for column in together}
-    return drawn.cols_label({column: words.spelt(label) for column, label in labels.items()})
+    return drawn.cols_label({column: _head(label) for column, label in labels.items()})
+
+
+def _head(label: str) -> str:
+    return words.spelt(label.replace("printed", "paper"))

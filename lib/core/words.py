@@ -1,12 +1,13 @@
 """Findings in words, their numbers taken from tables."""
 
+import re
 from collections.abc import Hashable
 
 import pandas as pd
 
 NO_RESULT = "no result yet"
 # Words of the names of rows and columns as the report spells them.
-_SPELLING = {"printed": "paper", "f1": "F1", "dice": "Dice", "iou": "IoU", "sd": "SD"}
+_SPELLING = {"f1": "F1", "dice": "Dice", "iou": "IoU", "sd": "SD"}
 _SPELLING |= {"n_layers": "layers", "keep": "kept epoch", "batch_norm": "batch normalisation"}
 _SPELLING |= {"decoder_dropout": "dropout in the decoder", "multiply_adds": "multiply-adds"}
 
@@ -46,5 +47,4 @@ def label(name: Hashable) -> str:
 
 def spelt(name: str) -> str:
     """The name of a row or column as the report spells it."""
-    parts = (_SPELLING.get(part) or part.replace("_", " " if part[0].isalpha() else "_") for part in name.split())
-    return " ".join(parts)
+    return re.sub(r"\b[a-z]\w+", lambda word: _SPELLING.get(word[0], word[0].replace("_", " ")), name)
