@@ -27,6 +27,7 @@ def _rows(*arguments, **options):
         ("accuracy", [0.8734, 1.0, np.nan], ["0.873", "1.000", "–"]),
         ("difference", [-0.05, 0.0, 0.25], ["−0.050", "0.000", "0.250"]),
         ("p", [0.0004, 0.04, 1.0], ["< 0.001", "0.040", "1.000"]),
+        ("HD95 median", [17.132, 4.0, None], ["17.1", "4.0", "–"]),
         ("p Holm", [0.0004, 0.04, 1.0], ["< 0.001", "0.040", "1.000"]),
         ("learning_rate", [1e-4, 0.001, 0.01], ["1e-4", "1e-3", "1e-2"]),
         ("parameters", pd.array([543738, 7, None], dtype="Int64"), ["543,738", "7", "–"]),
@@ -42,7 +43,7 @@ def test_values_have_the_decimals_of_their_kind(column, values, shown):
 
 def test_settings_are_shown_as_they_are_typed():
     settings = pd.DataFrame({"paper": [0.001, 0.05, 3.0]}, index=["learning_rate", "dropout", "layers"])
-    assert _rows(settings, "00_t", "Title")[-3:] == [["learning_rate", "1e-3"], ["dropout", "0.05"], ["layers", "3"]]
+    assert _rows(settings, "00_t", "Title")[-3:] == [["learning rate", "1e-3"], ["dropout", "0.05"], ["layers", "3"]]
 
 
 def test_titles_levels_intervals_and_spanners():
