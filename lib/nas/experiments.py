@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -53,7 +54,7 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
 def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
     """The digit networks of Tables II to IV as they are printed, by their name in :mod:`lib.reported.nas`."""
-    texts, recipe = reported.architectures().text, Recipe(epochs=profile.nas_epochs)
+    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.nas_epochs)
     return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
 
 
@@ -98,9 +99,12 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
     where results were missing.
     """
     found, winners, small = {}, {}, None
+    budget, short = (profile.search_iterations, profile.search_models), Recipe(profile.search_epochs, l2=NO_PENALTY)
     recipe = Recipe(epochs=profile.nas_epochs, l2=NO_PENALTY, patience=0)
     for number, name in product(range(seed, seed + profile.search_seeds), STRATEGIES):
-        one = found[name, number] = _search(profile, name, number, results)
+        plan = SearchSettings(improved_space(), DIGITS[profile.nas_digits][1], STRATEGIES[name], number, *budget)
+        make_job = partial(digit_job, profile, recipe=short, seed=number, in_search=True)
+        one = found[name, number] = Search(plan, make_job, results)
         if one.complete and (top := best(one.frame)) is not None:
             (winners[name, number],) = results([digit_job(profile, parse(top.text), recipe, number)])
     models = pd.concat({key: one.frame for key, one in found.items()}, names=["strategy", "seed"])
@@ -109,13 +113,6 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
         long = Recipe(profile.nas_long_epochs, 128, 2e-3, NO_PENALTY, 0, "cosine", "digits")
         (small,) = results([digit_job(profile, parse(top.text), long, seed)])
     return Searches(found, models, winners, small)
-
-
-def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
-    recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
-    budget = profile.search_iterations, profile.search_models
-    settings = SearchSettings(improved_space(), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
-    return Search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
 @jobs.step("image_labels", version=1, quick=True)
@@ -143,7 +140,7 @@ def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
     if not known:
         return {}
     data, folds = _mammograms(profile), splits.k_fold(known["labels"], profile.n_folds, 0, known["groups"])
-    texts, recipe = reported.architectures().text, Recipe(epochs=profile.mammogram_epochs, patience=0)
+    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.mammogram_epochs, patience=0)
     made = {}
     for seed, fold in product(range(profile.mammogram_seeds), range(profile.n_folds)):
         beside = (fold + 1) % profile.n_folds

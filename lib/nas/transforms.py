@@ -98,7 +98,7 @@ def child(
     Parameters
     ----------
     seed : integers that name this draw; equal ones draw equally.
-    known : hashes of architectures met before.
+    known : hashes of architectures met before, to which the child's is added.
     """
     generator, changes = np.random.default_rng(seed), TRANSFORMATIONS[name](parent, space)
     for _ in range(20 if changes else 0):
@@ -106,5 +106,6 @@ def child(
             drawn = parent.change(*changes[generator.integers(len(changes))])
             drawn.shapes(input_shape)
             if drawn.hash not in known:
+                known.add(drawn.hash)
                 return drawn
     return None

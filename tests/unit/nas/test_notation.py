@@ -13,7 +13,7 @@ from lib.nas.notation import NotationError, parse
 from lib.nas.transforms import NAMES, child, improved_space, paper_space
 from lib.reported import nas as reported
 
-PRINTED = reported.architectures()
+PRINTED = reported.NETWORKS
 
 
 @st.composite
