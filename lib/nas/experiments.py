@@ -1,5 +1,6 @@
 """Paper B's experiments: which networks and searches a profile trains (``report/protocol.md``, P5, P6 and 7.1)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,18 +39,17 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
     To be asked again when they are done: a child depends on the results of its parents' iteration.
     """
-    store, done, missing = store_of(profile), list[Job](), list[Job]()
+    store, done, missing = store_of(profile), list[Job](), defaultdict[int, list[Job]](list)
 
     def results(wave: Sequence[Job]) -> list[Result]:
         found = jobs.run(wave, store, train=False)
-        done.extend(one.job for one in found if one.error != NOT_DONE)
-        if not missing or wave[0].arguments["seed"] == missing[0].arguments["seed"]:
-            missing.extend(one.job for one in found if one.error == NOT_DONE)
+        for one in found:
+            (missing[one.job.arguments["seed"]] if one.error == NOT_DONE else done).append(one.job)
         return found
 
     own = [*printed_jobs(profile, seed).values(), *mammogram_jobs(profile).values()]
     run_searches(profile, results, seed)
-    return list(dict.fromkeys([*own, *done, *missing]))
+    return list(dict.fromkeys([*own, *done, *next(iter(missing.values()), [])]))
 
 
 def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:

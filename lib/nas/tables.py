@@ -39,32 +39,27 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
         if not result:
             row["verdict"] = NOT_TESTED if result.error == NOT_DONE else f"failed: {result.error}"
             continue
-        row |= _single_training(result) | {"epochs": result["epochs"], "verdict": statistics.NOT_TESTABLE}
+        right, n = _right(result), len(result["labels"])
+        low, high = statistics.predicted_proportion(right.sum(), n, _MNIST_TESTED)
+        losses = -np.log(np.maximum(result["probabilities"][np.arange(n), result["labels"]].astype(float), 1e-7))
+        half = stats.norm.ppf(0.975) * losses.std(ddof=1) * np.sqrt(1 / n + 1 / _MNIST_TESTED)
+        loss = result["test_cross_entropy"]
+        row |= {"accuracy": right.mean(), "accuracy low": low, "accuracy high": high, "n": n}
+        row |= {"loss": loss, "loss low": loss - half, "loss high": loss + half, "epochs": result["epochs"]}
+        row["verdict"] = statistics.NOT_TESTABLE
         if shape == reported.MNIST_SHAPE:
-            row["verdict"] = statistics.verdict_value(*(row[f"accuracy {one}"] for one in ("printed", "low", "high")))
+            row["verdict"] = statistics.verdict_value(row["accuracy printed"], low, high)
     scores = "{0} printed,{0},{0} low,{0} high"
     columns = f"table,{scores.format('accuracy')},{scores.format('loss')},parameters printed,parameters"
     return _frame(rows, f"{columns},epochs printed,epochs,n,trainings,verdict").rename_axis("network")
 
 
-def _single_training(result: Result) -> dict[str, float]:
-    right, probabilities = _right(result), result["probabilities"].astype(float)
-    n = len(right)
-    low, high = statistics.predicted_proportion(right.sum(), n, _MNIST_TESTED)
-    losses = -np.log(np.maximum(probabilities[np.arange(n), result["labels"]], 1e-7))
-    half = stats.norm.ppf(0.975) * losses.std(ddof=1) * np.sqrt(1 / n + 1 / _MNIST_TESTED)
-    loss = result["test_cross_entropy"]
-    row = {"accuracy": right.mean(), "accuracy low": low, "accuracy high": high, "n": n}
-    return row | {"loss": loss, "loss low": loss - half, "loss high": loss + half}
-
-
 def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
     """Table IV: test accuracy of the printed SE-BbNAS network minus that of BbNAS on the same digits; one row."""
-    first, second, name = results.get("MNIST SE-BbNAS"), results.get("MNIST BbNAS"), "SE-BbNAS – BbNAS"
-    if not (first and second):
+    both, name = [results.get(f"MNIST {one}") for one in ("SE-BbNAS", "BbNAS")], "SE-BbNAS – BbNAS"
+    if not all(both):
         return pd.DataFrame({"difference": [np.nan]}, index=[name])
-    right = _right(first), _right(second)
-    return paired.table({name: right}, np.arange(len(right[0])))
+    return paired.table({name: tuple(map(_right, both))}, np.arange(len(both[0]["labels"])))
 
 
 def se_cost() -> pd.DataFrame:
@@ -127,10 +122,8 @@ def gain_in_words(row: pd.Series) -> str:
 
 def small_networks(searches: Searches, profile: Profile) -> pd.DataFrame:
     """The best small model of all searches, before what the paper and others print for MNIST."""
-    paper = reported.NETWORKS.query("results in ('II', 'III', 'IV')")
-    rows = pd.concat({"paper": paper, "elsewhere": read("elsewhere_mnist")})[["accuracy", "parameters"]].to_dict(
-        "index"
-    )
+    paper, elsewhere = reported.NETWORKS.query("results in ('II', 'III', 'IV')"), read("elsewhere_mnist")
+    rows = pd.concat({"paper": paper, "elsewhere": elsewhere})[["accuracy", "parameters"]].to_dict("index")
     if searches.small:
         network = parse(searches.small.job.arguments["text"])
         row = _scores(searches.small) | {"parameters": network.count_params(DIGITS[profile.nas_digits][1])}
