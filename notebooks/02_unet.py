@@ -30,7 +30,8 @@ from lib.core import words
 from lib.core.run import start
 from lib.experiments import input_ablation, mask_quality, tuning_loop
 from lib.experiments.paper_a import Plan
-from lib.plots import ablation, segmentation
+from lib.plots import ablation
+from lib.plots import two_stage as plots
 from lib.reported import two_stage as reported
 
 run = start("02_unet", profile, seed)
@@ -77,7 +78,7 @@ print(what)
 # %% tags=["nbval-ignore-output"]
 histories = mask_quality.histories(unets)
 loss = printed["validation loss of the U-Net, mean of 10 rounds"]
-run.save_figure(segmentation.learning_curves(histories, loss), "02_learning_curves", histories)
+run.save_figure(plots.learning_curves(histories, loss), "02_learning_curves", histories)
 
 # %% [markdown]
 # Early validation losses jump, because the running statistics of batch normalisation still remember the start; they
@@ -120,7 +121,7 @@ for kind, row in overlap.query("part == 'test' and kind != 'all'").droplevel("pa
 
 # %% tags=["nbval-ignore-output"]
 lesions = scores[scores["kind"] == "lesion"]
-run.save_figure(segmentation.dice_distribution(lesions), "02_dice", lesions)
+run.save_figure(plots.dice_distribution(lesions), "02_dice", lesions)
 
 # %% tags=["nbval-ignore-output"]
 by_class = lesions.groupby(["part", "class"], sort=False)["dice"].agg(["count", "mean", "std", "median"])
@@ -162,11 +163,11 @@ first = scores[(scores["part"] == "test") & (scores["round"] == 0)].set_index("i
 ordered = first[first["kind"] == "lesion"]["dice"].sort_values()
 middle = len(ordered) // 2
 shown = pd.concat([ordered[:4], ordered[middle - 2 : middle + 2], ordered[-4:]])
-run.save_figure(segmentation.masks(data, unets[0], shown), "02_masks")
+run.save_figure(plots.masks(data, unets[0], shown.map("Dice {:.2f}".format)), "02_masks")
 
 # %% tags=["nbval-ignore-output"]
 normals = first[first["kind"] != "lesion"].sort_values("predicted_area", ascending=False)["dice"]
-run.save_figure(segmentation.masks(data, unets[0], normals[:8]), "02_false_alarms")
+run.save_figure(plots.masks(data, unets[0], normals[:8].map("Dice {:.2f}".format)), "02_false_alarms")
 
 # %% tags=["nbval-ignore-output"]
 print(f"In {(normals == 0).sum()} of {len(normals)} test images without lesion, round 0, the U-Net draws one.")
@@ -218,7 +219,7 @@ print(tuning_loop.in_words(chosen))
 
 # %% tags=["nbval-ignore-output"]
 curve = mask_quality.histories(run.results([plan.unet_trial({})]))
-run.save_figure(segmentation.learning_curves(curve, loss), "02_long_curve", curve)
+run.save_figure(plots.learning_curves(curve, loss), "02_long_curve", curve)
 
 # %% tags=["nbval-ignore-output"]
 best = curve.sort_values("val_bce")[:1]

@@ -33,7 +33,7 @@ from lib.core.run import start
 from lib.experiments import one_model, tuning_loop
 from lib.experiments.paper_a import Plan
 from lib.plots import ablation, explorers
-from lib.plots import classification as plots
+from lib.plots import two_stage as plots
 from lib.reported import two_stage as reported
 
 run = start("03_classifier", profile, seed)
@@ -140,8 +140,9 @@ test = predicted[predicted["part"] == "test"]
 wrong = test[test["label"] != test["predicted"]].sort_values("probability", ascending=False)
 right = test[test["label"] == test["predicted"]].sample(frac=1, random_state=run.seed)
 right = right.groupby("label").head(2).sort_values("label")
-shown = pd.concat([right, wrong[:2]])["predicted"]
-run.save_figure(plots.predicted_classes(data, unet, shown), "03_examples")
+texts = "predicted " + test["predicted"].map(dict(enumerate(data.classes))).astype(str)
+shown = texts[right.index.append(wrong.index[:2])]
+run.save_figure(plots.masks(data, unet, shown, wrong=wrong.index), "03_examples")
 
 # %% [markdown]
 # ## Where is it wrong, and how sure is it then?
@@ -163,7 +164,7 @@ sure = (wrong["probability"] > 0.9).sum()
 print(f"{len(wrong)} of {len(test)} test images are misclassified, {sure} of them with a probability above 0.9.")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.predicted_classes(data, unet, wrong["predicted"][:8]), "03_mistakes_grid")
+run.save_figure(plots.masks(data, unet, texts[wrong.index[:8]], wrong=wrong.index), "03_mistakes_grid")
 
 # %% [markdown]
 # ## Does balancing the classes help?

@@ -172,7 +172,7 @@ run.save_figure(plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"), "
 # it is smaller and more accurate. The printed accuracies are of test images, after training on all digits.
 
 # %% tags=["nbval-ignore-output"]
-on_mnist = reported.results().query("table in ('II', 'III', 'IV')")
+on_mnist = reported.NETWORKS.query("results in ('II', 'III', 'IV')")
 run.save_figure(plots.fronts(searches.models, on_mnist), "06_pareto")
 
 # %% [markdown]
@@ -246,7 +246,7 @@ run.save_table(difference, "06_mammogram_difference", f"Balanced accuracy (P5), 
 row, skills = difference.iloc[0], "; ".join(f"{kind}: {blocks.skill[kind]}" for kind in experiments.BLOCKS)
 print(f"Better than guessing (the interval lies above one over the number of classes)? {skills}.")
 print(f"SE minus plain:{tables.gain_in_words(row)} {row.done} of {row.planned} seeds: {row.verdict}.")
-printed = reported.results().accuracy.filter(like="KAU")
+printed = reported.NETWORKS.accuracy.filter(like="KAU")
 texts = [f"{name} {100 * value:.2f} %" for name, value in printed.items()]
 print(f"The paper's accuracies, on other films: {'; '.join(texts)}")
 

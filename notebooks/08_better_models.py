@@ -31,8 +31,7 @@ from lib.core.run import start
 from lib.experiments import clinical_use as use
 from lib.experiments import external, interpretability, mask_quality
 from lib.experiments import model_comparison as models
-from lib.plots import calibration as plots
-from lib.plots import grouped
+from lib.plots import grouped as plots
 
 run = start("08_better_models", profile, seed)
 Markdown(f"*Profile {run.profile.name}: {run.profile.note}.*")
@@ -110,7 +109,7 @@ table = models.score_table(cv, answers)
 run.save_table(table, "08_models", f"Classifiers out of fold, 95 % intervals over groups · {what}")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(grouped.scores_with_intervals(table), "08_models_figure", table)
+run.save_figure(plots.scores_with_intervals(table), "08_models_figure", table)
 
 # %% tags=["nbval-ignore-output"]
 print(f"Accuracy of {len(table)} models: {words.span(table['accuracy'])}.")
@@ -218,7 +217,7 @@ print(use.useful_in_words(curves))
 
 # %% tags=["nbval-ignore-output"]
 explained = run.result(interpretability.explained(cv))
-run.save_figure(grouped.activation_maps(cv.source.open(), explained), "08_activation_maps")
+run.save_figure(plots.activation_maps(cv.source.open(), explained), "08_activation_maps")
 
 # %% tags=["nbval-ignore-output"]
 depends = interpretability.dependence_table(cv, explained)

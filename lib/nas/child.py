@@ -57,12 +57,9 @@ def network(text: str, input_shape: tuple[int, ...], recipe: Recipe, seed: int, 
         rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps) if steps else recipe.learning_rate
         # The loss has the penalty in it: what stops and chooses is the cross-entropy alone.
         entropy = keras.metrics.SparseCategoricalCrossentropy("cross_entropy")
-        loss, metrics = (
-            "sparse_categorical_crossentropy",
-            [keras.metrics.SparseCategoricalAccuracy("accuracy"), entropy],
-        )
+        loss, accuracy = "sparse_categorical_crossentropy", keras.metrics.SparseCategoricalAccuracy("accuracy")
         # Many small networks are trained shortly: compiling each costs more than it saves.
-        model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics, jit_compile=False)
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=[accuracy, entropy], jit_compile=False)
         return model
 
     return training.network(("nas", text, input_shape, recipe.l2, recipe.learning_rate, steps), build, seed)
@@ -105,15 +102,10 @@ def nas_child(
     kept = history[history.kept].iloc[0]
     values = {"accuracy": float(kept.val_accuracy), "cross_entropy": float(kept.val_cross_entropy)}
     values |= {"epochs": len(history), "history": history.to_dict("list"), "weights": model.get_weights()}
-    return values if test is None else values | _tested(model, data if test_data is None else test_data, test)
-
-
-def _tested(model: keras.Model, data: ImageSet, test: np.ndarray) -> dict[str, Any]:
-    probabilities = model.predict(data.images[test], batch_size=256, verbose=0)
-    labels = data.labels[test]
+    if test is None:
+        return values
+    tested = data if test_data is None else test_data
+    probabilities, labels = model.predict(tested.images[test], batch_size=256, verbose=0), tested.labels[test]
     right = probabilities[np.arange(len(test)), labels].astype(np.float64)
-    return {
-        "labels": labels.astype(np.uint8),
-        "probabilities": probabilities.astype(np.float16 if len(test) > _MANY else np.float32),
-        "test_cross_entropy": float(-np.log(np.maximum(right, 1e-7)).mean()),
-    }
+    values |= {"labels": labels.astype(np.uint8), "test_cross_entropy": float(-np.log(np.maximum(right, 1e-7)).mean())}
+    return values | {"probabilities": probabilities.astype(np.float16 if len(test) > _MANY else np.float32)}

@@ -1,7 +1,9 @@
 """Paper B's experiments: which networks and searches a profile trains (``report/protocol.md``, P5, P6 and 7.1)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -37,23 +39,22 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
 
     To be asked again when they are done: a child depends on the results of its parents' iteration.
     """
-    store, done, missing = store_of(profile), list[Job](), list[Job]()
+    store, done, missing = store_of(profile), list[Job](), defaultdict[int, list[Job]](list)
 
     def results(wave: Sequence[Job]) -> list[Result]:
         found = jobs.run(wave, store, train=False)
-        done.extend(one.job for one in found if one.error != NOT_DONE)
-        if not missing or wave[0].arguments["seed"] == missing[0].arguments["seed"]:
-            missing.extend(one.job for one in found if one.error == NOT_DONE)
+        for one in found:
+            (missing[one.job.arguments["seed"]] if one.error == NOT_DONE else done).append(one.job)
         return found
 
     own = [*printed_jobs(profile, seed).values(), *mammogram_jobs(profile).values()]
     run_searches(profile, results, seed)
-    return list(dict.fromkeys([*own, *done, *missing]))
+    return list(dict.fromkeys([*own, *done, *next(iter(missing.values()), [])]))
 
 
 def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
     """The digit networks of Tables II to IV as they are printed, by their name in :mod:`lib.reported.nas`."""
-    texts, recipe = reported.architectures().text, Recipe(epochs=profile.nas_epochs)
+    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.nas_epochs)
     return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
 
 
@@ -98,9 +99,12 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
     where results were missing.
     """
     found, winners, small = {}, {}, None
+    budget, short = (profile.search_iterations, profile.search_models), Recipe(profile.search_epochs, l2=NO_PENALTY)
     recipe = Recipe(epochs=profile.nas_epochs, l2=NO_PENALTY, patience=0)
     for number, name in product(range(seed, seed + profile.search_seeds), STRATEGIES):
-        one = found[name, number] = _search(profile, name, number, results)
+        plan = SearchSettings(improved_space(), DIGITS[profile.nas_digits][1], STRATEGIES[name], number, *budget)
+        make_job = partial(digit_job, profile, recipe=short, seed=number, in_search=True)
+        one = found[name, number] = Search(plan, make_job, results)
         if one.complete and (top := best(one.frame)) is not None:
             (winners[name, number],) = results([digit_job(profile, parse(top.text), recipe, number)])
     models = pd.concat({key: one.frame for key, one in found.items()}, names=["strategy", "seed"])
@@ -109,13 +113,6 @@ def run_searches(profile: Profile, results: Results, seed: int = 0) -> Searches:
         long = Recipe(profile.nas_long_epochs, 128, 2e-3, NO_PENALTY, 0, "cosine", "digits")
         (small,) = results([digit_job(profile, parse(top.text), long, seed)])
     return Searches(found, models, winners, small)
-
-
-def _search(profile: Profile, name: str, seed: int, results: Results) -> Search:
-    recipe = Recipe(epochs=profile.search_epochs, l2=NO_PENALTY)
-    budget = profile.search_iterations, profile.search_models
-    settings = SearchSettings(improved_space(), DIGITS[profile.nas_digits][1], STRATEGIES[name], seed, *budget)
-    return Search(settings, lambda child: digit_job(profile, child, recipe, seed, in_search=True), results)
 
 
 @jobs.step("image_labels", version=1, quick=True)
@@ -143,7 +140,7 @@ def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
     if not known:
         return {}
     data, folds = _mammograms(profile), splits.k_fold(known["labels"], profile.n_folds, 0, known["groups"])
-    texts, recipe = reported.architectures().text, Recipe(epochs=profile.mammogram_epochs, patience=0)
+    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.mammogram_epochs, patience=0)
     made = {}
     for seed, fold in product(range(profile.mammogram_seeds), range(profile.n_folds)):
         beside = (fold + 1) % profile.n_folds

@@ -1,16 +1,18 @@
-"""The kinds of layers of the notation, each written once: run on shapes it is counted, on tensors it is built.
+"""The kinds of layers of the notation, each written once as a function: run on shapes it counts, on tensors it builds.
 
-The first seven kinds are the paper's (IV-C); the last three belong to the improved space.  A kind names its
-numbers and says in ``apply`` what it is made of; :class:`Shapes` counts that without a model,
-:class:`lib.nas.build.Tensors` builds it in Keras.
+The first seven kinds are the paper's (IV-C); the last three belong to the improved space.  A kind names its numbers
+and says what it is made of; :class:`Shapes` counts that without a model, :class:`lib.nas.build.Tensors` builds it in
+Keras.
 """
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, dataclass_transform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 Shape = tuple[int, ...]  # (height, width, channels) of a map, (length,) of a vector
+RATIO = 16  # of the reduction by squeeze-and-excitation (Hu et al.), which is left out of the text
 
 
 class NetworkError(ValueError):
@@ -81,158 +83,80 @@ class Shapes:
         self.multiply_adds[self.layer] += multiply_adds
 
 
-KINDS: dict[str, Any] = {}  # by symbol
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 @dataclass(frozen=True)
 class Layer:
-    """A layer with its numbers as fields; ``symbol`` is its name in the text, ``wider`` are the fields Widen raises."""
+    """A layer as it is written: the symbol of one of :data:`KINDS` and its numbers.
 
-    symbol: ClassVar[str]
-    wider: ClassVar[tuple[str, ...]]
+    Those of a ``Concat`` are positions from the start.  In the text they count from the end of the whole model, -1
+    being its last layer: so Table III's 3,125,178 parameters come out.  ``form`` keeps how the text was written: ``""``
+    for ``Concat()``, else the letter before each number (the paper's ``l`` reads ``1`` in some copies).
+    """
 
-    def __init_subclass__(cls, symbol: str, wider: tuple[str, ...] = ()) -> None:
-        cls.symbol, cls.wider = symbol, wider
-        KINDS[symbol] = dataclass(frozen=True)(cls)  # so no kind needs the decorator
-
-    def apply(self, net, x: Any) -> Any:
-        """The output for ``x`` on ``net``, a :class:`Shapes` or a :class:`lib.nas.build.Tensors`."""
-        raise NotImplementedError
+    symbol: str
+    numbers: tuple[int, ...] = ()
+    form: str = field(default="l", compare=False)
 
     def reads(self, index: int) -> tuple[int, ...]:
         """Positions of the layers that the one at ``index`` reads; -1 is the input."""
-        return (index - 1,)
+        return self.numbers if self.symbol == "Concat" else (index - 1,)
+
+    def reading(self, places: Iterable[int]) -> "Layer":
+        """The same layer where those that it reads are at ``places``."""
+        return Layer("Concat", tuple(places)) if self.symbol == "Concat" else self
 
     def text(self, total: int) -> str:
-        """The layer as it is written in a network of ``total`` layers; a default is left out."""
-        numbers = (getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default)
-        return f"{self.symbol}({','.join(map(str, numbers))})"
+        """The layer as it is written in a network of ``total`` layers."""
+        inside = map(str, self.numbers)
+        if self.symbol == "Concat":
+            inside = (f"{self.form}({place - total})" for place in self.numbers if self.form)
+        return f"{self.symbol}({','.join(inside)})"
 
 
-class Convolution(Layer, symbol="C", wider=("filters",)):
-    """``C(a,b)``: a filters of b×b, ``valid`` (only so do the printed counts come out), ReLU."""
-
-    filters: int
-    size: int
-
-    def apply(self, net, x):
-        return net.conv(x, self.filters, self.size, padding="valid")
+IDENTITY = Layer("P", (1, 1))
 
 
-class Pooling(Layer, symbol="P"):
-    """``P(a,b)``: maximum over b×b in steps of a; ``P(1,1)`` is the identity."""
-
-    step: int
-    size: int
-
-    def apply(self, net, x):
-        return x if self == IDENTITY else net.pool(x, self.size, self.step)
-
-
-IDENTITY = Pooling(1, 1)
-
-
-class Inception(Layer, symbol="IB", wider=("one", "three", "five", "pool")):
+def _inception(net, x, one, reduce_three, three, reduce_five, five, pool):
     """``IB(a,b,c,d,e,f)``: GoogLeNet's block with dimension reduction (Fig. 2b), all ``same``, ReLU."""
-
-    one: int
-    reduce_three: int
-    three: int
-    reduce_five: int
-    five: int
-    pool: int
-
-    def apply(self, net, x):
-        one = net.conv(x, self.one, 1, "one")
-        three = net.conv(net.conv(x, self.reduce_three, 1, "reduce_three"), self.three, 3, "three")
-        five = net.conv(net.conv(x, self.reduce_five, 1, "reduce_five"), self.five, 5, "five")
-        pool = net.conv(net.pool(x, 3, 1, "pooled", padding="same"), self.pool, 1, "pool")
-        return net.concat(one, three, five, pool)
+    left = net.conv(x, one, 1, "one")
+    middle = net.conv(net.conv(x, reduce_three, 1, "reduce_three"), three, 3, "three")
+    right = net.conv(net.conv(x, reduce_five, 1, "reduce_five"), five, 5, "five")
+    pooled = net.conv(net.pool(x, 3, 1, "pooled", padding="same"), pool, 1, "pool")
+    return net.concat(left, middle, right, pooled)
 
 
-class SEInception(Inception, symbol="SEIB", wider=("one", "three", "five", "pool")):
-    """``SEIB(a,…,f)``: the block followed by squeeze-and-excitation (Fig. 3).
-
-    A seventh number, printed only when it is not 16, is the reduction ratio of Hu et al.
-    """
-
-    ratio: int = 16
-
-    def apply(self, net, x):
-        block = super().apply(net, x)
-        filters = self.one + self.three + self.five + self.pool
-        squeezed = net.dense(net.mean(block, "mean"), max(1, filters // self.ratio), "relu", "squeeze")
-        return net.scale(block, net.dense(squeezed, filters, "sigmoid", "excite"))
+def _se_inception(net, x, one, reduce_three, three, reduce_five, five, pool, ratio=RATIO):
+    """``SEIB(a,…,f)``: the block followed by squeeze-and-excitation (Fig. 3); a seventh number is the ratio."""
+    block = _inception(net, x, one, reduce_three, three, reduce_five, five, pool)
+    filters = one + three + five + pool
+    squeezed = net.dense(net.mean(block, "mean"), max(1, filters // ratio), "relu", "squeeze")
+    return net.scale(block, net.dense(squeezed, filters, "sigmoid", "excite"))
 
 
-class Concat(Layer, symbol="Concat"):
-    """``Concat()`` or ``Concat(l(-4),l(-5))``: two earlier maps side by side.
-
-    ``first`` and ``second`` are positions from the start.  In the text they count from the end of the whole model,
-    -1 being its last layer: so Table III's 3,125,178 parameters come out.  ``form`` keeps how the text was written:
-    ``""`` for ``Concat()``, else the letter before each number (the paper's ``l`` reads ``1`` in some copies).
-    """
-
-    first: int
-    second: int
-    form: str = field(default="l", compare=False, kw_only=True)
-
-    def apply(self, net, first, second):
-        return net.concat(first, second)
-
-    def reads(self, index):
-        return self.first, self.second
-
-    def text(self, total):
-        places = (f"{self.form}({place - total})" for place in (self.first, self.second))
-        return f"Concat({','.join(places) if self.form else ''})"
-
-
-class Flatten(Layer, symbol="F"):
-    """``F()``: a map as one vector."""
-
-    def apply(self, net, x):
-        return net.flatten(x)
-
-
-class Dense(Layer, symbol="FC"):
-    """``FC(n)``: fully connected; softmax if it is the last layer, else ReLU."""
-
-    units: int
-
-    def apply(self, net, x):
-        return net.dense(x, self.units, "softmax" if net.last else "relu")
-
-
-class NormConvolution(Convolution, symbol="CN", wider=("filters",)):
-    """``CN(a,b)``: a filters of b×b, ``same``, without bias, then batch normalisation and ReLU."""
-
-    def apply(self, net, x):
-        return net.conv(x, self.filters, self.size, norm=True)
-
-
-class Attention(Layer, symbol="AT"):
-    """``AT(h)``: self-attention with h heads between all places of the map, added to it.
-
-    A transformer's first half-block, x + attention(norm(x)): the block that the paper's conclusion
-    names as future work.  Heads are ``channels // h`` wide.
-    """
-
-    heads: int
-
-    def apply(self, net, x):
-        return net.attention(x, self.heads)
-
-
-class GlobalPooling(Layer, symbol="GAP"):
-    """``GAP()``: the mean of each channel over the map; takes the place of ``F()``."""
-
-    def apply(self, net, x):
-        return net.mean(x)
-
-
-TO_VECTOR = (Flatten, GlobalPooling)
+# By symbol: from a net, what the layer reads and its numbers to its output.
+KINDS: dict[str, Callable[..., Any]] = {
+    # C(a,b): a filters of b×b, valid (only so do the printed counts come out), ReLU.
+    "C": lambda net, x, filters, size: net.conv(x, filters, size, padding="valid"),
+    # P(a,b): maximum over b×b in steps of a; P(1,1) is the identity.
+    "P": lambda net, x, step, size: x if step == size == 1 else net.pool(x, size, step),
+    "IB": _inception,
+    "SEIB": _se_inception,
+    # Concat() or Concat(l(-4),l(-5)): two earlier maps side by side.
+    "Concat": lambda net, first, second, *places: net.concat(first, second),
+    # F(): a map as one vector.
+    "F": lambda net, x: net.flatten(x),
+    # FC(n): fully connected; softmax if it is the last layer, else ReLU.
+    "FC": lambda net, x, units: net.dense(x, units, "softmax" if net.last else "relu"),
+    # CN(a,b): a filters of b×b, same, without bias, then batch normalisation and ReLU.
+    "CN": lambda net, x, filters, size: net.conv(x, filters, size, norm=True),
+    # AT(h): self-attention with h heads between all places of the map, added to it: a transformer's first half-block,
+    # x + attention(norm(x)), which the paper's conclusion names as future work.  Heads are channels // h wide.
+    "AT": lambda net, x, heads: net.attention(x, heads),
+    # GAP(): the mean of each channel over the map; takes the place of F().
+    "GAP": lambda net, x: net.mean(x),
+}
+TO_VECTOR = ("F", "GAP")
+# Which numbers of a kind are the filters that leave it: Widen raises them.
+WIDER = {"C": (0,), "CN": (0,), "IB": (0, 2, 4, 5), "SEIB": (0, 2, 4, 5)}
 
 
 def times(shape: Shape) -> str:

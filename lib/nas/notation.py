@@ -5,16 +5,17 @@
 """
 
 import hashlib
+import inspect
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from lib.nas.layers import IDENTITY, KINDS, TO_VECTOR, Concat, Dense, Layer, NetworkError, Shape, Shapes, times
+from lib.nas.layers import IDENTITY, KINDS, RATIO, TO_VECTOR, Layer, NetworkError, Shape, Shapes, times
 
 _LAYER = re.compile(r"([A-Za-z]+)\s*\(((?:[^()]|\([^()]*\))*)\)")
 _PLACES = re.compile(r"\s*([lL1])\s*\(\s*(-\d{1,9})\s*\)\s*,\s*[lL1]\s*\(\s*(-\d{1,9})\s*\)\s*")
@@ -46,7 +47,20 @@ class Architecture:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
-        _check_order(self.layers)
+        vector, read = False, set[int]()
+        for index, layer in enumerate(self.layers):
+            read.update(layer.reads(index))
+            if layer.symbol == "Concat" and not all(0 <= place < index for place in layer.numbers):
+                raise NetworkError("Concat points outside the layers before it", index)
+            if (layer.symbol == "FC") != vector:
+                raise NetworkError("FC takes a vector, all others a map: FC follows F() or GAP(), and only FC", index)
+            vector |= layer.symbol in TO_VECTOR
+        if not self.layers or self.layers[-1].symbol != "FC":
+            raise NetworkError("the last layer must be FC(number of classes)", len(self) - 1)
+        if unread := set(range(len(self) - 1)) - read:
+            # Keras would leave it out of the model, and its parameters out of the count.
+            where = min(unread)
+            raise NetworkError(f"no layer reads the output of this {self.layers[where].symbol}", where)
 
     def __str__(self) -> str:
         return " ".join(self.texts)
@@ -60,12 +74,13 @@ class Architecture:
         return [layer.text(len(self)) for layer in self.layers]
 
     def run(self, net, x: Any) -> Iterator[Any]:
-        """The output of each layer on ``net``, see :meth:`lib.nas.layers.Layer.apply`, from the input ``x``."""
+        """The output of each layer for the input ``x`` on ``net``: ``Shapes`` or :class:`lib.nas.build.Tensors`."""
         outputs = {-1: x}
         for index, layer in enumerate(self.layers):
             net.layer, net.last = index, index == len(self) - 1
             try:
-                outputs[index] = layer.apply(net, *(outputs[place] for place in layer.reads(index)))
+                inputs = [outputs[place] for place in layer.reads(index)]
+                outputs[index] = KINDS[layer.symbol](net, *inputs, *layer.numbers)
             except NetworkError as error:
                 raise NetworkError(f"{error} (layer {index + 1}, {self.texts[index]}, of {self})", index) from None
             yield outputs[index]
@@ -104,7 +119,7 @@ class Architecture:
     @cached_property
     def flat(self) -> int:
         """Position of the ``F()`` or ``GAP()``: where the maps end."""
-        return next(index for index, layer in enumerate(self.layers) if isinstance(layer, TO_VECTOR))
+        return next(index for index, layer in enumerate(self.layers) if layer.symbol in TO_VECTOR)
 
     @cached_property
     def canonical(self) -> "Architecture":
@@ -116,8 +131,7 @@ class Architecture:
         kept, place_of = list[Layer](), {-1: -1}
         for index, layer in enumerate(self.layers):
             if index == 0 or layer != IDENTITY:
-                places = sorted(place_of[place] for place in layer.reads(index))
-                kept.append(Concat(*places) if isinstance(layer, Concat) else layer)
+                kept.append(layer.reading(sorted(place_of[place] for place in layer.reads(index))))
             place_of[index] = len(kept) - 1
         return Architecture(tuple(kept))
 
@@ -128,12 +142,11 @@ class Architecture:
 
     def change(self, start: int, stop: int, *new: Layer) -> "Architecture":
         """With ``new`` layers in the place of those from ``start`` to before ``stop``; a Concat joins the same maps."""
-
-        def moved(index: int, layer: Layer) -> Layer:
-            places = (place + (len(new) + start - stop) * (place >= stop) for place in layer.reads(index))
-            return Concat(*places) if isinstance(layer, Concat) else layer
-
-        layers = list(map(moved, range(len(self)), self.layers))
+        more = len(new) + start - stop
+        layers = [
+            layer.reading(place + more * (place >= stop) for place in layer.reads(index))
+            for index, layer in enumerate(self.layers)
+        ]
         return Architecture((*layers[:start], *new, *layers[stop:]))
 
 
@@ -163,32 +176,18 @@ def parse(text: str) -> Architecture:
 def _layer(match: re.Match[str], index: int, total: int) -> Layer:
     """The layer of a name and what is in its parentheses; a Concat's places become positions from the start."""
     name, inside = match.groups()
-    numbers, kind = inside.replace(",", " ").split(), KINDS[name]
-    if kind is not Concat:
-        with suppress(TypeError):  # too few or too many
-            if all(re.fullmatch("0*[1-9][0-9]{0,8}", one) for one in numbers):
-                return kind(*map(int, numbers))
-        wanted = ", ".join(one.name for one in fields(kind))
-        raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)
-    if not numbers:
-        return Concat(index - 1, index - 2, form="")
-    if not (places := _PLACES.fullmatch(inside)):
-        raise NetworkError("Concat joins two layers, counted from the end: Concat(l(-4),l(-5))", index)
-    form, first, second = places.groups()
-    return Concat(total + int(first), total + int(second), form=form.lower())
-
-
-def _check_order(layers: tuple[Layer, ...]) -> None:
-    vector, read = False, set[int]()
-    for index, layer in enumerate(layers):
-        read.update(layer.reads(index))
-        if isinstance(layer, Concat) and not all(0 <= place < index for place in layer.reads(index)):
-            raise NetworkError("Concat points outside the layers before it", index)
-        if isinstance(layer, Dense) != vector:
-            raise NetworkError("FC takes a vector, all others a map: FC follows F() or GAP(), and only FC", index)
-        vector |= isinstance(layer, TO_VECTOR)
-    if not layers or not isinstance(layers[-1], Dense):
-        raise NetworkError("the last layer must be FC(number of classes)", len(layers) - 1)
-    if unread := set(range(len(layers) - 1)) - read:
-        # Keras would leave it out of the model, and its parameters out of the count.
-        raise NetworkError(f"no layer reads the output of this {layers[min(unread)].symbol}", min(unread))
+    if name == "Concat":
+        if not inside.replace(",", " ").strip():
+            return Layer(name, (index - 1, index - 2), form="")
+        if not (places := _PLACES.fullmatch(inside)):
+            raise NetworkError("Concat joins two layers, counted from the end: Concat(l(-4),l(-5))", index)
+        form, *ends = places.groups()
+        return Layer(name, tuple(total + int(end) for end in ends), form.lower())
+    texts, kind = inside.replace(",", " ").split(), inspect.signature(KINDS[name])
+    with suppress(TypeError):  # too few or too many
+        kind.bind(None, None, *texts)
+        if all(re.fullmatch("0*[1-9][0-9]{0,8}", text) for text in texts):
+            numbers = tuple(map(int, texts))
+            return Layer(name, numbers[:6] if name == "SEIB" and numbers[6:] == (RATIO,) else numbers)
+    wanted = ", ".join(list(kind.parameters)[2:])
+    raise NetworkError(f"{name} takes whole numbers from 1: {wanted or 'none'}", index)

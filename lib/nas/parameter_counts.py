@@ -17,8 +17,8 @@ def counts() -> pd.DataFrame:
     ``difference``, ``verdict`` (match, explained by another reading, open, or empty where none is printed),
     ``explanation``, ``text``.
     """
-    printed, readings = reported.architectures(), reported.readings()
-    frame = pd.DataFrame({"table": printed.table, "reported": reported.results().parameters})
+    printed, readings = reported.NETWORKS, reported.READINGS
+    frame = printed[["table"]].assign(reported=printed.parameters)
     frame["computed"] = printed.apply(_count, axis=1).astype("Int64")
     frame["difference"] = frame.computed - frame.reported
     other = readings.dropna().apply(_count, axis=1).reindex(frame.index)
@@ -34,11 +34,12 @@ def _count(row: pd.Series) -> int:
 
 def transformations() -> pd.DataFrame:
     """Table I made again: ``call``, the ``printed`` and the ``made`` child of M, and whether they are the ``same``."""
-    space, table = transforms.paper_space("IB"), reported.calls().rename(columns={"text": "printed"})
+    space, printed = transforms.paper_space("IB"), reported.NETWORKS.dropna(subset="call")
     m, numbers = parse(space.initial), (1, 0, 1, 2)  # C(64,3), the block, the third layer, the fourth from the end
     calls = zip(transforms.TRANSFORMATIONS.values(), numbers, strict=True)
     made = [m.change(*changes(m, space)[number]) for changes, number in calls]
-    same = [parse(text).hash == child.hash for text, child in zip(table.printed, made, strict=True)]
+    same = [parse(text).hash == child.hash for text, child in zip(printed.text, made, strict=True)]
+    table = printed[["call", "text"]].rename(columns={"text": "printed"})
     return table.assign(made=list(map(str, made)), same=same)
 
 
@@ -47,7 +48,7 @@ def selection_slip() -> pd.DataFrame:
 
     The paper takes M_1 for the most accurate, but prints a higher accuracy for M_3.
     """
-    table = reported.results().query("table == 'III'")[["accuracy", "parameters"]]
+    table = reported.NETWORKS.query("results == 'III'")[["accuracy", "parameters"]]
     rule = {table.accuracy.idxmax(): "best", table.parameters.idxmin(): "smallest"}
     paper = {"M_1": "best", "M_0": "smallest"}
     return table.assign(by_the_rule=table.index.map(rule).fillna(""), in_the_paper=table.index.map(paper).fillna(""))

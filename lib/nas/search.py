@@ -124,10 +124,7 @@ class Search:
     def draw(self, parent: Architecture, name: str, seed: list[int], last: bool = True) -> Architecture | None:
         """A child of ``parent``; a new one, unless it is only on the way to the last one of a chain."""
         known, settings = self.known if last else set(), self.settings
-        child = transforms.child(parent, name, settings.space, [settings.seed, *seed], settings.input_shape, known)
-        if child:
-            known.add(child.hash)
-        return child
+        return transforms.child(parent, name, settings.space, [settings.seed, *seed], settings.input_shape, known)
 
     def train(self, children: list[_Child]) -> pd.DataFrame:
         """The wave's models with their results, as many as the budget allows."""

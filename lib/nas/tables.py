@@ -17,6 +17,7 @@ from lib.nas.experiments import BLOCKS, DIGITS, STRATEGIES, Searches
 from lib.nas.notation import parse
 from lib.nas.search import best
 from lib.reported import nas as reported
+from lib.reported import read
 
 NOT_TESTED = "not tested yet"
 _COUNTS = ("n", "parameters", "parameters printed", "epochs", "epochs printed", "models", "trainings", "seeds")
@@ -29,47 +30,42 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
     ``low`` and ``high`` of accuracy and loss are where those of another test set of the printed size should lie after
     this training (95 %): only the error of the two test sets is in them.
     """
-    printed, shape = reported.results(), DIGITS[profile.nas_digits][1]
+    printed, shape = reported.NETWORKS, DIGITS[profile.nas_digits][1]
     rows = {}
     for name, result in results.items():
-        row = rows[name] = {"table": printed.table[name], "trainings": int(bool(result))}
+        row = rows[name] = {"table": printed.results[name], "trainings": int(bool(result))}
         row |= {f"{score} printed": printed.loc[name, score] for score in ("accuracy", "loss", "parameters", "epochs")}
         row["parameters"] = parse(result.job.arguments["text"]).count_params(shape)
         if not result:
             row["verdict"] = NOT_TESTED if result.error == NOT_DONE else f"failed: {result.error}"
             continue
-        row |= _single_training(result) | {"epochs": result["epochs"], "verdict": statistics.NOT_TESTABLE}
+        right, n = _right(result), len(result["labels"])
+        low, high = statistics.predicted_proportion(right.sum(), n, _MNIST_TESTED)
+        losses = -np.log(np.maximum(result["probabilities"][np.arange(n), result["labels"]].astype(float), 1e-7))
+        half = stats.norm.ppf(0.975) * losses.std(ddof=1) * np.sqrt(1 / n + 1 / _MNIST_TESTED)
+        loss = result["test_cross_entropy"]
+        row |= {"accuracy": right.mean(), "accuracy low": low, "accuracy high": high, "n": n}
+        row |= {"loss": loss, "loss low": loss - half, "loss high": loss + half, "epochs": result["epochs"]}
+        row["verdict"] = statistics.NOT_TESTABLE
         if shape == reported.MNIST_SHAPE:
-            row["verdict"] = statistics.verdict_value(*(row[f"accuracy {one}"] for one in ("printed", "low", "high")))
+            row["verdict"] = statistics.verdict_value(row["accuracy printed"], low, high)
     scores = "{0} printed,{0},{0} low,{0} high"
     columns = f"table,{scores.format('accuracy')},{scores.format('loss')},parameters printed,parameters"
     return _frame(rows, f"{columns},epochs printed,epochs,n,trainings,verdict").rename_axis("network")
 
 
-def _single_training(result: Result) -> dict[str, float]:
-    right, probabilities = _right(result), result["probabilities"].astype(float)
-    n = len(right)
-    low, high = statistics.predicted_proportion(right.sum(), n, _MNIST_TESTED)
-    losses = -np.log(np.maximum(probabilities[np.arange(n), result["labels"]], 1e-7))
-    half = stats.norm.ppf(0.975) * losses.std(ddof=1) * np.sqrt(1 / n + 1 / _MNIST_TESTED)
-    loss = result["test_cross_entropy"]
-    row = {"accuracy": right.mean(), "accuracy low": low, "accuracy high": high, "n": n}
-    return row | {"loss": loss, "loss low": loss - half, "loss high": loss + half}
-
-
 def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
     """Table IV: test accuracy of the printed SE-BbNAS network minus that of BbNAS on the same digits; one row."""
-    first, second, name = results.get("MNIST SE-BbNAS"), results.get("MNIST BbNAS"), "SE-BbNAS – BbNAS"
-    if not (first and second):
+    both, name = [results.get(f"MNIST {one}") for one in ("SE-BbNAS", "BbNAS")], "SE-BbNAS – BbNAS"
+    if not all(both):
         return pd.DataFrame({"difference": [np.nan]}, index=[name])
-    right = _right(first), _right(second)
-    return paired.table({name: right}, np.arange(len(right[0])))
+    return paired.table({name: tuple(map(_right, both))}, np.arange(len(both[0]["labels"])))
 
 
 def se_cost() -> pd.DataFrame:
     """What SE blocks cost in Table VI's network at 64×64×1: parameters and multiply-adds of one image."""
-    texts = reported.architectures().text
-    costs = {kind: parse(texts[name]).describe(reported.MAMMOGRAM_SHAPE).loc["total"] for kind, name in BLOCKS.items()}
+    networks = {kind: parse(reported.NETWORKS.text[name]) for kind, name in BLOCKS.items()}
+    costs = {kind: network.describe(reported.MAMMOGRAM_SHAPE).loc["total"] for kind, network in networks.items()}
     frame = pd.DataFrame(costs).T[["parameters", "multiply_adds"]].astype(float)
     frame.loc["SE / plain"] = frame.loc["SE"] / frame.loc["plain"]
     return frame.rename(columns={"multiply_adds": "multiply-adds"})
@@ -126,8 +122,8 @@ def gain_in_words(row: pd.Series) -> str:
 
 def small_networks(searches: Searches, profile: Profile) -> pd.DataFrame:
     """The best small model of all searches, before what the paper and others print for MNIST."""
-    tables = {"paper": reported.results().query("table in ('II', 'III', 'IV')"), "elsewhere": reported.literature()}
-    rows = pd.concat(tables)[["accuracy", "parameters"]].to_dict("index")
+    paper, elsewhere = reported.NETWORKS.query("results in ('II', 'III', 'IV')"), read("elsewhere_mnist")
+    rows = pd.concat({"paper": paper, "elsewhere": elsewhere})[["accuracy", "parameters"]].to_dict("index")
     if searches.small:
         network = parse(searches.small.job.arguments["text"])
         row = _scores(searches.small) | {"parameters": network.count_params(DIGITS[profile.nas_digits][1])}
@@ -198,13 +194,13 @@ def _verdict(low: float, high: float, done: int, planned: int) -> dict[str, int 
 def training_seconds(results: Mapping[str, Result], store: Store) -> pd.DataFrame:
     """Seconds of single trainings here, and printed for M and its children; of Table IV's only searches are printed."""
     here = {name: store.about(result.job)["seconds"] if result else np.nan for name, result in results.items()}
-    printed = reported.results().query("table != 'IV'").seconds.reindex(here)
+    printed = reported.NETWORKS.query("results != 'IV'").seconds.reindex(here)
     return pd.DataFrame({"seconds printed": printed, "seconds": here}).rename_axis("network")
 
 
 def search_hours(searches: Searches, store: Store) -> pd.DataFrame:
     """Table IV: hours of whole searches, printed beside the sum over the trained models of each search here."""
-    printed = reported.results().query("table == 'IV'").seconds / 3600
+    printed = reported.NETWORKS.query("results == 'IV'").seconds / 3600
     rows = {("paper", name.removeprefix("MNIST ")): {"hours": hours} for name, hours in printed.items()}
     for key, search in searches.found.items():
         if seconds := [store.about(job)["seconds"] for job in search.jobs if store.holds(job)]:

@@ -1,16 +1,16 @@
 """The four transformations of III-A: pure functions from an architecture to the changes that it offers.
 
-:func:`draw` makes the free choice (which layer, which size) at random, which is what the paper calls
+:func:`child` makes the free choice (which layer, which size) at random, which is what the paper calls
 Randomization.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lib.nas.layers import IDENTITY, KINDS, Concat, Layer, NetworkError, Pooling
+from lib.nas.layers import IDENTITY, WIDER, Layer, NetworkError
 from lib.nas.notation import Architecture
 
 Change = tuple[Any, ...]  # the arguments of Architecture.change
@@ -35,13 +35,15 @@ def paper_space(block: str) -> Space:
     Table I prints an added 3×3 convolution where only 1×1 gives Table III's count, and Table IV has both.
     """
     initial = f"C(64,3) P(1,1) {block}(32,64,128,16,32,32) P(1,1) F() FC(10)"
-    return Space(initial, (KINDS[block](32, 64, 128, 16, 32, 32),), (KINDS["C"](64, 1), KINDS["C"](64, 3)), 32)
+    added = Layer(block, (32, 64, 128, 16, 32, 32))
+    return Space(initial, (added,), (Layer("C", (64, 1)), Layer("C", (64, 3))), 32)
 
 
 def improved_space() -> Space:
     """Real 2×2 pooling, global average pooling, small normalised layers, SE blocks and attention; ten classes."""
     initial = "CN(24,3) P(2,2) SEIB(16,16,32,8,16,16) P(2,2) SEIB(24,32,64,8,24,24) GAP() FC(10)"
-    return Space(initial, (KINDS["SEIB"](24, 32, 64, 8, 24, 24), KINDS["AT"](4)), (KINDS["CN"](64, 3),), 16)
+    blocks = Layer("SEIB", (24, 32, 64, 8, 24, 24)), Layer("AT", (4,))
+    return Space(initial, blocks, (Layer("CN", (64, 3)),), 16)
 
 
 def add_layer(architecture: Architecture, space: Space) -> list[Change]:
@@ -56,7 +58,7 @@ def add_block(architecture: Architecture, space: Space) -> list[Change]:
     The text of III-A has a fully connected layer follow the block; Table I shows none, and the printed
     counts have none.
     """
-    place = architecture.flat - isinstance(architecture.layers[architecture.flat - 1], Pooling)
+    place = architecture.flat - (architecture.layers[architecture.flat - 1].symbol == "P")
     return [(place, place, block) for block in space.blocks]
 
 
@@ -67,9 +69,10 @@ def widen(architecture: Architecture, space: Space) -> list[Change]:
     """
 
     def wide(layer: Layer) -> Layer:
-        return replace(layer, **{name: getattr(layer, name) + space.widen_by for name in layer.wider})
+        wider = WIDER[layer.symbol]
+        return Layer(layer.symbol, tuple(n + space.widen_by * (at in wider) for at, n in enumerate(layer.numbers)))
 
-    return [(place, place + 1, wide(layer)) for place, layer in enumerate(architecture.layers) if layer.wider]
+    return [(place, place + 1, wide(layer)) for place, layer in enumerate(architecture.layers) if layer.symbol in WIDER]
 
 
 def concat(architecture: Architecture, space: Space) -> list[Change]:
@@ -80,18 +83,11 @@ def concat(architecture: Architecture, space: Space) -> list[Change]:
     """
     shapes = architecture.shapes((1024, 1024, 1))
     equal = [place for place in range(1, architecture.flat) if shapes[place][:2] == shapes[place - 1][:2]]
-    return [(place + 1, place + 1, Concat(place, place - 1)) for place in equal]
+    return [(place + 1, place + 1, Layer("Concat", (place, place - 1))) for place in equal]
 
 
 TRANSFORMATIONS = {one.__name__: one for one in (add_layer, add_block, widen, concat)}
 NAMES = tuple(TRANSFORMATIONS)
-
-
-def draw(architecture: Architecture, name: str, space: Space, generator: np.random.Generator) -> Architecture:
-    """One random application of the transformation called ``name``; :class:`NetworkError` where it gives none."""
-    if not (changes := TRANSFORMATIONS[name](architecture, space)):
-        raise NetworkError(f"{name} finds no place in {architecture}")
-    return architecture.change(*changes[generator.integers(len(changes))])
 
 
 def child(
@@ -102,13 +98,14 @@ def child(
     Parameters
     ----------
     seed : integers that name this draw; equal ones draw equally.
-    known : hashes of architectures met before.
+    known : hashes of architectures met before, to which the child's is added.
     """
-    generator = np.random.default_rng(seed)
-    for _ in range(20):
+    generator, changes = np.random.default_rng(seed), TRANSFORMATIONS[name](parent, space)
+    for _ in range(20 if changes else 0):
         with suppress(NetworkError):
-            drawn = draw(parent, name, space, generator)
+            drawn = parent.change(*changes[generator.integers(len(changes))])
             drawn.shapes(input_shape)
             if drawn.hash not in known:
+                known.add(drawn.hash)
                 return drawn
     return None

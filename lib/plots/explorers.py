@@ -17,8 +17,8 @@ from lib.nas import transforms
 from lib.nas.drawing import draw_networks
 from lib.nas.layers import NetworkError, Shape
 from lib.nas.notation import parse
-from lib.plots.classification import one_image
 from lib.plots.style import PREDICTED, TRUE
+from lib.plots.two_stage import one_image
 from lib.two_stage.model import TwoStageModel
 
 MASKS = {"predicted": PREDICTED, "ground truth": TRUE, "none": ""}  # and the colours of their contours

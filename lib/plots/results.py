@@ -12,12 +12,7 @@ from lib.evaluation import statistics
 from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, single, with_data
 
 # How a count of :func:`lib.nas.parameter_counts.counts` is drawn, by its verdict.
-_COUNTS = {
-    "match": ("o", GREEN),
-    "explained": ("s", ORANGE),
-    "open": ("D", VERMILION),
-    "no count printed": ("o", GREY),
-}
+_COUNTS = {"match": ("o", GREEN), "explained": ("s", ORANGE), "open": ("D", VERMILION), "no count printed": ("o", GREY)}
 
 
 @with_data
@@ -68,18 +63,14 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
     testable = table[table.tested != statistics.NOT_TESTABLE]
     right.plot(testable.printed, testable.row, "kx", ms=6, mew=1.5)
     right.margins(x=0.15)
-    middle = np.mean(right.get_xlim())
+    least, most = right.get_xlim()
+    look = {"textcoords": "offset points", "va": "center", "fontsize": 7, "color": "0.35"}
     for row in table[table.number.isna()].itertuples():
-        if row.Index in testable.index:  # beside its cross, where there is more room
-            place, text, sign = (row.printed, row.row), row.tested, 1 if row.printed < middle else -1
-        else:
-            place, text, sign = (
-                (right.get_xlim()[0], row.row),
-                f"printed {words.number(row.printed, '.2%')}, {row.tested}",
-                1,
-            )
-        look = {"ha": "left" if sign > 0 else "right", "va": "center", "fontsize": 7, "color": "0.35"}
-        right.annotate(text, place, (7 * sign, 0), textcoords="offset points", **look)
+        x, text = row.printed, row.tested
+        if row.Index not in testable.index:  # no cross
+            x, text = least, f"printed {words.number(x, '.2%')}, {text}"
+        away, side = (7, "left") if x < (least + most) / 2 else (-7, "right")  # where there is more room
+        right.annotate(text, (x, row.row), (away, 0), ha=side, **look)
     right.set(xlabel="test accuracy", yticks=[], ylim=left.get_ylim())
     right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1, symbol=" %"))
     for cell in (left, right):

@@ -1,6 +1,6 @@
 """The style of all figures: colours, sizes of letters, images with contours, labels that hide nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from functools import wraps
 from typing import Any
 
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from lib.core.jobs import Result
-from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
 
 # Okabe and Ito's palette: told apart with every kind of colour vision.
@@ -66,13 +65,13 @@ def single(height: float) -> tuple[Figure, Axes]:
     return figure, axes[0, 0]
 
 
-def show_image(axes: Axes, image: np.ndarray, title: str = "", truth: np.ndarray | None = None) -> None:
-    """Draw a gray image (height, width, 1) in [0, 1] without ticks, with the border of its ground-truth mask."""
+def show_image(axes: Axes, image: np.ndarray, title: str = "", *masks: np.ndarray) -> None:
+    """Draw a gray image (height, width, 1) in [0, 1] without ticks, with the borders of its true and predicted mask."""
     axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=8)
-    if truth is not None:
-        draw_contour(axes, truth, TRUE)
+    for mask, colour in zip(masks, (TRUE, PREDICTED), strict=False):
+        draw_contour(axes, mask, colour)
 
 
 def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0.5) -> None:
@@ -80,25 +79,6 @@ def draw_contour(axes: Axes, mask: np.ndarray, colour: str, threshold: float = 0
     above = mask[..., 0] >= threshold
     if above.any() and not above.all():
         axes.contour(mask[..., 0], levels=[threshold], colors=[colour], linewidths=1.2)
-
-
-def draw_borders(data: ImageSet, unet: Result, titles: Mapping[int, str], wrong: Collection[int] = ()) -> Figure:
-    """Images with their true and predicted borders, four in a row.
-
-    Parameters
-    ----------
-    unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
-    titles : by index of the image; those that are ``wrong`` are red.
-    """
-    predicted = unpack_masks(unet["masks"])
-    figure, axes = grid(-(-len(titles) // ACROSS), ACROSS)
-    for cell in axes.flat[len(titles) :]:
-        cell.axis("off")
-    for cell, (index, title) in zip(axes.flat, titles.items(), strict=False):
-        show_image(cell, data.images[index], title, data.masks[index])
-        draw_contour(cell, predicted[index], PREDICTED)
-        cell.title.set_color("#C00000" if index in wrong else "black")
-    return figure
 
 
 def label_points(

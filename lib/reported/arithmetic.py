@@ -42,10 +42,10 @@ def _two_stage() -> dict[str, tuple[bool, str]]:
 
 
 def _nas() -> dict[str, tuple[bool, str]]:
-    net = nas.results()
-    children, mammograms = net[net.table == "III"], net[net.index.str.startswith("KAU")]
+    net = nas.NETWORKS
+    children, mammograms = net[net.results == "III"], net[net.index.str.startswith("KAU")]
     bb, se, plain = (row for _, row in mammograms.iterrows())
-    text = nas.architectures().text[se.name].split()
+    text = se.text.split()
     best, smallest = children.accuracy.idxmax(), children.parameters.idxmin()
     convolutions, blocks = (sum(layer.startswith(kind) for layer in text) for kind in ("C(", "SEIB("))
     counts = net.parameters[["MNIST SE-BbNAS", "MNIST BbNAS"]].tolist()

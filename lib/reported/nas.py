@@ -6,47 +6,21 @@ Randomization for CNN Construction.  Accuracies are fractions, times seconds; ar
 """
 
 import numpy as np
-import pandas as pd
 
 from lib.reported import read
 
-_NETWORKS = read("nas_networks").astype({"parameters": "Int64", "epochs": "Int64"})
-M = _NETWORKS.text["M"]
-MNIST_SHAPE = tuple(_NETWORKS.loc["M", ["height", "width", "channels"]])
+# Every printed network by its name here.  ``text`` is printed in ``table``; ``call``: the transformation that makes it
+# of M, as printed (Table I).  ``height``, ``width`` and ``channels`` of the input are not printed but what the counts
+# prove (28×28×1 for MNIST, 64×64×1 for KAU-BCMD).  ``accuracy``, ``loss``, ``parameters``, ``epochs`` and ``seconds``
+# are printed in the table ``results``; for M and its children seconds are of one training, for the others of the whole
+# search.
+NETWORKS = read("nas_networks").astype({"parameters": "Int64", "epochs": "Int64"})
+M = NETWORKS.text["M"]
+MNIST_SHAPE = tuple(NETWORKS.loc["M", ["height", "width", "channels"]])
 MAMMOGRAMS = 5662  # images, IV-A
-MAMMOGRAM_SHAPE = tuple(_NETWORKS.loc["KAU-BCMD BbNAS", ["height", "width", "channels"]])
-
-
-def architectures() -> pd.DataFrame:
-    """Every printed architecture by its name here: ``table``, ``text``, ``height``, ``width``, ``channels``.
-
-    The input size is not printed; it is what the counts prove (28×28×1 for MNIST, 64×64×1 for KAU-BCMD).
-    """
-    return _NETWORKS[["table", "text", "height", "width", "channels"]]
-
-
-def results() -> pd.DataFrame:
-    """Every printed result: ``table``, ``accuracy``, ``loss``, ``parameters``, ``epochs``, ``seconds``.
-
-    For M and its children seconds are of one training, for the others of the whole search.
-    """
-    columns = ["results", "accuracy", "loss", "parameters", "epochs", "seconds"]
-    return _NETWORKS[columns].rename(columns={"results": "table"})
-
-
-def calls() -> pd.DataFrame:
-    """Table I: the transformation that makes each child of M, as printed (``call``), and the child (``text``)."""
-    return _NETWORKS.loc[_NETWORKS.call.notna(), ["call", "text"]]
-
-
-def readings() -> pd.DataFrame:
-    """Rows whose printed count does not come out: another ``text`` that gives it, its input, ``explanation``."""
-    return read("nas_readings")
-
-
-def literature() -> pd.DataFrame:
-    """MNIST test accuracies of small single networks elsewhere: ``parameters``, ``accuracy``, ``source``."""
-    return read("elsewhere_mnist")
+MAMMOGRAM_SHAPE = tuple(NETWORKS.loc["KAU-BCMD BbNAS", ["height", "width", "channels"]])
+# Rows whose printed count does not come out: another ``text`` that gives it, its input, ``explanation``.
+READINGS = read("nas_readings")
 
 
 def mammogram_test_sizes(most: int) -> list[int]:
@@ -54,7 +28,7 @@ def mammogram_test_sizes(most: int) -> list[int]:
 
     Shares are rounded to four digits, or cut off after the fourth.
     """
-    printed = (results()["accuracy"].filter(like="KAU") * 1e4).round()
+    printed = (NETWORKS["accuracy"].filter(like="KAU") * 1e4).round()
 
     def fits(n: int) -> bool:
         shares = np.arange(n + 1) * 1e4 / n

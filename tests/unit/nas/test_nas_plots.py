@@ -9,12 +9,12 @@ from lib.nas.transforms import paper_space
 from lib.plots import nas as plots
 from lib.reported import nas as reported
 
-PRINTED = reported.results().query("table in ('III', 'IV')")
+PRINTED = reported.NETWORKS.query("results in ('III', 'IV')")
 
 
 @pytest.mark.parametrize("name", ["M_3", "KAU-BCMD BbNAS", "MNIST SE-BbNAS"])
 def test_a_drawing_has_a_box_for_every_layer(name):
-    row = reported.architectures().loc[name]
+    row = reported.NETWORKS.loc[name]
     architecture = parse(row.text)
     figure = draw_networks({name: architecture, "again": architecture}, (row.height, row.width, row.channels))
     boxes = [patch for patch in figure.axes[0].patches if "FancyBbox" in type(patch).__name__]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.evaluation import calibration, decision_curve, statistics
-from lib.plots import calibration as plots
+from lib.plots import grouped as plots
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def test_reliability_shows_bins_intervals_and_errors(prediction):
     assert _labels(curve)[0] == f"before: ECE {calibration.ece(*prediction):.3f}"
     assert len(_labels(curve)) == 2
     filled = before[before.images > 0]
-    points, _, (bars,) = curve.containers[0]
+    _, points, _ = curve.lines
     np.testing.assert_allclose(points.get_xydata(), filled[["confidence", "accuracy"]])
     first = filled.iloc[0]
     low, high = statistics.proportion_interval(round(first.accuracy * first.images), int(first.images))
-    assert bars.get_segments()[0][:, 1] == pytest.approx([low, high])
+    assert curve.collections[0].get_segments()[0][:, 1] == pytest.approx([low, high])
     assert histogram.get_xlim()[0] == curve.get_xlim()[0] == min(f.low[f.images > 0].min() for f in (before, after))
     np.testing.assert_array_equal(histogram.patches[0].get_data().values, before.images)
 

@@ -36,11 +36,11 @@ def test_the_text_repeats_the_tables():
 
 
 def test_printed_networks_are_read_whole():
-    results = nas.results()
+    results = nas.NETWORKS
     assert results.parameters.notna().sum() == 9
     assert results.parameters.dtype == "Int64"
-    assert nas.calls().index.tolist() == ["M_0", "M_1", "M_2", "M_3"]
-    assert nas.architectures().text["M"] == nas.M
+    assert nas.NETWORKS.call.dropna().index.tolist() == ["M_0", "M_1", "M_2", "M_3"]
+    assert nas.NETWORKS.text["M"] == nas.M
     assert nas.MNIST_SHAPE == (28, 28, 1)
 
 

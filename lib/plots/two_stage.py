@@ -1,5 +1,6 @@
-"""Figures of notebook 03: heads' learning curves, confusion matrices (Fig. 2), examples (Fig. 1), one image closely."""
+"""Figures of notebooks 02 and 03: learning curves, masks (Fig. 1), confusion matrices (Fig. 2), one image closely."""
 
+from collections.abc import Collection
 from functools import partial
 
 import numpy as np
@@ -10,8 +11,62 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.core import words
 from lib.core.jobs import Result
+from lib.core.store import unpack_masks
 from lib.data.record import ImageSet
-from lib.plots.style import CLASS_COLOURS, PART_COLOURS, draw_borders, draw_contour, grid, show_image, with_data
+from lib.plots.style import ACROSS, CLASS_COLOURS, PART_COLOURS, draw_contour, grid, show_image, single, with_data
+
+
+@with_data
+def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
+    """Training (gray) and validation cross-entropy of each round, kept epochs as dots, and the printed mean.
+
+    Losses above 1, of early epochs, are cut off.
+
+    ``histories``: columns ``round``, ``epoch``, ``bce``, ``val_bce``, ``kept``; None without rows.
+    """
+    figure, cell = single(3.1)
+    for _, history in histories.groupby("round"):
+        kept = history[history["kept"].astype(bool)]
+        cell.plot(history["epoch"], history["bce"], color=PART_COLOURS["train"], lw=0.8)
+        cell.plot(history["epoch"], history["val_bce"], color=PART_COLOURS["validation"], lw=0.8)
+        cell.plot(kept["epoch"], kept["val_bce"], "o", color="black", ms=4)
+    cell.axhline(printed, ls="--", lw=1, color="black")
+    cell.set(xlabel="epoch", ylabel="cross-entropy / nats per pixel", yscale="log")
+    cell.set_ylim(top=1)
+    cell.legend([*cell.lines[:3], cell.lines[-1]], ["training", "validation", "kept epoch", "printed mean"])
+    return figure
+
+
+@with_data
+def dice_distribution(scores: pd.DataFrame) -> Figure | None:
+    """Dice of each lesion image: columns ``dice``, ``class`` and ``part`` of the scores; None without scores."""
+    figure, cell = single(3.1)
+    order = [name for name in CLASS_COLOURS if (scores["class"] == name).any()]
+    shared = {"x": "part", "y": "dice", "hue": "class", "hue_order": order, "palette": CLASS_COLOURS, "ax": cell}
+    sns.boxplot(scores, **shared, fliersize=0, linewidth=1, fill=False, legend=False, gap=0.15)
+    sns.stripplot(scores, **shared, dodge=True, size=2.5, alpha=0.6)
+    cell.set(ylim=(-0.03, 1.03), xlabel="", ylabel="Dice of an image")
+    cell.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3)
+    return figure
+
+
+@with_data
+def masks(data: ImageSet, unet: Result, texts: pd.Series, wrong: Collection[int] = ()) -> Figure | None:
+    """Images with the true border (yellow) and the predicted one (pink), four in a row; None without any.
+
+    Parameters
+    ----------
+    unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
+    texts : below the name, by index of the image; those that are ``wrong`` are red.
+    """
+    predicted = unpack_masks(unet["masks"])
+    figure, axes = grid(-(-len(texts) // ACROSS), ACROSS)
+    for cell in axes.flat[len(texts) :]:
+        cell.axis("off")
+    for cell, (index, text) in zip(axes.flat, texts.items(), strict=False):
+        show_image(cell, data.images[index], f"{data.names[index]}\n{text}", data.masks[index], predicted[index])
+        cell.title.set_color("#C00000" if index in wrong else "black")
+    return figure
 
 
 @with_data
@@ -41,20 +96,6 @@ def confusion_matrices(matrices: dict[str, pd.DataFrame]) -> Figure | None:
         cell.set_title(f"{title}: {words.number(np.trace(matrix) / n, '.1%')} of {n}")
         cell.tick_params(length=0)
     return figure
-
-
-@with_data
-def predicted_classes(data: ImageSet, unet: Result, predicted: pd.Series) -> Figure | None:
-    """Fig. 1: images with their true and predicted border and class, four in a row.
-
-    Parameters
-    ----------
-    unet : a result of :func:`lib.two_stage.segmentation.segmenter`, with masks of all images of ``data``.
-    predicted : label by index of the image; wrong ones are red.  None is returned if there are none.
-    """
-    titles = {index: f"{data.names[index]}\npredicted {data.classes[label]}" for index, label in predicted.items()}
-    wrong = predicted.index[predicted != data.labels[predicted.index]]
-    return draw_borders(data, unet, titles, wrong)
 
 
 def one_image(
