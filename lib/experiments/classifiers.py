@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lib.core import jobs
@@ -69,18 +69,15 @@ def logistic_regression(
     features, labels = x["features"], data.labels
     n_components = min(_COMPONENTS, len(train) - 1)
     reduction = [PCA(n_components, random_state=0)] if features.shape[1] > n_components else []
-
-    def loss(model: Pipeline) -> float:
-        return log_loss(labels[validation], model.predict_proba(features[validation]), labels=model.classes_)
-
-    models = []
-    for penalty in _PENALTIES:
-        regression = LogisticRegression(C=penalty, class_weight="balanced", max_iter=5000)
-        models.append(make_pipeline(StandardScaler(), *reduction, regression).fit(features[train], labels[train]))
-    best = min(models, key=loss)
+    regression = LogisticRegression(class_weight="balanced", max_iter=5000)
+    model = make_pipeline(StandardScaler(), *reduction, regression)
+    choices = {"logisticregression__C": _PENALTIES}
+    # Not fitted again with the validation images, as it would be by itself.
+    search = GridSearchCV(model, choices, scoring="neg_log_loss", cv=[(train, validation)], refit=False)
+    best = model.set_params(**search.fit(features, labels).best_params_).fit(features[train], labels[train])
     parts = {"validation": validation, "test": test}
     answers = {name: best.predict_proba(features[part])[None].astype(np.float32) for name, part in parts.items()}
-    return {**answers, "penalty": best[-1].C}
+    return {**answers, "penalty": regression.C}
 
 
 @jobs.step("mc_dropout", version=1, needs={"x": ("features",)})
