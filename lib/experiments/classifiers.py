@@ -141,8 +141,7 @@ def fine_tuned(
     key = ("fine-tuned", size, n_classes, settings, segmenter, n_steps)
     model = training.network(key, lambda: _build(size, n_classes, settings, segmenter, n_steps), seed)
     if network is not None:
-        for place, value in zip(model.stage_1_places, network["weights"], strict=True):
-            model.weights[place].assign(value)
+        model.get_layer("lesion_maps").set_weights(network["weights"])
     x, one_hot = segmentation.as_input(data.images[train]), np.eye(n_classes, dtype=np.float32)[data.labels[train]]
     options: dict[str, Any] = {"augment": augmentation.ultrasound, "keep": "last", "state": state}
     history = training.fit(model, x, one_hot, None, settings, seed, **options)
@@ -154,22 +153,18 @@ def fine_tuned(
 def _build(
     size: int, n_classes: int, settings: FineTuningSettings, segmenter: SegmenterSettings | None, n_steps: int
 ) -> keras.Model:
-    inputs, stage_1 = keras.Input((size, size, 3)), []
+    inputs = keras.Input((size, size, 3))
     if segmenter is None:
         backbone = backbones.build(settings.backbone, size, settings.weights)
         for layer in backbone.layers[-len(backbone.layers) // 4 :]:
             layer.trainable = not isinstance(layer, layers.BatchNormalization)
         x = layers.GlobalAveragePooling2D()(backbone(layers.Rescaling(2.0, -1.0)(inputs)))
     else:
-        unet = segmentation.restore(size, segmenter)
-        stage_1 = unet.weights
+        reader = lesion_features.reader(segmentation.restore(size, segmenter))
         # Features of different layers differ in scale a hundredfold: the answer would come from one of them.
-        x = layers.BatchNormalization(momentum=0.9)(lesion_features.reader(unet)(inputs))
+        x = layers.BatchNormalization(momentum=0.9)(reader(inputs))
     x = layers.Dropout(settings.dropout, seed=0)(x)
     model = keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
-    # Where the weights of stage 1 are among those of the network that shares its layers.
-    places = {id(weight): place for place, weight in enumerate(model.weights)}
-    model.stage_1_places = [places[id(weight)] for weight in stage_1]
     rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, n_steps)
     model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
     return model
