@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lib.core import jobs
@@ -69,18 +69,15 @@ def logistic_regression(
     features, labels = x["features"], data.labels
     n_components = min(_COMPONENTS, len(train) - 1)
     reduction = [PCA(n_components, random_state=0)] if features.shape[1] > n_components else []
-
-    def loss(model: Pipeline) -> float:
-        return log_loss(labels[validation], model.predict_proba(features[validation]), labels=model.classes_)
-
-    models = []
-    for penalty in _PENALTIES:
-        regression = LogisticRegression(C=penalty, class_weight="balanced", max_iter=5000)
-        models.append(make_pipeline(StandardScaler(), *reduction, regression).fit(features[train], labels[train]))
-    best = min(models, key=loss)
+    regression = LogisticRegression(class_weight="balanced", max_iter=5000)
+    model = make_pipeline(StandardScaler(), *reduction, regression)
+    choices = {"logisticregression__C": _PENALTIES}
+    # Not fitted again with the validation images, as it would be by itself.
+    search = GridSearchCV(model, choices, scoring="neg_log_loss", cv=[(train, validation)], refit=False)
+    best = model.set_params(**search.fit(features, labels).best_params_).fit(features[train], labels[train])
     parts = {"validation": validation, "test": test}
     answers = {name: best.predict_proba(features[part])[None].astype(np.float32) for name, part in parts.items()}
-    return {**answers, "penalty": best[-1].C}
+    return {**answers, "penalty": regression.C}
 
 
 @jobs.step("mc_dropout", version=1, needs={"x": ("features",)})
@@ -144,8 +141,7 @@ def fine_tuned(
     key = ("fine-tuned", size, n_classes, settings, segmenter, n_steps)
     model = training.network(key, lambda: _build(size, n_classes, settings, segmenter, n_steps), seed)
     if network is not None:
-        for place, value in zip(model.stage_1_places, network["weights"], strict=True):
-            model.weights[place].assign(value)
+        model.get_layer("lesion_maps").set_weights(network["weights"])
     x, one_hot = segmentation.as_input(data.images[train]), np.eye(n_classes, dtype=np.float32)[data.labels[train]]
     options: dict[str, Any] = {"augment": augmentation.ultrasound, "keep": "last", "state": state}
     history = training.fit(model, x, one_hot, None, settings, seed, **options)
@@ -157,22 +153,18 @@ def fine_tuned(
 def _build(
     size: int, n_classes: int, settings: FineTuningSettings, segmenter: SegmenterSettings | None, n_steps: int
 ) -> keras.Model:
-    inputs, stage_1 = keras.Input((size, size, 3)), []
+    inputs = keras.Input((size, size, 3))
     if segmenter is None:
         backbone = backbones.build(settings.backbone, size, settings.weights)
         for layer in backbone.layers[-len(backbone.layers) // 4 :]:
             layer.trainable = not isinstance(layer, layers.BatchNormalization)
         x = layers.GlobalAveragePooling2D()(backbone(layers.Rescaling(2.0, -1.0)(inputs)))
     else:
-        unet = segmentation.restore(size, segmenter)
-        stage_1 = unet.weights
+        reader = lesion_features.reader(segmentation.restore(size, segmenter))
         # Features of different layers differ in scale a hundredfold: the answer would come from one of them.
-        x = layers.BatchNormalization(momentum=0.9)(lesion_features.reader(unet)(inputs))
+        x = layers.BatchNormalization(momentum=0.9)(reader(inputs))
     x = layers.Dropout(settings.dropout, seed=0)(x)
     model = keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
-    # Where the weights of stage 1 are among those of the network that shares its layers.
-    places = {id(weight): place for place, weight in enumerate(model.weights)}
-    model.stage_1_places = [places[id(weight)] for weight in stage_1]
     rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, n_steps)
     model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -70,19 +70,14 @@ def reliabilities(cv: GroupedCV, one: np.ndarray | None) -> dict[str, pd.DataFra
 
 def risk_curves(cv: GroupedCV, answers: Answers) -> dict[str, pd.DataFrame]:
     """Error rate against coverage for three uncertainties: entropy, disagreement of seeds and of dropout passes."""
-    found = {}
-    if ENSEMBLE in answers:
-        p = probabilities(cv, answers[ENSEMBLE])[SCALED]
-        found[f"{ENSEMBLE}, entropy"] = p, calibration.predictive_entropy(p)
-    for name in (f"image, {single_backbone(cv.profile)}", MC_DROPOUT):
-        if name in answers:
-            p = probabilities(cv, answers[name])[AS_IS]
-            information = calibration.mutual_information(answers[name][0][:, p.index])
-            found[f"{name}, mutual information"] = p, information
-    return {
-        name: calibration.risk_coverage(cv.labels[p.index], p.to_numpy(), uncertainty)
-        for name, (p, uncertainty) in found.items()
-    }
+    image, curves = f"image, {single_backbone(cv.profile)}", {}
+    for name in [name for name in (ENSEMBLE, image, MC_DROPOUT) if name in answers]:
+        kind, what = (SCALED, "entropy") if name == ENSEMBLE else (AS_IS, "mutual information")
+        p = probabilities(cv, answers[name])[kind]
+        information = calibration.mutual_information(answers[name][0][:, p.index])
+        uncertainty = calibration.predictive_entropy(p) if name == ENSEMBLE else information
+        curves[f"{name}, {what}"] = calibration.risk_coverage(cv.labels[p.index], p.to_numpy(), uncertainty)
+    return curves
 
 
 def malignant_calls(cv: GroupedCV, one: np.ndarray | None) -> pd.DataFrame:

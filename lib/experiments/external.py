@@ -96,7 +96,7 @@ def classes_job(cv: GroupedCV) -> Job:
     x = [cv.features(name), cv.features(name, "image+mask", unseen)]
     external_x = [other.features(name), other.features(name, "image+mask", [(masks_job(cv), None)])]
     head = cv.heads(splits.Split(cv.members(*cv.others(0)), cv.members(0), cv.members(0)), x)
-    sizes = {"n_seeds": len(cv.head_seeds), "n_classes": len(cv.classes)}
+    sizes = {"n_seeds": cv.profile.n_heads, "n_classes": len(cv.classes)}
     return external_classes(head=head, x=external_x, **sizes, settings=head.arguments["settings"])
 
 
@@ -159,12 +159,12 @@ def curated_table(run: Run) -> pd.DataFrame:
         return reported.read("elsewhere_curated")
     masks = mask_quality.of_masks(run.results(curated_scores(cv)), {"fold": int}, cv.table)
     dice = masks.pivot_table("dice", "fold", "class").add_prefix("Dice ")
-    by_fold = {"MobileNetV2 encoder": dice} if len(dice) else {}
     right = model_comparison.rights(cv, model_comparison.answers(run, cv, CURATED))
-    by_fold |= {name: one.groupby(cv.folds).mean().to_frame("accuracy").dropna() for name, one in right.items()}
+    accuracies = {name: one.groupby(cv.folds).mean().to_frame("accuracy").dropna() for name, one in right.items()}
     rows = {}
-    for name, one in by_fold.items():
-        scores = pd.concat([one.mean(), one.std().rename(lambda column: f"sd {column.split()[-1]}")])
-        rows[f"here: {name}"] = {**scores, "folds": f"{len(one)} of {cv.n_folds}"}
+    for name, one in ({"MobileNetV2 encoder": dice} | accuracies).items():
+        if len(one):
+            deviation = one.std().rename(lambda column: f"sd {column.split()[-1]}")
+            rows[f"here: {name}"] = {**one.mean(), **deviation, "folds": f"{len(one)} of {cv.n_folds}"}
     table = pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])
     return table.reindex(columns=sorted(table, key=lambda column: (column == "folds", column.startswith("sd "))))

@@ -13,5 +13,4 @@ def of_rows(rows: Mapping[tuple, Any], names: Sequence[str], columns: Sequence[s
 
 def stacked(parts: Sequence[pd.DataFrame], types: Mapping[str, type]) -> pd.DataFrame:
     """Frames one below another; without any, an empty one whose columns have the ``types`` that they would have."""
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
-    return pd.concat(parts, ignore_index=True) if parts else empty
+    return pd.concat(parts or [pd.DataFrame(columns=list(types)).astype(dict(types))], ignore_index=True)

@@ -138,11 +138,8 @@ class GroupedCV:
         """The paper's head on each kind of features; ``changes`` replace fields of its settings."""
         settings = HeadSettings(epochs=self.profile.head_epochs, **changes)
         images = {"data": self.source, **split.parts()}
-        return classification.heads(**images, x=x, mirrored=mirrored, settings=settings, seeds=self.head_seeds)
-
-    @property
-    def head_seeds(self) -> list[int]:
-        return list(range(self.seed, self.seed + self.profile.n_heads))
+        seeds = list(range(self.seed, self.seed + self.profile.n_heads))
+        return classification.heads(**images, x=x, mirrored=mirrored, settings=settings, seeds=seeds)
 
     # Tables
 

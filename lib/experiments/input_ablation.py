@@ -212,13 +212,13 @@ def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, in
     One row per quantity and network: ``here``, its interval, ``rounds``.  Accuracies belong to image+mask; the
     best round is taken for each head by itself, and then averaged over heads.
     """
-    best = {key: one["val_accuracy"].max(axis=0)[STACKED.index("image+mask")] for key, one in heads.items() if one}
+    kind = STACKED.index("image+mask")
+    best = pd.DataFrame({key: one["val_accuracy"].max(axis=0)[kind] for key, one in heads.items() if one}).T
     losses = [min(one["history"]["val_bce"]) for one in unets if one]
     rows = {("validation loss of the U-Net, mean of 10 rounds", "U-Net"): _mean(losses)} if losses else {}
-    for name in dict.fromkeys(backbone for backbone, _ in best):
-        by_head = [accuracy for (backbone, _), accuracy in best.items() if backbone == name]
-        rows["validation accuracy, mean of 10 rounds", name] = _mean(np.mean(by_head, axis=1))
-        rows["validation accuracy, best round", name] = [np.max(by_head, axis=0).mean(), np.nan, np.nan, len(by_head)]
+    for name, by_head in best.groupby(level=0, sort=False):
+        rows["validation accuracy, mean of 10 rounds", name] = _mean(by_head.mean(axis=1))
+        rows["validation accuracy, best round", name] = [by_head.max().mean(), np.nan, np.nan, len(by_head)]
     frame = frames.of_rows(rows, ["quantity", "network"], ["here", "95 % low", "95 % high", "rounds"])
     return frame.sort_index(level="quantity", sort_remaining=False)
 

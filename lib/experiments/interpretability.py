@@ -113,8 +113,7 @@ def class_map(model: TwoStageModel, images: np.ndarray, masks: np.ndarray | None
     map is scaled to a maximum of 1, so two do not compare in strength; one without positive evidence is all zeros.
     """
     prediction, backbone = model.predict(images, masks), model.settings.backbone
-    head = _copy(model.head)
-    score = keras.Model(head.inputs, _without_activation(head))
+    score = _linear(model.head)
     inputs = classification.stack_inputs(images, prediction.masks, model.settings.inputs)
     prepared = backbones.preprocess(backbone.name, inputs, backbone.preprocessing)
     one_hot = np.eye(len(model.classes), dtype=np.float32)[prediction.labels]
@@ -135,10 +134,10 @@ def mask_map(model: TwoStageModel, images: np.ndarray) -> np.ndarray:
     """
     lesions = (model.predict(images).masks >= 0.5).astype(np.float32)
     inputs = keras.ops.convert_to_tensor(segmentation.as_input(images))
-    unet = _copy(model.unet)
+    unet = _linear(model.unet)
     deepest = unet.get_layer("bottleneck").output
     maps = keras.Model(unet.inputs, deepest)(inputs, training=False)
-    decoder = keras.Model([*unet.inputs, deepest], _without_activation(unet))
+    decoder = keras.Model([*unet.inputs, deepest], unet.outputs[0])
 
     def target(x):
         return keras.ops.sum(keras.ops.multiply(decoder([inputs, x], training=False), lesions))
@@ -161,22 +160,19 @@ def emptied_channels(model: TwoStageModel, images: np.ndarray) -> dict[str, list
     return {name: model.predict(*both).labels.tolist() for name, both in channels.items()}
 
 
-def _copy(model: keras.Model) -> keras.Model:
-    # A model cut open at a layer can no longer be saved: Keras adds nodes to the layers that it shares.
-    copy = keras.models.clone_model(model)
+def _linear(model: keras.Model) -> keras.Model:
+    """A copy of ``model`` without its last softmax or sigmoid, whose gradient vanishes where it is sure.
+
+    A copy, since a model cut open at a layer can no longer be saved: Keras adds nodes to the layers that it shares.
+    """
+    last = {**model.layers[-1].get_config(), "activation": "linear"}
+
+    def clone(layer):
+        return type(layer).from_config(last if layer is model.layers[-1] else layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _without_activation(model: keras.Model):
-    """The output of ``model`` before its softmax or sigmoid, whose gradient vanishes where it is sure."""
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Activation):
-        return last.input
-    linear = type(last).from_config({**last.get_config(), "activation": "linear", "name": f"{last.name}_logit"})
-    output = linear(last.input)
-    linear.set_weights(last.get_weights())
-    return output
 
 
 def _gradient(function: Callable, x: Any) -> np.ndarray:

@@ -53,7 +53,7 @@ def stage_1_maps(data: ImageSet, network: Mapping[str, Any], settings: Segmenter
 
 
 def reader(unet: keras.Model) -> keras.Model:
-    """From images (n, size, size, 3) in [0, 1] to features (n, n_features), sharing the layers of ``unet``.
+    """From images (n, size, size, 3) in [0, 1] to features (n, n_features), sharing the weights of ``unet`` in order.
 
     The deepest map and the last one of each resolution below the image's, each averaged over the
     image and over the lesion that the network predicts.
@@ -62,23 +62,16 @@ def reader(unet: keras.Model) -> keras.Model:
     outputs.append(unet.get_layer("bottleneck").output)
     last = {one.shape[1]: one for one in outputs if one.shape[1] < unet.input.shape[1]}
     maps = [last[size] for size in sorted(last)]
-    pooled = [part for one in maps for part in (layers.GlobalAveragePooling2D()(one), InsideMask()([one, unet.output]))]
+    pooled = [part for one in maps for part in (layers.GlobalAveragePooling2D()(one), _inside(one, unet.output))]
     return keras.Model(unet.input, layers.Concatenate()(pooled), name="lesion_maps")
 
 
-@keras.saving.register_keras_serializable(package="lib")
-class InsideMask(layers.Layer):
+def _inside(one: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
     """The mean of a map (n, h, w, c) over a mask (n, H, W, 1) in [0, 1], as (n, c); near zero for an empty mask."""
-
-    def call(self, inputs):
-        one, mask = inputs
-        factor = mask.shape[1] // one.shape[1]
-        weight = ops.average_pool(mask, factor, factor)
-        # One pixel's worth is added, so that an empty mask divides by no zero.
-        return ops.sum(one * weight, axis=(1, 2)) / (ops.sum(weight, axis=(1, 2)) + 1.0)
-
-    def compute_output_shape(self, shapes):
-        return shapes[0][0], shapes[0][-1]
+    factor = mask.shape[1] // one.shape[1]
+    weight = ops.average_pool(mask, factor, factor)
+    # One pixel's worth is added, so that an empty mask divides by no zero.
+    return ops.sum(one * weight, axis=(1, 2)) / (ops.sum(weight, axis=(1, 2)) + 1.0)
 
 
 def lesion_crops(images: np.ndarray, masks: np.ndarray) -> np.ndarray:

@@ -104,10 +104,10 @@ def _greedy(cv: GroupedCV, models: np.ndarray) -> np.ndarray:
 
 def rights(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     """Share of the seeds that are right about each image (rows), by classifier; NaN where it is not tested."""
-    columns = {name: (test.argmax(axis=2) == cv.labels).mean(axis=0) for name, (test, _) in found.items()}
-    tested = {name: ~np.isnan(test).any(axis=(0, 2)) for name, (test, _) in found.items()}
-    every = range(len(cv.labels))
-    return pd.DataFrame(columns, every).where(pd.DataFrame(tested, every))
+    right = {}
+    for name, (test, _) in found.items():
+        right[name] = np.where(np.isnan(test[..., 0]), np.nan, test.argmax(axis=2) == cv.labels).mean(axis=0)
+    return pd.DataFrame(right, range(len(cv.labels)))
 
 
 def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:

@@ -70,12 +70,11 @@ def _far(model: TwoStageModel, images: np.ndarray) -> float:
 
 def _others(model: TwoStageModel) -> dict[str, float]:
     """The same of other ultrasound images, of mammograms and of phantoms, where their files are at hand."""
-    size, found = model.size, {"phantoms": _far(model, sources.Phantoms(100, model.size).load().images)}
-    if paths.find_data("bus-uclm"):
-        found["BUS-UCLM"] = _far(model, sources.BusUclm(size).load().images)
-    if paths.find_data("mini-mias"):
-        found["mini-MIAS, mammograms"] = _far(model, sources.MiniMias(size).load().images)
-    return found
+    size = model.size
+    others = {"BUS-UCLM": sources.BusUclm(size), "mini-MIAS, mammograms": sources.MiniMias(size)}
+    at_hand = {name: one for name, one in others.items() if paths.find_data(one.folder)}
+    named = {"phantoms": sources.Phantoms(100, size), **at_hand}
+    return {name: _far(model, one.load().images) for name, one in named.items()}
 
 
 if __name__ == "__main__":

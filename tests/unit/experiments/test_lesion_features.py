@@ -17,7 +17,7 @@ def test_maps_are_averaged_inside_the_mask():
     one[:, :2] = 3
     mask = np.zeros((2, 16, 16, 1), np.float32)
     mask[0, :8] = 1
-    inside = np.asarray(lesion_features.InsideMask()([one, mask]))
+    inside = np.asarray(lesion_features._inside(one, mask))
     assert inside[0, 0] == pytest.approx(3 * 8 / 9)
     assert inside[1, 0] == 0
 
@@ -34,7 +34,9 @@ def test_features_are_those_of_the_trained_weights(architecture):
     assert (found[0] == found[2]).all()
     assert np.abs(found[0] - found[1]).max() > 1e-3
     views = [data.images, data.images[:, :, ::-1]]
-    alone = np.mean([lesion_features.reader(unet).predict(segmentation.as_input(x), verbose=0) for x in views], axis=0)
+    reader = lesion_features.reader(unet)
+    assert all(one is other for one, other in zip(reader.weights, unet.weights, strict=True)), "another order"
+    alone = np.mean([reader.predict(segmentation.as_input(x), verbose=0) for x in views], axis=0)
     assert found[2] == pytest.approx(alone, abs=1e-4)
 
 
