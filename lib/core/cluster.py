@@ -5,12 +5,12 @@ comes out the same however many of them there are.  The machines of a cluster sh
 a job's description is all that is sent to them.
 """
 
-import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,51 +40,42 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
 
     A worker process that dies makes its job a failed one.
     """
-    if address := os.environ.get(DASK):
-        client = _dask_client(address)
-        threads = client.nthreads().values()
-        if max(threads, default=1) > 1:
-            raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
-        from dask.distributed import KilledWorker
-
-        submit = client.get_executor(pure=False).submit
-        yield from _on_workers(submit, KilledWorker, task, iter(jobs), store, max(1, len(threads)))
-    elif workers:
-
-        def submit(*call: Any) -> Future:
-            # A worker that dies takes the whole executor with it.
-            return get_reusable_executor(workers, timeout=300, env=_ONE_THREAD).submit(*call)
-
-        yield from _on_workers(submit, TerminatedWorkerError, task, iter(jobs), store, workers)
-    else:
+    address = os.environ.get(DASK)
+    if not (address or workers):
         yield from ((job, *task(job, store, False)) for job in jobs)
-
-
-def _on_workers(
-    submit: Callable, death: type[Exception], task: Task, jobs: Iterator, store: Any, at_once: int
-) -> Iterator[tuple[Any, float, str]]:
+        return
+    submit, death, at_once = _on_dask(address) if address else _in_processes(workers)
+    waiting = iter(jobs)
     running: dict[Future, Any] = {}
     suspects = []
-
-    def start(number: int) -> None:
-        running.update((submit(task, job, store, True), job) for job in itertools.islice(jobs, number))
-
-    start(at_once)
-    try:
-        while running:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                if isinstance(future.exception(), death):
-                    suspects.append(job)
-                else:
-                    yield job, *future.result()
-                start(1)
-    finally:
-        for future in running:
-            future.cancel()
+    while running := running | {submit(task, job, store, True): job for job in islice(waiting, at_once - len(running))}:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            job = running.pop(future)
+            if isinstance(future.exception(), death):
+                suspects.append(job)
+            else:
+                yield job, *future.result()
     for job in suspects:  # a job that ran beside a dying worker is blamed as well: a second try alone tells
         future = submit(task, job, store, True)
         yield (job, float("nan"), DIED) if isinstance(future.exception(), death) else (job, *future.result())
+
+
+def _in_processes(workers: int) -> tuple[Callable[..., Future], type[Exception], int]:
+    def submit(*call: Any) -> Future:
+        # A worker that dies takes the whole executor with it.
+        return get_reusable_executor(workers, timeout=300, env=_ONE_THREAD).submit(*call)
+
+    return submit, TerminatedWorkerError, workers
+
+
+def _on_dask(address: str) -> tuple[Callable[..., Future], type[Exception], int]:
+    client = _dask_client(address)
+    threads = client.nthreads().values()
+    if max(threads, default=1) > 1:
+        raise SettingsError("cluster workers need one thread each (dask worker --nthreads 1): seeds are global")
+    from dask.distributed import KilledWorker
+
+    return client.get_executor(pure=False).submit, KilledWorker, max(1, len(threads))
 
 
 @cache

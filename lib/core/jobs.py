@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from lib.core import cluster, keys, runtime
@@ -80,19 +79,19 @@ class Job:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that stand for everything the result depends on."""
-        text = json.dumps(self.describe(), sort_keys=True, default=as_plain)
+        text = json.dumps(self.meaning(), sort_keys=True, default=as_plain)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def describe(self) -> dict[str, Any]:
+    def meaning(self) -> dict[str, Any]:
         """What the key is made of, as JSON can hold it."""
-        parameters = inspect.signature(self.step.function).parameters
-        described = {
-            name: keys.describe(value)
-            for name, value in self.arguments.items()
-            if not keys.same(value, parameters[name].default)
-        }
+        defaults = {name: one.default for name, one in inspect.signature(self.step.function).parameters.items()}
+        arguments = keys.differing(self.arguments, defaults)
         raw = {"raw": dict(self.step.raw(self.arguments))} if self.step.raw else {}
-        return {"step": self.step.name, "version": self.step.version, **raw, "arguments": described}
+        return {"step": self.step.name, "version": self.step.version, **raw, "arguments": arguments}
+
+    def describe(self) -> dict[str, str]:
+        """What stands for it in the keys of jobs that need it."""
+        return {"job": self.key}
 
     def inputs(self) -> Iterator[tuple["Job", tuple[str, ...]]]:
         """The jobs among the arguments, each with the working-only values that are needed of it."""
@@ -221,7 +220,9 @@ def _perform(job: Job, store: Store) -> None:
     state = store.file(job).with_suffix(".state")
     if job.step.resumes:
         arguments["state"] = state
-    began = time.perf_counter() - _seconds_of(state)
+    began = time.perf_counter()
+    with suppress(StoreError, FileNotFoundError):  # the calls that left the state of unfinished work took time, too
+        began -= read_about(state)["values"].get("seconds", 0)
     try:
         values = dict(job.step.function(**arguments))
     except JobError as error:
@@ -230,13 +231,6 @@ def _perform(job: Job, store: Store) -> None:
     made = {"seconds": seconds, "date": time.strftime("%Y-%m-%d", time.gmtime()), **runtime.made_by()}
     store.keep(job, values, made)
     state.unlink(missing_ok=True)
-
-
-def _seconds_of(state: Path) -> float:
-    """How long the calls took that left the state of unfinished work."""
-    with suppress(StoreError, FileNotFoundError):
-        return read_about(state)["values"].get("seconds", 0)
-    return 0
 
 
 def _resolve(value: Any, store: Store, extras: tuple[str, ...]) -> Any:
@@ -248,7 +242,7 @@ def _resolve(value: Any, store: Store, extras: tuple[str, ...]) -> Any:
         return values
     if isinstance(value, list | tuple):
         return type(value)(_resolve(one, store, extras) for one in value)
-    return value.load() if hasattr(value, "load") and hasattr(value, "describe") else value
+    return value.load() if hasattr(value, "load") else value
 
 
 def _jobs_in(value: Any) -> list[Job]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from inspect import Parameter
 from typing import Any
 
@@ -11,18 +12,11 @@ import numpy as np
 
 def describe(value: Any) -> Any:
     """A value as it enters a key."""
-    if hasattr(value, "step") and hasattr(value, "key"):  # a job
-        return {"job": value.key}
-    if hasattr(value, "describe"):
+    if hasattr(value, "describe"):  # a job or a data set
         return value.describe()
     if is_dataclass(value):
-        return {
-            field.name: describe(getattr(value, field.name))
-            for field in fields(value)
-            if not same(getattr(value, field.name), _default(field))
-        }
-    if isinstance(value, np.ndarray):
-        return _describe_array(value)
+        defaults = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(value)}
+        return differing({name: getattr(value, name) for name in defaults}, defaults)
     if isinstance(value, list | tuple):
         return [describe(one) for one in value]
     if isinstance(value, np.generic):
@@ -31,26 +25,19 @@ def describe(value: Any) -> Any:
         return int(value)  # 1.0 and 1 are one setting
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise TypeError(f"a {type(value).__name__} has no place in a job's key: {value!r}")
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        return _digest(np.frombuffer(json.dumps(value.tolist()).encode(), np.uint8))
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
+        return _digest(np.ascontiguousarray(value, "<i8"))
+    raise TypeError(f"{value!r} has no place in a job's key: name the job that made it")
 
 
-def _default(field: Any) -> Any:
-    return field.default_factory() if callable(field.default_factory) else field.default
+def _digest(array: np.ndarray) -> dict[str, Any]:
+    return {"shape": list(array.shape), "sha256": hashlib.sha256(array.tobytes()).hexdigest()[:16]}
 
 
-def _describe_array(value: np.ndarray) -> dict[str, Any]:
-    if value.dtype.kind in "biu":
-        value = np.ascontiguousarray(value, "<i8")
-    elif value.dtype.kind == "U":
-        value = np.frombuffer(json.dumps(value.tolist()).encode(), np.uint8)
-    else:
-        raise TypeError(f"an array of {value.dtype} has no place in a job's key: name the job that made it")
-    return {"shape": list(value.shape), "sha256": hashlib.sha256(value.tobytes()).hexdigest()[:16]}
-
-
-def same(value: Any, default: Any) -> bool:
-    """Whether a value is the default, and is therefore left out."""
-    if default is Parameter.empty or isinstance(value, np.ndarray) or isinstance(default, np.ndarray):
-        return False
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, default))
-    return (numbers or type(value) is type(default)) and value == default
+def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they enter a key, without those that are the default."""
+    required = [name for name, default in defaults.items() if default in (MISSING, Parameter.empty)]
+    described = {name: describe(value) for name, value in values.items()}
+    return {name: value for name, value in described.items() if name in required or value != describe(defaults[name])}

@@ -21,8 +21,12 @@ CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; hidden files
 def files(name: str) -> Mapping[str, str]:
     """SHA-256 of each file of the data set ``name``, by its path below the data folder; empty if nothing is known.
 
-    ``name`` is a folder or a file, for example ``busi`` or ``mnist.npz``.
+    ``name`` is a folder or a file, for example ``busi`` or ``mnist.npz``; of ``weights`` all that are at hand or
+    published, by the names of their files.
     """
+    if name == "weights":
+        at_hand = [file for folder in paths.weights_folders() for file in sorted(folder.glob("*.h5"))]
+        return {**recorded(name), **{file.name: _sha256(file, *_state(file)) for file in at_hand}}
     found = paths.find_data(name)
     if found is None:
         return recorded(name)
@@ -52,28 +56,17 @@ def weights_identity(pattern: str) -> str:
     return next((sha[:16] for name, sha in listed if Path(name).match(pattern)), "download")
 
 
-def weights_identities() -> dict[str, str]:
-    """The SHA-256 of all pretrained weights at hand or published, by the name of their file."""
-    at_hand = [file for folder in paths.weights_folders() for file in sorted(folder.glob("*.h5"))]
-    return {**recorded("weights"), **{file.name: _sha256(file, *_state(file)) for file in at_hand}}
-
-
 def weights_file(pattern: str) -> Path | None:
     """The first file that matches ``pattern`` in the folders of weights, or None."""
     return next((file for folder in paths.weights_folders() for file in sorted(folder.glob(pattern))), None)
 
 
 def record(*names: str, **details: Mapping) -> None:
-    """Add data sets at hand to the published listing, and ``details`` of them; what stands there already stays.
-
-    ``weights`` are listed by the names of their files.
-    """
+    """Add data sets at hand to the published listing, and ``details`` of them; what stands there already stays."""
     listing = {**details, **_recorded()}
     for name in names:
-        if name == "weights":
-            listing[name] = {**weights_identities(), **listing.get(name, {})}
-        elif name not in listing and paths.find_data(name):
-            listing[name] = files(name)
+        if name == "weights" or (name not in listing and paths.find_data(name)):
+            listing[name] = {**files(name), **listing.get(name, {})}
     if listing != _recorded():
         store.write_json(store.PUBLISHED / LISTING, listing)
 

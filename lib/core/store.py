@@ -190,16 +190,15 @@ class Store:
         """The result of a job that :meth:`holds`: values that are published win over those of a second training."""
         leave = set(job.step.working_only) - set(extras)
         published = self._published_file(job)
-        values: dict[str, Any] = {}
-        if published is None or set(extras) & set(job.step.working_only):
-            values = read(self.file(job), job.key, leave)
-        if published is None:
-            return values
-        try:
-            return values | read(published, job.key, leave)
-        except StoreError as error:
-            # Published results are evidence: a damaged one is never passed over or made again in silence.
-            raise StoreError(f"{error}; restore it: git checkout -- {paths.relative(published)}") from error
+        whole = published and leave == set(job.step.working_only)
+        values = {} if whole else read(self.file(job), job.key, leave)
+        if published:
+            try:
+                values |= read(published, job.key, leave)
+            except StoreError as error:
+                # Published results are evidence: a damaged one is never passed over or made again in silence.
+                raise StoreError(f"{error}; restore it: git checkout -- {paths.relative(published)}") from error
+        return values
 
     def about(self, job) -> dict[str, Any]:
         """What made the result of a job that :meth:`holds`: ``seconds``, ``machine``, ``commit``, ``date``."""
@@ -207,7 +206,7 @@ class Store:
 
     def keep(self, job, values: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """Write a finished job's values; those that are published already are left as they are."""
-        about = {"key": job.key, "step": job.step.name, "inputs": job.describe(), "made": dict(made)}
+        about = {"key": job.key, "step": job.step.name, "inputs": job.meaning(), "made": dict(made)}
         write(self.file(job), values, about)
         public = {name: value for name, value in values.items() if name not in job.step.working_only}
         if public and self.publish and self._published_file(job) is None:

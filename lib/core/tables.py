@@ -15,7 +15,6 @@ from lib.core import words
 _LONG = 30  # letters: a column with such a text is made wide
 _RATE = "learning_rate"
 _COUNTS = {"done", "epochs", "images", "models", "n", "planned", "rounds", "seed", "seeds", "trainings"}
-_PRECISION = {"HD95": 1}  # by a word of the column: pixels
 _NUMBER = r"–|[−+<]? ?\d[\d.,e%×-]*( .{1,16})?"  # or an interval, or a number with its spread
 
 
@@ -58,7 +57,7 @@ def draw(table: pd.DataFrame, name: str, caption: str, precision: int = 3, rows:
 def _texts(column: pd.Series, precision: int) -> pd.Series:
     """The values of a column as text: counts whole, small p values as bounds, learning rates as powers of ten."""
     numbers = pd.to_numeric(column, errors="coerce").dropna()
-    places = min([precision, *(_PRECISION[word] for word in str(column.name).split(" ") if word in _PRECISION)])
+    places = min(precision, 1) if "HD95" in str(column.name).split(" ") else precision  # it is in pixels
     is_count = (numbers % 1 == 0).all() and (column.name in _COUNTS or numbers.abs().max() > 1)
 
     def text(label, value) -> str:

@@ -13,7 +13,7 @@ from lib.core import config, jobs
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.data import near_duplicates, sources, splits
-from lib.data.record import DataError, ImageSet
+from lib.data.record import ImageSet
 from lib.evaluation import statistics
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
@@ -28,7 +28,7 @@ class GroupedCV:
     ----------
     source : the images.
     profile, seed : settings of all networks, and their seed.
-    folds : int64 (n,), the fold of each image, or -1: in no part.
+    folds : int64 (n,), the fold of each image.
     table : labels and names of the images, without pixels.
     groups : int64 (n,), related images.
     """
@@ -53,9 +53,7 @@ class GroupedCV:
         source = sources.ultrasound(profile, **relatives)
         table = source.table()
         groups = jobs.run([near_duplicates.groups_job(source)], config.store_of(profile), train=False)[0]["groups"]
-        kept = np.flatnonzero(_kept(profile, table, groups))
-        folds = np.full(len(table), -1)
-        folds[kept] = splits.k_fold(table.labels[kept], profile.n_folds, partition, groups[kept] if grouped else None)
+        folds = splits.k_fold(table.labels, profile.n_folds, partition, groups if grouped else None)
         return cls(source, profile, seed, folds, table, groups)
 
     @property
@@ -167,16 +165,3 @@ class GroupedCV:
     def interim(self, values: pd.Series) -> str:
         """What goes before a verdict while folds are missing."""
         return "" if len(set(self.folds[values.notna()])) == self.n_folds else "interim: "
-
-
-def _kept(profile: Profile, table: ImageSet, groups: np.ndarray) -> np.ndarray:
-    """Whether the profile's policies keep each image: groups in conflict, and a file of images to leave out."""
-    kept = np.ones(len(table), bool)
-    if config.check_choice("policy for conflicts", profile.conflicts, ("keep", "drop")) == "drop":
-        kept &= ~near_duplicates.conflicts(groups, table.labels)
-    if profile.excluded:
-        names = pd.read_csv(profile.excluded, dtype=str)["name"]
-        if unknown := sorted(set(names) - set(table.names)):
-            raise DataError(f"{profile.excluded}: unknown images {unknown[:3]}")
-        kept &= ~np.isin(table.names, names)
-    return kept

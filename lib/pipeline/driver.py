@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,25 +51,22 @@ def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None
 
 def _state(profile: config.Profile, seed: int) -> dict[str, Any]:
     names = () if profile.data == "phantoms" else _RAW
+    code = (paths.ROOT / "lib").rglob("*.*")
     return {
-        "lib": _content(file for file in (paths.ROOT / "lib").rglob("*.*") if file.suffix in _CODE),
+        "lib": {
+            paths.relative(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in code if file.suffix in _CODE
+        },
         "seed": seed,
         "profile": asdict(profile),
         "data": {name: raw.identity(name) for name in names},
-        "excluded": _content([Path(profile.excluded)]),
-        "weights": raw.weights_identities() if names else {},
         "results": _published(profile),
         "backend": runtime.backend_id(),
     }
 
 
 def _published(profile: config.Profile) -> list[str]:
-    known = config.store_of(profile).published is not None
-    return [f"{file.parent.name}/{file.name}" for file in sorted(store.PUBLISHED.glob("*/*.npz"))] if known else []
-
-
-def _content(files: Iterable[Path]) -> dict[str, str]:
-    return {paths.relative(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+    folder = config.store_of(profile).published
+    return [f"{file.parent.name}/{file.name}" for file in sorted(folder.glob("*/*.npz"))] if folder else []
 
 
 def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
@@ -94,14 +91,13 @@ def execute(notebook: Notebook, parameters: dict[str, Any]) -> None:
         progress_bar=False,
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else each kernel tells of its sockets and its end
     )
-    notebook.file(".stamp").unlink(missing_ok=True)
+    notebook.file(".json").unlink(missing_ok=True)
     aside.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(notebook.figures, ignore_errors=True)
     os.replace(aside, notebook.figures)
     os.replace(notebook.file(".partial.ipynb"), notebook.file())
-    cost = {"seconds": round(time.perf_counter() - started), **runtime.made_by()}
-    store.write_json(notebook.file(".json"), cost)
-    notebook.file(".stamp").write_text(notebook.stamp)
+    took = {"stamp": notebook.stamp, "seconds": round(time.perf_counter() - started), **runtime.made_by()}
+    store.write_json(notebook.file(".json"), took)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,7 +147,7 @@ def _main(options: argparse.Namespace) -> int:
         renewed = plan(profile, options.seed, {**state, "results": _published(profile)})
         for old, new in zip(notebooks, renewed, strict=True):
             if old.is_done():
-                new.file(".stamp").write_text(new.stamp)
+                store.write_json(new.file(".json"), {**old.took(), "stamp": new.stamp})
         _publish(renewed, profile, options, todo)
     return 0
 

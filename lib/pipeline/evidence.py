@@ -4,10 +4,12 @@ import argparse
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import median
@@ -27,6 +29,7 @@ ORDER = (
     "lib.experiments.external",
     "lib.nas.experiments",
 )
+_log = logging.getLogger(__name__)
 Plan = dict[str, Callable[[], list[Job]]]  # by the module's name
 # Data sets beside BUSI whose files are listed when results are published.
 RAW = ("busi_related_images.csv", "mnist.npz", "mini-mias", "kau-bcmd", "bus-uclm", "curated-busi", "weights")
@@ -46,35 +49,31 @@ class Clock:
     """How long jobs take: the median of finished ones of the same step and settings, else of the same step."""
 
     def __init__(self, store: Store):
-        self.seconds: dict[str, list[float]] = {}
+        self.seconds: defaultdict[str, list[float]] = defaultdict(list)  # by step, and by step with settings
         for folder in filter(None, (store.published, store.working)):
             for file in folder.glob("*/*.npz"):
                 about = read_about(file)
                 self.note(about["inputs"], about["made"]["seconds"])
 
     def note(self, described: dict[str, Any], seconds: float) -> None:
-        for kind in (described["step"], _kind(described)):
-            self.seconds.setdefault(kind, []).append(seconds)
+        for kind in _kinds(described):
+            self.seconds[kind].append(seconds)
 
     def expected(self, job: Job) -> float | None:
-        described = job.describe()
-        known = self.seconds.get(_kind(described)) or self.seconds.get(described["step"])
-        return median(known) if known else None
+        return next((median(self.seconds[kind]) for kind in _kinds(job.meaning()) if kind in self.seconds), None)
 
     def sum(self, waiting: Iterable[Job]) -> str:
         """For example ``40 jobs, about 3.2 h``."""
         times = [self.expected(job) for job in waiting]
         known = [seconds for seconds in times if seconds is not None]
         more = f" and {len(times) - len(known)} of unknown length" if len(known) < len(times) else ""
-        return f"{len(times)} jobs, about {duration(sum(known))}{more}" if known else f"{len(times)} jobs"
+        total = f"{sum(known) / 3600:.1f} h" if sum(known) >= 5400 else f"{max(sum(known) / 60, 1):.0f} min"
+        return f"{len(times)} jobs, about {total}{more}" if known else f"{len(times)} jobs"
 
 
-def _kind(described: dict[str, Any]) -> str:
-    return f"{described['step']} {json.dumps(described['arguments'].get('settings'), sort_keys=True)}"
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(seconds / 60, 1):.0f} min"
+def _kinds(described: dict[str, Any]) -> tuple[str, str]:
+    step = described["step"]
+    return f"{step} {json.dumps(described['arguments'].get('settings'), sort_keys=True)}", step
 
 
 def work(planned: Plan, store: Store, until: float, workers: int, say: Callable[[str], None]) -> dict[Job, str]:
@@ -99,28 +98,27 @@ def work(planned: Plan, store: Store, until: float, workers: int, say: Callable[
         own = ask()
         done = sum(map(store.holds, own))
         say(f"{name}: {done} of {len(own)} done; the whole plan still takes {clock.sum(rest)}")
-        while todo := [job for job in own if job not in failed and not store.holds(job)]:
-            for some in [todo] if workers else [[job] for job in todo]:
-                run = jobs.waiting(some, store)
-                results = jobs.run(some, store, workers=workers, start=start, report=say, failed=failed)
-                failed |= {one.job: one.error for one in results if one.error not in ("", jobs.NOT_DONE)}
-                for job in filter(store.holds, run):
-                    clock.note(job.describe(), store.about(job)["seconds"])
-                if late:
-                    return failed
-                rest.difference_update(run)
-                _drop_features(run, store, rest, ask)
-                del results
-                gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
-            own = ask()
-        rest.difference_update(own)
+        while todo := [job for job in ask() if job not in failed and not store.holds(job)]:
+            some = todo if workers else todo[:1]
+            run = jobs.waiting(some, store)
+            results = jobs.run(some, store, workers=workers, start=start, report=say, failed=failed)
+            failed |= {one.job: one.error for one in results if one.error not in ("", jobs.NOT_DONE)}
+            for job in filter(store.holds, run):
+                clock.note(job.meaning(), store.about(job)["seconds"])
+            if late:
+                return failed
+            rest.difference_update(run)
+            _drop_features(run, store, rest, ask)
+            del results
+            gc.collect()  # features and weights in circles of networks and callbacks: gigabytes in a night
+        rest.difference_update(ask())
     say("the plan is complete" if not failed else f"the plan is complete but for {len(failed)} jobs")
     return failed
 
 
 def label(job: Job) -> str:
     """A job in words: its step and key, and what tells it from its neighbours."""
-    arguments = job.describe()["arguments"]
+    arguments = job.meaning()["arguments"]
     words = [f"{name} {arguments[name]}" for name in ("settings", "inputs", "seed", "seeds") if arguments.get(name)]
     return " · ".join([str(job), *words])[:150]
 
@@ -149,14 +147,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.only:
         chosen = [config.check_choice("part of the plan", name, tuple(names)) for name in options.only]
         planned = {names[name]: planned[names[name]] for name in chosen}
-    failed = work(planned, config.store_of(profile), until, profile.workers, _say)
+    failed = work(planned, config.store_of(profile), until, profile.workers, _log.info)
     for job, why in failed.items():
         print(f"failed: {label(job)}: {why}", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,6 @@ tables that the notebooks of a profile saved.  A row is named by its index level
 """
 
 import math
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +45,20 @@ def ledger(figures: Path) -> pd.DataFrame:
     rows = {}
     for claim in claims().itertuples():
         printed = _number(claim.value)
-        row = f"{claim.row} · accuracy" if claim.rule == "values" else claim.row  # of all scores, the first
         here, low, high, verdict = _judge(claim, printed, figures, computed)
+        row = f"{claim.row} · accuracy" if claim.rule == "values" else claim.row  # of all scores, the first
         cells, of = _row(figures, claim.table, row), claim.column.partition(" of ")[2]  # a column "a of b" shows both
-        total = f" of {cells[of]:,}" if of in cells else ""
+        basis = "the printed numbers alone" if claim.rule == "arithmetic" else "trainings"
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
             "paper": claim.printed if math.isnan(printed) else _show(printed, claim),
-            "here": _show(here, claim) + total,
+            "here": _show(here, claim) + (f" of {cells[of]:,}" if of in cells else ""),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
             "plan": _unfinished(cells) if here != "" else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
-            "rests on": _basis(claim),
+            "rests on": "counts" if claim.table in _COUNTS else basis,
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
             "printed": printed,
             "number": math.nan if isinstance(here, str) else here,
@@ -67,12 +66,6 @@ def ledger(figures: Path) -> pd.DataFrame:
             "high": high,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
-
-
-def _basis(claim) -> str:
-    if claim.table in _COUNTS:
-        return "counts"
-    return "the printed numbers alone" if claim.rule == "arithmetic" else "trainings"
 
 
 def by_verdict(entries: pd.DataFrame) -> pd.DataFrame:
@@ -100,12 +93,7 @@ def endpoints(figures: Path) -> pd.DataFrame:
     for endpoint in _read("endpoints").itertuples():
         cells = _row(figures, endpoint.table, endpoint.row)
         here, low, high, p_value = _values(cells, endpoint.column)
-        if math.isnan(low):
-            verdict = NOT_YET
-        elif endpoint.rule == "difference":
-            verdict = statistics.verdict_difference(low, high, _number(endpoint.printed))
-        else:
-            verdict = statistics.verdict_bound(here, low, high, float(endpoint.bound))
+        verdict = _of_interval(endpoint.rule, here, low, high, endpoint.printed, endpoint.bound)
         parts = [cells] + [_row(figures, endpoint.table, part) for part in endpoint.parts.split("; ") if part]
         finished = verdict == NOT_YET or not any(part.empty or _unfinished(part) for part in parts)
         rows[endpoint.Index] = {
@@ -158,12 +146,8 @@ def _judge(
     elif claim.rule == "qualitative":
         holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == printed
         verdict = statistics.REPRODUCED if holds else statistics.NOT_REPRODUCED
-    elif math.isnan(low):
-        verdict = NOT_YET
-    elif claim.rule == "difference":
-        verdict = statistics.verdict_difference(low, high, printed)
     else:
-        verdict = statistics.verdict_value(printed, low, high, len(claim.value.partition(".")[2]))
+        verdict = _of_interval(claim.rule, here, low, high, claim.value)
     return here, low, high, verdict
 
 
@@ -176,6 +160,17 @@ def _judge_row(claim, figures: Path) -> tuple[str, float, float, str]:
     inside = statistics.fits(cells.paper, cells["95 % low"], cells["95 % high"])
     verdict = statistics.REPRODUCED if inside.all() else statistics.NOT_REPRODUCED
     return f"{inside.sum()} of {len(inside)} inside", *_NO_INTERVAL, verdict
+
+
+def _of_interval(rule: str, here: float, low: float, high: float, printed: str, bound: str = "") -> str:
+    """The verdict on a difference, on a value with a bound or on a printed value."""
+    if math.isnan(low):
+        return NOT_YET
+    if rule == "difference":
+        return statistics.verdict_difference(low, high, _number(printed))
+    if rule == "bound":
+        return statistics.verdict_bound(here, low, high, float(bound))
+    return statistics.verdict_value(float(printed), low, high, len(printed.partition(".")[2]))
 
 
 def _absent(claim, figures: Path) -> str:
@@ -203,12 +198,6 @@ def _table(figures: Path, table: str, levels: int) -> pd.DataFrame:
     path = figures / f"{table}.csv"
     if not path.exists():
         return pd.DataFrame(index=pd.Index([], dtype=str))
-    return _parsed(path, path.stat().st_mtime_ns, levels)
-
-
-@cache
-def _parsed(path: Path, changed: int, levels: int) -> pd.DataFrame:
-    # A file that is newer than the one read before is read again.
     cells = pd.read_csv(path)
     names = cells.iloc[:, :levels].astype(str).agg(" · ".join, axis=1)
     cells = cells.iloc[:, levels:].set_axis(names)

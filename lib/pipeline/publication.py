@@ -30,16 +30,20 @@ class Notebook:
         return self.source.stem
 
     def file(self, suffix: str = ".ipynb") -> Path:
-        """The executed copy (``.partial.ipynb`` while it runs), its ``.stamp``, or in ``.json`` what it took."""
+        """The executed copy (``.partial.ipynb`` while it runs), or in ``.json`` its stamp and what it took."""
         return self.folder / "notebooks" / f"{self.name}{suffix}"
 
     @property
     def figures(self) -> Path:
         return self.folder / "figures" / self.name
 
+    def took(self) -> dict[str, Any]:
+        """``stamp`` of the last whole run, its ``seconds``, ``machine`` and ``commit``; empty if there is none."""
+        file = self.file(".json")
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() and self.file().exists() else {}
+
     def is_done(self) -> bool:
-        stamp = self.file(".stamp")
-        return self.file().exists() and stamp.exists() and stamp.read_text() == self.stamp
+        return self.took().get("stamp") == self.stamp
 
 
 def published() -> dict[str, Any]:
@@ -69,11 +73,8 @@ def publish(notebooks: Sequence[Notebook], profile: str) -> str:
         shutil.copytree(one.figures, FIGURES / one.name)
         nbformat.write(_executed(one), REPORT / one.file().name)
         title = nbformat.read(one.source, 4).cells[0].source.splitlines()[0].lstrip("# ")
-        rows[one.name] = {
-            "title": title,
-            "figures": one.name,
-            **json.loads(one.file(".json").read_text(encoding="utf-8")),
-        }
+        rows[one.name] = {**one.took(), "title": title, "figures": one.name}
+        del rows[one.name]["stamp"]
     for left in REPORT.glob("*.ipynb"):
         if left.stem not in rows:
             left.unlink()
@@ -110,19 +111,14 @@ def _write_contents(rows: Mapping[str, dict], profile: str) -> None:
         "classifiers of one split trained side by side; *nas child*: one network of paper B; *backbone cost* and",
         "*timing*: measured times. The others are named after what they compute.",
     ]
-    for machine, made in _made().groupby("machine"):
+    about = map(store.read_about, sorted(store.PUBLISHED.glob("*/*.npz")))
+    every = pd.DataFrame([{**one, **one["made"]} for one in about], columns=["machine", "step", "seconds"])
+    for machine, made in every.groupby("machine"):
         lines += ["", f"{machine}:", "", "| kind of job | results | hours |", "|---|---|---|"]
         for step, seconds in made.groupby("step")["seconds"]:
             lines += [f"| {step.replace('_', ' ')} | {len(seconds)} | {max(seconds.sum() / 3600, 0.01):.2f} |"]
     with store.atomic(REPORT / "README.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _made() -> pd.DataFrame:
-    """``machine``, ``step`` and ``seconds`` of all published results."""
-    about = [store.read_about(file) for file in sorted(store.PUBLISHED.glob("*/*.npz"))]
-    made = [(one["made"]["machine"], one["step"], one["made"]["seconds"]) for one in about]
-    return pd.DataFrame(made, columns=["machine", "step", "seconds"])
 
 
 def column_means(figures: Path) -> dict[str, dict[str, float]]:

@@ -138,7 +138,7 @@ def test_a_correction_of_the_groups_makes_them_anew(tmp_path, monkeypatch):
         (tmp_path / "overrides.csv").write_text(text)
         keys.add(key())
     assert len(keys) == 3
-    assert duplicates.groups_job(Phantoms()).describe().get("raw") == {}
+    assert duplicates.groups_job(Phantoms()).meaning().get("raw") == {}
 
 
 # Files
