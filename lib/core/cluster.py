@@ -48,13 +48,22 @@ def run(task: Task, jobs: Iterable, store: Any, workers: int = 0) -> Iterator[tu
     waiting = iter(jobs)
     running: dict[Future, Any] = {}
     suspects = []
-    while running := running | {submit(task, job, store, True): job for job in islice(waiting, at_once - len(running))}:
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            job = running.pop(future)
-            if isinstance(future.exception(), death):
-                suspects.append(job)
-            else:
-                yield job, *future.result()
+
+    def refilled() -> dict[Future, Any]:
+        running.update((submit(task, job, store, True), job) for job in islice(waiting, at_once - len(running)))
+        return running
+
+    try:
+        while refilled():
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                if isinstance(future.exception(), death):
+                    suspects.append(job)
+                else:
+                    yield job, *future.result()
+    finally:
+        for future in running:  # whoever asked is gone
+            future.cancel()
     for job in suspects:  # a job that ran beside a dying worker is blamed as well: a second try alone tells
         future = submit(task, job, store, True)
         yield (job, float("nan"), DIED) if isinstance(future.exception(), death) else (job, *future.result())

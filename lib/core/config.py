@@ -63,6 +63,7 @@ class Profile:
     n_partitions: int = 1
     crop_size: int = 256  # pixels of the images that lesions are cut out of; 0: image_size
     fine_tuned_epochs: int = 24
+    excluded: str = ""  # CSV with a column name: images to leave out (axilla, say), which BUSI does not mark
 
     # Paper B
     nas_digits: str = "mnist"  # or small: scikit-learn's 8×8 digits

@@ -74,8 +74,10 @@ def risk_curves(cv: GroupedCV, answers: Answers) -> dict[str, pd.DataFrame]:
     for name in [name for name in (ENSEMBLE, image, MC_DROPOUT) if name in answers]:
         kind, what = (SCALED, "entropy") if name == ENSEMBLE else (AS_IS, "mutual information")
         p = probabilities(cv, answers[name])[kind]
-        information = calibration.mutual_information(answers[name][0][:, p.index])
-        uncertainty = calibration.predictive_entropy(p) if name == ENSEMBLE else information
+        if what == "entropy":
+            uncertainty = calibration.predictive_entropy(p)
+        else:
+            uncertainty = calibration.mutual_information(answers[name][0][:, p.index])
         curves[f"{name}, {what}"] = calibration.risk_coverage(cv.labels[p.index], p.to_numpy(), uncertainty)
     return curves
 

@@ -13,7 +13,7 @@ from lib.core import config, jobs
 from lib.core.config import Profile
 from lib.core.jobs import Job
 from lib.data import near_duplicates, sources, splits
-from lib.data.record import ImageSet
+from lib.data.record import DataError, ImageSet
 from lib.evaluation import statistics
 from lib.two_stage import classification, segmentation
 from lib.two_stage.classification import BackboneSettings, HeadSettings
@@ -28,7 +28,7 @@ class GroupedCV:
     ----------
     source : the images.
     profile, seed : settings of all networks, and their seed.
-    folds : int64 (n,), the fold of each image.
+    folds : int64 (n,), the fold of each image, or -1: in no part.
     table : labels and names of the images, without pixels.
     groups : int64 (n,), related images.
     """
@@ -53,7 +53,8 @@ class GroupedCV:
         source = sources.ultrasound(profile, **relatives)
         table = source.table()
         groups = jobs.run([near_duplicates.groups_job(source)], config.store_of(profile), train=False)[0]["groups"]
-        folds = splits.k_fold(table.labels, profile.n_folds, partition, groups if grouped else None)
+        kept, folds = np.flatnonzero(_kept(profile, table)), np.full(len(table), -1)
+        folds[kept] = splits.k_fold(table.labels[kept], profile.n_folds, partition, groups[kept] if grouped else None)
         return cls(source, profile, seed, folds, table, groups)
 
     @property
@@ -165,3 +166,11 @@ class GroupedCV:
     def interim(self, values: pd.Series) -> str:
         """What goes before a verdict while folds are missing."""
         return "" if len(set(self.folds[values.notna()])) == self.n_folds else "interim: "
+
+
+def _kept(profile: Profile, table: ImageSet) -> np.ndarray:
+    """Whether an image is none of those that the profile's file leaves out."""
+    names = pd.read_csv(profile.excluded, dtype=str)["name"] if profile.excluded else []
+    if unknown := sorted(set(names) - set(table.names)):
+        raise DataError(f"{profile.excluded}: unknown images {unknown[:3]}")
+    return ~pd.Series(table.names).isin(names).to_numpy()

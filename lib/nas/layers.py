@@ -106,9 +106,9 @@ class Layer:
 
     def text(self, total: int) -> str:
         """The layer as it is written in a network of ``total`` layers."""
-        inside = map(str, self.numbers)
+        inside = [str(number) for number in self.numbers]
         if self.symbol == "Concat":
-            inside = (f"{self.form}({place - total})" for place in self.numbers if self.form)
+            inside = [f"{self.form}({place - total})" for place in self.numbers if self.form]
         return f"{self.symbol}({','.join(inside)})"
 
 

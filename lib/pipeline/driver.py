@@ -51,11 +51,10 @@ def plan(profile: config.Profile, seed: int, state: dict[str, Any] | None = None
 
 def _state(profile: config.Profile, seed: int) -> dict[str, Any]:
     names = () if profile.data == "phantoms" else _RAW
-    code = (paths.ROOT / "lib").rglob("*.*")
+    code = [file for file in sorted((paths.ROOT / "lib").rglob("*.*")) if file.suffix in _CODE]
+    read = [*code, Path(profile.excluded)] if profile.excluded else code
     return {
-        "lib": {
-            paths.relative(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in code if file.suffix in _CODE
-        },
+        "files": {paths.relative(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in read},
         "seed": seed,
         "profile": asdict(profile),
         "data": {name: raw.identity(name) for name in names},

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -24,15 +25,25 @@ def in_threads(function: Callable[..., int], calls: Sequence[tuple], at_once: in
     In threads, so that a signal reaches this one: nbclient would take it for a kernel that died.  Several
     are taken from both ends in turn: neighbours share jobs, and would wait for one another.
     """
+
+    def call(*words: Any) -> int | BaseException:
+        try:
+            return function(*words)
+        except BaseException as error:  # for the caller: the pool would wait for ever for one that is no Exception
+            return error
+
     last = len(calls) - 1
     order = sorted(range(len(calls)), key=lambda place: min(place, last - place) if at_once > 1 else place)
     with ThreadPool(at_once) as pool:  # its threads end with the process, whatever they wait for
-        waiting = [pool.apply_async(function, calls[place]) for place in order]
+        waiting = [pool.apply_async(call, calls[place]) for place in order]
         while waiting:
             time.sleep(0.2)  # a lock would not let a signal through everywhere
             for answer in [one for one in waiting if one.ready()]:
                 waiting.remove(answer)
-                if status := answer.get():
+                status = answer.get()
+                if isinstance(status, BaseException):
+                    raise status
+                if status:
                     return status
     return 0
 

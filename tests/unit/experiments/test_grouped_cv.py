@@ -1,6 +1,9 @@
 """Nothing that answers for a test fold has seen one of its images: checked in the arguments of the jobs."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from lib.core import paths
 from lib.core.jobs import Result
 from lib.data import splits
+from lib.data.record import DataError
 from lib.experiments import classifiers, interpretability, mask_quality
 from lib.experiments import model_comparison as models
 from lib.experiments.grouped_cv import GroupedCV
@@ -133,8 +137,16 @@ def test_answers_are_put_together_fold_by_fold(cv):
     assert models.pool(cv, [result(0, done=False)] * 5) is None
 
 
-def test_every_image_is_in_a_fold_and_none_is_read(tmp_path, monkeypatch):
+def test_policies_leave_images_out_of_every_fold(tmp_path, monkeypatch):
     monkeypatch.setenv("PAPER_ARTIFACTS", str(tmp_path))
     whole = GroupedCV.of(SMOKE)
-    assert set(whole.folds) == set(range(SMOKE.n_folds))
+    assert whole.folds.min() == 0
     assert whole.table.images is None
+    listed = tmp_path / "axilla.csv"
+    pd.DataFrame({"name": whole.table.names[:2]}).to_csv(listed, index=False)
+    fewer = GroupedCV.of(replace(SMOKE, excluded=str(listed)))
+    assert np.flatnonzero(fewer.folds < 0).tolist() == [0, 1]
+    assert not any(0 in part for fold in range(3) for part in fewer.split(fold).parts().values())
+    listed.write_text("name\nbenign (9999)\n")
+    with pytest.raises(DataError, match="unknown"):
+        GroupedCV.of(replace(SMOKE, excluded=str(listed)))
