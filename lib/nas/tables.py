@@ -56,10 +56,10 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
 
 def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
     """Table IV: test accuracy of the printed SE-BbNAS network minus that of BbNAS on the same digits; one row."""
-    both, name = [results.get(f"MNIST {one}") for one in ("SE-BbNAS", "BbNAS")], "SE-BbNAS – BbNAS"
-    if not all(both):
+    first, second, name = results.get("MNIST SE-BbNAS"), results.get("MNIST BbNAS"), "SE-BbNAS – BbNAS"
+    if not (first and second):
         return pd.DataFrame({"difference": [np.nan]}, index=[name])
-    return paired.table({name: tuple(map(_right, both))}, np.arange(len(both[0]["labels"])))
+    return paired.table({name: (_right(first), _right(second))}, np.arange(len(first["labels"])))
 
 
 def se_cost() -> pd.DataFrame:
