@@ -106,10 +106,10 @@ class Layer:
 
     def text(self, total: int) -> str:
         """The layer as it is written in a network of ``total`` layers."""
-        inside = [str(number) for number in self.numbers]
+        texts = [str(number) for number in self.numbers]
         if self.symbol == "Concat":
-            inside = [f"{self.form}({place - total})" for place in self.numbers if self.form]
-        return f"{self.symbol}({','.join(inside)})"
+            texts = [f"{self.form}({place - total})" for place in self.numbers if self.form]
+        return f"{self.symbol}({','.join(texts)})"
 
 
 IDENTITY = Layer("P", (1, 1))

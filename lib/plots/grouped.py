@@ -88,7 +88,7 @@ def reliability_plot(bins: dict[str, pd.DataFrame]) -> Figure | None:
         ends = statistics.proportion_interval((filled.accuracy * filled.images).round(), filled.images)
         ece = np.average((filled.accuracy - filled.confidence).abs(), weights=filled.images)
         label = f"{name}: ECE {ece:.3f}"
-        curve.vlines(filled.confidence, *ends, color=colour)
+        curve.vlines(filled.confidence, *ends, color=colour, lw=1.2)
         curve.plot(filled.confidence, filled.accuracy, "o-", ms=4, lw=1.2, color=colour, label=label)
         histogram.stairs(frame.images, [*frame.low, 1], color=colour, fill=True, alpha=0.25)
     # The top probability of k classes is at least 1 / k: below the first filled bin there is nothing to see.
