@@ -146,8 +146,8 @@ def answers(results: Mapping[tuple[str, int, int], Result]) -> dict[str, np.ndar
 def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.DataFrame:
     """Balanced accuracy (mean over seeds) with its interval over patients, for each kind of block (:func:`answers`).
 
-    No ``skill``: the interval includes one over the number of classes.  ``known`` is the result of
-    :func:`lib.nas.experiments.image_labels`.
+    No ``skill``: the interval includes one over the number of classes.  ``commonest class``: the share of answers that
+    are this class.  ``known`` is the result of :func:`lib.nas.experiments.image_labels`.
     """
     rows = {kind: {"seeds": len(classes), "skill": NOT_TESTED} for kind, classes in predicted.items()}
     if known:
@@ -159,9 +159,10 @@ def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.D
             f1 = [f1_score(known["labels"], one, average="macro", zero_division=0) for one in classes]
             rows[kind] = {"balanced": bootstrap.estimate, "low": bootstrap.low, "high": bootstrap.high}
             rows[kind] |= {"accuracy": (classes == known["labels"]).mean(), "macro F1": np.mean(f1)}
+            rows[kind]["commonest class"] = (classes == commonest).mean()
             guessing = bootstrap.low <= 1 / len(known["classes"]) <= bootstrap.high
             rows[kind] |= {"skill": "no" if guessing else "yes", "seeds": len(classes), "n": classes.shape[1]}
-    return _frame(rows, "balanced,low,high,accuracy,macro F1,skill,seeds,n")
+    return _frame(rows, "balanced,low,high,accuracy,macro F1,commonest class,skill,seeds,n")
 
 
 def mammogram_difference(predicted: Mapping[str, np.ndarray], known: Result, planned: int) -> pd.DataFrame:

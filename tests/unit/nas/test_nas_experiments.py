@@ -147,6 +147,7 @@ def test_balanced_accuracy_over_patients_shows_who_has_skill():
     assert blocks.balanced.tolist() == pytest.approx([1 / 3, 1, 1 / 3])
     assert blocks.skill.tolist() == ["no", "yes", "no"]
     assert blocks.accuracy["majority class"] == pytest.approx(40 / 60)
+    assert blocks["commonest class"].tolist() == pytest.approx([1, 40 / 60, 1])
     row = tables.mammogram_difference({"plain": always, "SE": np.stack([LABELS, LABELS])}, KNOWN, 2).iloc[0]
     assert row.difference == pytest.approx(2 / 3)
     assert (row.verdict, row.p) == ("reproduced", 1 / 2000)
