@@ -246,9 +246,7 @@ run.save_table(difference, "06_mammogram_difference", f"Balanced accuracy (P5), 
 row, skills = difference.iloc[0], "; ".join(f"{kind}: {blocks.skill[kind]}" for kind in experiments.BLOCKS)
 print(f"Better than guessing (the interval lies above one over the number of classes)? {skills}.")
 if (blocks["commonest class"] == 1).all():
-    print(
-        "Both networks give every film the commonest class: neither has learnt, and nothing is known about SE blocks."
-    )
+    print("All answers of both networks are the commonest class: neither has learnt, nothing is known about SE blocks.")
 print(f"SE minus plain:{tables.gain_in_words(row)} {row.done} of {row.planned} seeds: {row.verdict}.")
 printed = reported.NETWORKS.accuracy.filter(like="KAU")
 texts = [f"{name} {100 * value:.2f} %" for name, value in printed.items()]

@@ -7,6 +7,7 @@ import time
 from unittest.mock import Mock
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from lib.core import config, jobs, paths
 from lib.core.store import Store
@@ -17,6 +18,7 @@ from tests.unit.core.steps import broken, counted, diverging, network, numbers, 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("TEST_COUNTS", str(tmp_path / "counts"))
+    get_reusable_executor().shutdown(wait=True)  # workers of an earlier test would count into its file
     return Store(tmp_path / "working", tmp_path / "published", publish=True)
 
 
