@@ -42,7 +42,7 @@ def listed(values: pd.Series, form: str = ".3f") -> str:
 
 def label(name: Hashable) -> str:
     """The name of a row, its levels joined."""
-    return " · ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+    return " · ".join(map(str, name)) if isinstance(name, tuple) else str(name).strip()
 
 
 def spelt(name: str) -> str:

@@ -54,8 +54,10 @@ def _sentence(row: pd.Series) -> str:
         return f"{row.endpoint}: {row.verdict}."
     adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
     here, low, high = map(words.number, row[["here", "95 % low", "95 % high"]])
-    below = ", the whole interval lies below the bound" if row["95 % high"] < row.bound else ""
-    return f"{row.endpoint}: {here} ({low} to {high}; bound {row.bound:g}{adjusted}): {row.verdict}{below}."
+    more = ", the whole interval lies below the bound" if row["95 % high"] < row.bound else ""
+    if row["95 % low"] == row["95 % high"]:
+        more = ", since both sides are right about the same images"
+    return f"{row.endpoint}: {here} ({low} to {high}; bound {row.bound:g}{adjusted}): {row.verdict}{more}."
 
 
 def figure_data(entries: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lib.core import words
 from lib.plots.style import CLASS_COLOURS, label_points, single, with_data
 from lib.reported.two_stage import BACKBONE
 
@@ -62,7 +63,7 @@ def tuning_path(path: pd.DataFrame) -> Figure | None:
     cell.step(steps, path.best, where="post", color="0.6", lw=1)
     cell.scatter(steps[~path.kept], loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
     cell.scatter(steps[path.kept], loss[path.kept], s=30, color=_MARK, zorder=3)
-    labels = [f"{row.component} {row.choice}".strip() for row in path.itertuples()]
+    labels = [f"{words.spelt(row.component)} {row.choice}".strip() for row in path.itertuples()]
     cell.set_xticks(steps, labels, rotation=60, ha="right", fontsize=7)
     cell.set(ylabel="validation cross-entropy / nats")
     return figure

@@ -23,6 +23,10 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert "0.040 (0.010 to 0.070; bound 0; p = 0.004, after Holm p = 0.024): reproduced." in text
     assert "have a result; confirmed (favourable, complete, p below 0.05 after Holm's correction): 1." in text
+    same = {"difference": [0.0], "95 % low": 0.0, "95 % high": 0.0, "p": 1.0, "verdict": "undecided"}
+    pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
+    text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    assert "undecided at this sample size, since both sides are right about the same images." in text
     entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
     assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
 
