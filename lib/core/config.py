@@ -60,7 +60,7 @@ class Profile:
 
     # Grouped cross-validation, 07 and 08
     n_folds: int = 5
-    n_partitions: int = 1
+    n_partitions: int = 3
     crop_size: int = 256  # pixels of the images that lesions are cut out of; 0: image_size
     fine_tuned_epochs: int = 24
     excluded: str = ""  # CSV with a column name: images to leave out (axilla, say), which BUSI does not mark

@@ -24,17 +24,19 @@ Answers = Mapping[str, np.ndarray]
 
 
 def planned(profile: Profile, seed: int) -> list[Job]:
-    """Every job of the comparison in the order of its value: P2, P4, P3's members, the rest; partition by partition."""
+    """Every job of the comparison in the order of its value: P2, P4, P3's members, the rest; then other partitions."""
     found: list[Job] = []
     for partition in range(profile.n_partitions):
-        grouped, random = (GroupedCV.of(profile, seed, partition, kind) for kind in (True, False))
-        known, leaky = (by_name(cv) for cv in (grouped, random))
+        cv = GroupedCV.of(profile, seed, partition)
+        known = by_name(cv)
         printed = [name for name in known if name.startswith(("image, ", classifiers.AS_PRINTED))]
-        others = [*classifiers.members(profile), *(name for name in known if name not in printed)]
         found += [job for name in printed for job in known[name]]
-        found += mask_quality.scoring_jobs(grouped).values()
-        found += [job for name in others for job in known[name]]
-        found += [job for name in printed for job in leaky[name]]
+        found += mask_quality.scoring_jobs(cv).values()
+        found += [job for name in classifiers.members(profile) for job in known[name]]
+        if partition == 0:  # the others are for the spread of P2 to P4 alone
+            leaky = by_name(GroupedCV.of(profile, seed, grouped=False))
+            found += [job for name in known for job in known[name]]
+            found += [job for name in printed for job in leaky[name]]
     return list(dict.fromkeys(found))
 
 
@@ -194,8 +196,7 @@ def mask_gain(cv: GroupedCV, right: pd.DataFrame, kind: str = classifiers.AS_PRI
     table.insert(0, "image", image[done].mean().to_numpy())
     table.insert(1, "with mask", mask[done].mean().to_numpy())
     table["folds"] = [cv.done(image[name] + mask[name]) for name in image]
-    complete = image.shape[1] == 1 + len(cv.profile.backbones)
-    interim = cv.interim(image["all"] + mask["all"]) if complete else "interim: "
+    interim = cv.interim(image["all"] + mask["all"]) if _has_all(cv, image) else "interim: "
     word = statistics.verdict_difference(*table[["95 % low", "95 % high"]].iloc[-1])
     table["verdict"] = [""] * (len(table) - 1) + [interim + word]
     return table.rename_axis(["inputs", "backbone"])
@@ -209,6 +210,10 @@ def both_inputs(cv: GroupedCV, right: pd.DataFrame, kind: str) -> tuple[pd.DataF
     return image, mask
 
 
+def _has_all(cv: GroupedCV, image: pd.DataFrame) -> bool:
+    return set(cv.profile.backbones) <= set(image)
+
+
 def ensemble_endpoint(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
     """P3: accuracy of the ensemble against its bound; the greedy one beside it, which is no endpoint."""
     return cv.against_bound("accuracy", right.filter([ENSEMBLE, GREEDY]), ACCURACY_BOUND)
@@ -217,7 +222,7 @@ def ensemble_endpoint(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
 def partition_table(run: Run) -> pd.DataFrame:
     """P2 to P4 in each partition of the folds, and over all: 95 % intervals resample partitions and groups.
 
-    Endpoints that are known in one partition only are left out.
+    Left out are partitions in which an endpoint's plan is not complete, and endpoints that have one partition only.
     """
     parts = []
     for partition in range(run.profile.n_partitions):
@@ -226,11 +231,12 @@ def partition_table(run: Run) -> pd.DataFrame:
         image, mask = both_inputs(cv, right, classifiers.AS_PRINTED)
         dice = mask_quality.lesion_dice(cv, mask_quality.mask_scores(run, cv))
         values = {
-            "accuracy gained by masks as printed": (mask - image).get("all"),
+            "accuracy gained by masks as printed": (mask - image).get("all") if _has_all(cv, image) else None,
             "accuracy of the ensemble": right.get(ENSEMBLE),
             "lesion Dice of the single network": dice.get(mask_quality.SINGLE),
         }
-        known = pd.DataFrame(values, range(len(cv.labels)), dtype=float)
+        complete = {name: one for name, one in values.items() if one is not None and not cv.interim(one)}
+        known = pd.DataFrame(complete, range(len(cv.labels)), dtype=float)
         parts.append(known.assign(group=cv.groups, partition=f"partition {partition}"))
     rows, long = {}, pd.concat(parts).melt(["group", "partition"], var_name="endpoint").dropna()
     for name, part in long.groupby("endpoint", sort=False):

@@ -1,6 +1,5 @@
 """Paper B's experiments: which networks and searches a profile trains (``report/protocol.md``, P5, P6 and 7.1)."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ import pandas as pd
 
 from lib.core import jobs, raw
 from lib.core.config import Profile, store_of
-from lib.core.jobs import NOT_DONE, Job, Result
+from lib.core.jobs import Job, Result
 from lib.data import sources, splits
 from lib.data.record import ImageSet
 from lib.nas.child import Recipe, nas_child
@@ -35,21 +34,18 @@ SMALL = 150_000  # parameters
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:
-    """All trainings that can be planned by now, the most valuable first; of the searches those of the next pair.
+    """All trainings that can be planned by now, the most valuable first; the searches pair by pair.
 
     To be asked again when they are done: a child depends on the results of its parents' iteration.
     """
-    store, done, missing = store_of(profile), list[Job](), defaultdict[int, list[Job]](list)
+    store, wanted = store_of(profile), [*printed_jobs(profile, seed).values(), *mammogram_jobs(profile).values()]
 
     def results(wave: Sequence[Job]) -> list[Result]:
-        found = jobs.run(wave, store, train=False)
-        for one in found:
-            (missing[one.job.arguments["seed"]] if one.error == NOT_DONE else done).append(one.job)
-        return found
+        wanted.extend(wave)
+        return jobs.run(wave, store, train=False)
 
-    own = [*printed_jobs(profile, seed).values(), *mammogram_jobs(profile).values()]
     run_searches(profile, results, seed)
-    return list(dict.fromkeys([*own, *done, *next(iter(missing.values()), [])]))
+    return list(dict.fromkeys(wanted))
 
 
 def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:

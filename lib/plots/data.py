@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lib.data.record import ImageSet
-from lib.plots.style import ACROSS, CLASS_COLOURS, PART_COLOURS, grid, show_image, single, with_data
+from lib.plots.style import ACROSS, CLASS_COLOURS, GREY, PART_COLOURS, grid, show_image, single, with_data
 
 
 @with_data
@@ -57,7 +57,7 @@ def mask_areas(areas: pd.DataFrame) -> Figure | None:
     style = {"palette": CLASS_COLOURS, "hue_order": ["benign", "malignant"], "element": "step", "alpha": 0.25}
     lesions = areas[areas.area > 0]
     sns.histplot(lesions, x="area", hue="class", bins=24, stat="density", common_norm=False, ax=cell, **style)
-    cell.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    cell.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     cell.set(xlabel="share of the image that is lesion", ylabel="density")
     return figure
 
@@ -69,7 +69,7 @@ def split_counts(counts: pd.DataFrame) -> Figure:
     shares.plot.barh(stacked=True, width=0.8, color=PART_COLOURS, ax=cell)
     for bars, part in zip(cell.containers, counts, strict=True):
         cell.bar_label(bars, counts[part].astype(str), label_type="center")  # type: ignore[arg-type]
-    cell.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    cell.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     cell.set(xlabel="share of the class", ylabel="", xlim=(0, 1))
     cell.invert_yaxis()
     cell.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
@@ -85,7 +85,7 @@ def resizing(data: ImageSet, other: ImageSet, index: int, names: tuple[str, str]
         show_image(column[0], version.images[index], name)
         show_image(column[1], version.masks[index])
         soft = version.masks[(version.masks > 0) & (version.masks < 1)]
-        column[2].hist(soft, bins=np.linspace(0, 1, 21), color="#999999")
+        column[2].hist(soft, bins=np.linspace(0, 1, 21), color=GREY)
         column[2].set(xlabel="soft mask values", xlim=(0, 1))
     for cell, label in zip(axes[:, 0], ("image", "mask", "pixels of all images"), strict=True):
         cell.set_ylabel(label)

@@ -46,7 +46,7 @@ def dice_distribution(scores: pd.DataFrame) -> Figure | None:
     sns.boxplot(scores, **shared, fliersize=0, linewidth=1, fill=False, legend=False, gap=0.15)
     sns.stripplot(scores, **shared, dodge=True, size=2.5, alpha=0.6)
     cell.set(ylim=(-0.03, 1.03), xlabel="", ylabel="Dice of an image")
-    cell.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3)
+    cell.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3, markerscale=3)
     return figure
 
 

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from lib.core.run import Run
 from lib.experiments import classifiers, clinical_use
 from lib.experiments import model_comparison as models
 from tests.unit.experiments.folds import LITE, SMOKE, of_folds
@@ -51,6 +53,22 @@ def test_the_ensemble_waits_for_all_members_and_is_their_plain_mean(cv):
     assert models.with_ensembles(cv, found)[models.ENSEMBLE] == pytest.approx(np.mean(list(found.values()), axis=0))
     del found[names[0]]
     assert models.ENSEMBLE not in models.with_ensembles(cv, found)
+
+
+def test_a_partition_counts_where_all_backbones_and_folds_are_done(cv, monkeypatch):
+    names = [f"{kind}, {name}" for kind in ("image", classifiers.AS_PRINTED) for name in LITE.backbones]
+    found = {name: answers(cv.labels, first(60 + 10 * name.startswith(classifiers.AS_PRINTED))) for name in names}
+    hole = {name: np.where(cv.folds[:, None] == 0, np.nan, one) for name, one in found.items()}
+    cv = replace(cv, profile=replace(LITE, n_partitions=2))
+    monkeypatch.setattr(models.GroupedCV, "of", lambda *_: cv)
+    monkeypatch.setattr(models.mask_quality, "mask_scores", lambda *_: pd.DataFrame(columns=["kind"]))
+    monkeypatch.setattr(models.mask_quality, "lesion_dice", lambda *_: pd.DataFrame())
+    for second, rows in ((found, 1), (hole, 0), ({name: found[name] for name in names if "VGG16" in name}, 0)):
+        known = iter((found, second))
+        monkeypatch.setattr(models, "answers", lambda *_, known=known: next(known))
+        table = models.partition_table(Run("08_better_models", cv.profile, 0))
+        assert len(table) == rows
+        assert rows == 0 or table.loc["accuracy gained by masks as printed", "all"] == pytest.approx(1 / 9)
 
 
 def test_greedy_selection_reads_validation_data_only(cv):
@@ -120,6 +138,6 @@ def test_the_margin_finds_one_image_more_where_the_share_allows_it():
     cv = of_folds(np.arange(240) % 3, np.where(np.arange(240) < 120, 2, 0), profile=SMOKE)
     score = np.linspace(0.9, 0.1, 240)
     p = np.stack([(1 - score) / 2, (1 - score) / 2, score], axis=-1)[None]
-    found = clinical_use.malignant_calls(cv, np.stack([p, p])).value.unstack().sensitivity * 120
+    found = clinical_use.malignant_calls(cv, np.stack([p, p])).value.xs("sensitivity", level="score") * 120
     assert found["as chosen"] == pytest.approx(3 * 38, abs=1)
     assert found["with margin"] == pytest.approx(3 * 39, abs=1)

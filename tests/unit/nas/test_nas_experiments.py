@@ -49,10 +49,10 @@ def test_the_plan_grows_with_the_results_pair_by_pair(tmp_path, monkeypatch):
     profile = config.get("smoke", search_seeds=2, search_models=7, search_iterations=2)
     store, pairs = config.store_of(profile), []
     while todo := [job for job in experiments.planned(profile) if not store.holds(job)]:
-        pairs.append({job.arguments["seed"] for job in todo if "test" not in job.arguments})
-        for job in todo:
-            store.keep(job, _values(job), {})
-    assert [pair for pair in pairs if pair] == [{0}, {0}, {0}, {1}, {1}, {1}]  # one, four, two models of seven
+        pairs.append([job.arguments["seed"] for job in todo])
+        store.keep(todo[0], _values(todo[0]), {})
+    assert set(pairs[0]) == {0, 1}  # with many processes no pair waits for another
+    assert [seeds[0] for seeds in pairs] == [*sorted(seeds[0] for seeds in pairs[:-1]), 0]  # the small network
     searches = experiments.run_searches(profile, lambda wave: jobs.run(wave, store, train=False))
     assert all(one.complete for one in searches.found.values())
     assert len(searches.winners) == 4
