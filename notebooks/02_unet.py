@@ -53,12 +53,12 @@ print(data.source)
 
 # %%
 settings = plan.unet_settings
-chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
+chosen = pd.DataFrame({"paper, else its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
 chosen = chosen.loc["filters":"keep"].drop("bn_momentum")
-title = "Settings of stage 1, those of the paper or its code and those of this run"
+title = "Settings of stage 1, of the paper or, where it names none, of its code, and of this run"
 display(run.save_table(chosen, "02_settings", title))
-other = chosen[chosen["here"] != chosen["paper and its code"]]
-print(f"{len(chosen) - len(other)} of {len(chosen)} settings are those of the paper or its code.")
+other = chosen[chosen["here"] != chosen["paper, else its code"]]
+print(f"{len(chosen) - len(other)} of {len(chosen)} settings are those of the paper, else of its code.")
 
 # %%
 counts = plan.parameters()
@@ -231,7 +231,8 @@ run.save_table(best[["epoch"]].set_axis(["U-Net"] * len(best)), "02_best_epoch",
 # %% [markdown]
 # ## How long does a training take? (III-C)
 #
-# Here the time is that of a few epochs on 128 images, scaled up; the paper's was measured on an RTX 2080 Ti.
+# Here a few epochs on 128 images are timed and scaled to all epochs and training images; the paper's time was measured
+# on an RTX 2080 Ti.
 
 # %% tags=["nbval-ignore-output"]
 times = run.result(plan.times())

@@ -57,17 +57,18 @@ if backbone != reported.BACKBONE:
 # The paper's is DenseNet201. Weights are looked up on this machine and downloaded otherwise; a run with
 # random weights names them in every table. A frozen network gives the same features for an image every time,
 # so they are computed once and the head is trained on them, which is equivalent to training behind the
-# frozen network. Heads of several inputs and seeds are trained side by side.
+# frozen network. Heads of several inputs and seeds are trained side by side. In the balance of the classes the code is
+# followed: the paper mentions downsampling without saying how (see below).
 
 # %%
 split = plan.rounds[0].split
 job = plan.heads(plan.rounds[0], backbone)
 settings = job.arguments["settings"]
-chosen = pd.DataFrame({"paper and its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
-title = "Settings of the heads, those of the paper or its code and those of this run"
+chosen = pd.DataFrame({"paper, else its code": vars(type(settings)()), "here": vars(settings)}).rename_axis("setting")
+title = "Settings of the heads, of the paper or, where it names none, of its code, and of this run"
 display(run.save_table(chosen, "03_settings", title))
-other = chosen[chosen["here"] != chosen["paper and its code"]]
-print(f"{len(chosen) - len(other)} of {len(chosen)} settings are those of the paper or its code.")
+other = chosen[chosen["here"] != chosen["paper, else its code"]]
+print(f"{len(chosen) - len(other)} of {len(chosen)} settings are those of the paper, else of its code.")
 
 # %%
 unet, heads = run.results([plan.unet(plan.rounds[0]), job])

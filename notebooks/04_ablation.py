@@ -49,7 +49,8 @@ print(f"{data.source}; {len(set(groups))} groups of related images, which are re
 #
 # Stage 2 sees the image, the predicted mask, or both. As in the paper it is trained on masks of images that the U-Net
 # was trained on too, which are better than those it will meet. **Out-of-fold masks** are the usual precaution: in round
-# 0 the training part is cut into folds, and each fold's masks are predicted by a network trained on the others.
+# 0 the training part is cut into folds, and each fold's masks are predicted by a network trained on the others, kept at
+# its last epoch; validation and test masks are the round's own, so that even these two kinds are not quite alike.
 # The **oracle** gets the ground truth: a normal image has an empty mask, so the label is in the input. It only bounds
 # what better masks could bring, and is not an achievable result. A round is a split with its U-Net; each backbone has
 # several heads in it, with seeds of their own.
@@ -88,8 +89,9 @@ print(f"Printed: {words.listed(printed['accuracy'])}.")
 #
 # A printed score comes from one hold-out. It fits if it lies in the 95 % prediction interval for the score of a single
 # training on 79 test images; related images are resampled together. Such an interval is wide, so that a fit is no
-# strong evidence. The paper's backbone is DenseNet201; other rows show how much the backbone matters. Accuracies are
-# shown, and how many of the ten scores of a row fit; the CSV file has all of them.
+# strong evidence; a score at a limit counts as inside, to half its last digit (protocol, section 9). Each printed
+# accuracy is set beside three backbones, none of them the paper's DenseNet201: in `09_results` these scores are not
+# testable. Accuracies are shown, and how many of the ten scores of a row fit; the CSV file has all of them.
 
 # %% tags=["nbval-ignore-output"]
 hold_outs = input_ablation.hold_outs(found, printed, groups, data.classes)
@@ -108,10 +110,10 @@ print(f"{below} of {len(widths)} means are below the printed accuracy.")
 # ## Is one input better than another? (P1)
 #
 # The same test images answer both, so only images on which the two disagree carry information: *only first* and *only
-# second* count them over all trainings, and McNemar's p is the median over trainings. The interval resamples rounds
-# and groups of related images; out-of-fold masks exist in round 0 only, and their intervals hold no spread over
-# rounds. The row *image+mask – image, all* is the first primary endpoint of `report/protocol.md`: the mean over VGG16,
-# MobileNetV2 and Xception.
+# second* count them over all trainings. The interval and *p* come from a bootstrap over rounds and groups of related
+# images, uncorrected; McNemar's p, the median over trainings, takes images as unrelated. Out-of-fold masks exist in
+# round 0 only, and their intervals hold no spread over rounds. The row *image+mask – image, all* is the first primary
+# endpoint of `report/protocol.md`: the mean over VGG16, MobileNetV2 and Xception.
 
 # %% tags=["nbval-ignore-output"]
 differences = input_ablation.differences(found, groups)
@@ -140,7 +142,7 @@ for name, column in gains.items():
 # ## What does the paper report on validation data?
 #
 # The loss of stage 1 and the accuracy of the kept epoch, which was chosen for being high. *best round* takes the best
-# of all rounds, for each head by itself, and then the mean over heads.
+# of all rounds, for each head by itself, and then the mean over heads. Intervals of means over rounds are t intervals.
 
 # %% tags=["nbval-ignore-output"]
 unets = run.results(plan.unet(one) for one in plan.rounds)
@@ -157,7 +159,8 @@ for quantity, rows in validation.groupby("quantity", sort=False):
 # %% [markdown]
 # ## Is a malignant lesion never called normal?
 #
-# The paper's confusion matrices show none. Here all rounds and heads are counted.
+# The paper's confusion matrices, of one split, show none. Here all rounds and heads are counted, and the heads that
+# have no such case.
 
 # %% tags=["nbval-ignore-output"]
 missed = input_ablation.malignant_as_normal(found, data.classes)
@@ -166,10 +169,10 @@ run.save_table(missed, "04_malignant_as_normal", f"Malignant test images called 
 # %% tags=["nbval-ignore-output"]
 for (inputs, name), row in missed.iterrows():
     if inputs == "image+mask":
-        total = f"{row['called normal']} of {row['malignant answers']:,} answers"
-        print(f"{inputs}, {name}: {total}; {row['without a case']} of {row['heads']} heads have no such case.")
+        total = f"{row['called normal']} of {row['answers on malignant images']:,} answers"
+        print(f"{inputs}, {name}: {total}; {row['heads without a case']} of {row['heads']} heads have no such case.")
 everywhere = missed.query("backbone == 'all'").droplevel("backbone")
-print(f"By input: {words.listed(everywhere['called normal'] / everywhere['malignant answers'], '.1%')}.")
+print(f"By input: {words.listed(everywhere['called normal'] / everywhere['answers on malignant images'], '.1%')}.")
 
 # %% [markdown]
 # ## Do better masks bring more?
@@ -190,7 +193,8 @@ if len(against) > 2:
 # %% [markdown]
 # ## What is each gap between paper and code worth, and each other choice?
 #
-# One change at a time, from round 0 as printed; where the paper is silent the base is the code. Preprocessing, features
+# One change at a time, from round 0. The base follows the paper where it is specific and the code elsewhere, also in
+# the balance of the classes, which the paper mentions without saying how (`03_classifier`). Preprocessing, features
 # and the masks that train stage 2 are no gaps: paper and code agree, and others choose otherwise. The interval covers
 # the choice of the test images. A row with another U-Net also includes the variance of one training. The base is a
 # training of three heads on this one input; Table I's were trained beside heads of other inputs, and differ by luck,
@@ -208,4 +212,7 @@ run.save_table(compared, "04_paper_vs_code", caption)
 known = compared.dropna(subset=["difference"])
 clear = known[(known["95 % low"] > 0) | (known["95 % high"] < 0)]
 named = words.listed(clear["difference"], "+.3f") if len(clear) else "none"
-print(f"{len(known)} of {len(compared) - 1} changes are done. Intervals without zero: {named}.")
+for what, rows in compared.drop("base").groupby(compared["base has"].str.contains("(both)", regex=False)):
+    kind = "other choices" if what else "gaps between paper and code"
+    print(f"{kind}: {rows['difference'].count()} of {len(rows)} are trained.")
+print(f"Intervals without zero: {named}.")

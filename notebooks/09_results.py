@@ -39,6 +39,10 @@ if run.profile.data == "phantoms":
 
 # %% [markdown]
 # ## Abstract
+#
+# Paper A is the two-stage network for breast ultrasound, paper B the search with squeeze-and-excitation (SE) blocks.
+# *The paper's split rule* draws 80 : 10 : 10 at random, *grouped folds* keep related images together; brackets hold 95
+# % intervals. M is the network from which paper B's search (BbNAS) starts, M_0 to M_3 are its children.
 
 # %% tags=["nbval-ignore-output"]
 entries = ledger.ledger(tables)
@@ -90,13 +94,14 @@ print(f"{done.sum()} of {len(endpoints)} figures have a result; confirmed: {(end
 # which the score of one such test set should lie; a difference against its own interval; a number of parameters against
 # an exact count. Where the paper's DenseNet201 is missing, differences and counts are judged on VGG16, Xception and
 # MobileNetV2 instead; absolute scores are not. *not tested yet*: the notebook under *where* has no such result in this
-# profile. *plan* says what is done of a plan that is not finished; an interval from *one training* holds the error of
-# the test images alone. Claims that cannot be tested here follow below, with the reason.
+# profile. *remark* says what is done of a plan that is not finished, or what limits a result; an interval from *one
+# training* holds the error of the test images alone. *Points* are percentage points; where *printed numbers* decide,
+# *here* is what other numbers of the paper say. Claims that cannot be tested here follow below, with the reason.
 #
 # ### Paper A: two-stage classification of breast ultrasound
 
 # %% tags=["nbval-ignore-output"]
-columns = ["claim", "place", "paper", "here", "95 % interval", "verdict", "plan", "where"]
+columns = ["claim", "place", "paper", "here", "95 % interval", "verdict", "remark", "where"]
 paper_a = entries.loc[of_a, columns]
 run.save_table(paper_a, "09_ledger_a", "Claims of paper A", shown=ledger.by_verdict(paper_a))
 
@@ -120,7 +125,7 @@ print(f"{len(entries)} claims: {of_a.sum()} of paper A, {(~of_a).sum()} of paper
 # ## Why can a claim not be tested here?
 
 # %% tags=["nbval-ignore-output"]
-untested = entries.loc[entries.reason != "", ["claim", "place", "reason"]].set_index("claim")
+untested = entries.loc[entries.reason != "", ["claim", "place", "reason", "here", "where"]].set_index("claim")
 run.save_table(untested, "09_not_testable", "Claims that cannot be tested here, and why")
 
 # %% [markdown]

@@ -27,6 +27,8 @@ from lib.core import paths
 FORMAT = 1
 PUBLISHED = paths.ROOT / "report" / "results"
 _LEVELS = 15  # of a published mask: four bits a pixel
+# What zipfile, zlib, json and NumPy raise for files that are cut off or altered.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError)
 
 
 class StoreError(RuntimeError):
@@ -148,7 +150,7 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
             if about.get("format") != FORMAT:
                 raise StoreError(f"format {about.get('format')}, this code reads {FORMAT}")
             yield archive, about
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, StoreError, NotImplementedError, zlib.error) as error:
+    except (StoreError, *_DAMAGED) as error:
         why = next(iter(str(error).splitlines()), repr(error))
         raise StoreError(f"{paths.relative(path)} is damaged ({why})") from error
 

@@ -1,5 +1,6 @@
 """The one record that every data set is read into, and the description by which jobs name a data set."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -60,7 +61,7 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(ABC):
     """A data set by description: read where a job runs, and known by the content of its files.
 
     Subclasses are frozen dataclasses.
@@ -68,9 +69,9 @@ class Source:
 
     folder = ""  # of the raw files, below the data folders; empty for data that are made
 
+    @abstractmethod
     def read(self) -> ImageSet:
         """The images from their files, or made."""
-        raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
         """What stands for the images in keys: the files' content and the settings that differ from the default."""

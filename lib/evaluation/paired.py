@@ -69,5 +69,5 @@ def in_words(table: pd.DataFrame) -> str:
         lines.append(f"{words.label(name)}: {found}; the interval {'excludes' if clear[name] else 'includes'} zero.")
     if several:
         rest = words.span(table.difference[~clear].astype(float), "+.3f")
-        lines.append(f"{(~clear).sum()} of {len(table)} intervals include zero; differences {rest}.")
+        lines.append(f"{(~clear).sum()} of {len(table)} intervals include zero; these differences are {rest}.")
     return "\n".join(lines)

@@ -138,4 +138,7 @@ def useful_in_words(curves: pd.DataFrame) -> str:
     wide = curves.pivot_table("net benefit", "threshold", "model")
     simple = wide.pop("treat all").clip(lower=0)
     found = words.listed(wide.gt(simple, axis=0).sum(), "d")
-    return f"Thresholds, of {len(wide)}, with more net benefit than treating all or none (point estimates): {found}."
+    return (
+        f"How many of {len(wide)} thresholds from {wide.index.min():.2f} to {wide.index.max():.2f} have more net "
+        f"benefit than calling all or none malignant (point estimates, which do not rank models): {found}."
+    )

@@ -129,7 +129,7 @@ def sensitivity_table(cv: GroupedCV, right: pd.DataFrame, found: Result, pairs: 
     tables = {
         "as planned": mask_gain(cv, right),
         "groups of the published list": mask_gain(replace(cv, groups=found["listed"]), right),
-        "uncertain pairs kept together": mask_gain(replace(cv, groups=uncertain), right),
+        "uncertain pairs resampled together": mask_gain(replace(cv, groups=uncertain), right),
         "conflicting labels dropped": mask_gain(cv, agreeing),
     }
     return pd.DataFrame({name: table.iloc[-1] for name, table in tables.items() if len(table)}).T.infer_objects()

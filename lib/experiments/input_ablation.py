@@ -158,10 +158,14 @@ def inside(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def inside_in_words(accuracies: pd.DataFrame) -> str:
-    """How many printed accuracies of :func:`inside` lie in their intervals, and which do not."""
+    """In how many comparisons of :func:`inside` the printed accuracy lies in the interval, at its limit or outside."""
     fits = statistics.fits(accuracies["paper"], accuracies["95 % low"], accuracies["95 % high"])
     outside = "; ".join(map(", ".join, fits.index[~fits])) or "none"
-    return f"{fits.sum()} of {len(fits)} printed accuracies lie inside. Outside: {outside}."
+    limits = accuracies[["95 % low", "95 % high"]].sub(accuracies["paper"], axis=0).abs().min(axis=1)
+    return (
+        f"In {fits.sum()} of {len(fits)} comparisons (of {accuracies['paper'].nunique()} printed accuracies) the "
+        f"printed one lies inside, {(limits < 5e-5).sum()} times at the limit itself. Outside: {outside}."
+    )
 
 
 def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[str, str]] = PAIRS) -> pd.DataFrame:
@@ -192,15 +196,15 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
 def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """How often malignant test images are called normal, over all rounds and heads, by input and backbone.
 
-    ``without a case``: those that never do so; the backbone ``all`` has the heads of every backbone.
+    ``heads without a case``: those that never do so; the backbone ``all`` has the heads of every backbone.
     """
     images = found[found["label"] == classes.index("malignant")]
     missed = (images["predicted"] == classes.index("normal")).rename("missed")
     trainings = missed.groupby([images[name] for name in _TRAINING], sort=False).agg(["sum", "size"]).reset_index()
     rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(_ROW, sort=False)
     return rows.agg(
-        **{"called normal": ("sum", "sum"), "malignant answers": ("size", "sum"), "heads": ("sum", "size")},
-        **{"without a case": ("sum", lambda sums: (sums == 0).sum()), "rounds": ("round", "nunique")},
+        **{"called normal": ("sum", "sum"), "answers on malignant images": ("size", "sum"), "heads": ("sum", "size")},
+        **{"heads without a case": ("sum", lambda sums: (sums == 0).sum()), "rounds": ("round", "nunique")},
     )
 
 

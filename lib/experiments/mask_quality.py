@@ -57,7 +57,8 @@ def overfitting_in_words(histories: pd.DataFrame) -> str:
     settled = high.reindex(histories["round"].unique(), fill_value=0) + 1
     kept, last = histories[histories["kept"].astype(bool)], histories.groupby("round").last()
     return (
-        f"The validation loss stays below 1 from epoch {settled.min()} to {settled.max()} on. Kept epochs have a "
+        f"The validation loss stays below 1 from epoch {settled.min()} on in the first round to settle, from epoch "
+        f"{settled.max()} on in the last. Kept epochs have a "
         f"validation loss of {kept['val_bce'].mean():.3f} and a training loss of {kept['bce'].mean():.3f} on average; "
         f"in the last epoch the two are {last['val_bce'].mean():.3f} and {last['bce'].mean():.3f}."
     )

@@ -107,9 +107,15 @@ def _greedy(cv: GroupedCV, models: np.ndarray) -> np.ndarray:
 def rights(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     """Share of the seeds that are right about each image (rows), by classifier; NaN where it is not tested."""
     right = {}
-    for name, (test, _) in found.items():
+    for name, both in found.items():
+        test = _tested(name, both)
         right[name] = np.where(np.isnan(test[..., 0]), np.nan, test.argmax(axis=2) == cv.labels).mean(axis=0)
     return pd.DataFrame(right, range(len(cv.labels)))
+
+
+def _tested(name: str, both: np.ndarray) -> np.ndarray:
+    """Probabilities of the tested images, one part per seed; passes with dropout are one answer, their mean."""
+    return both[0].mean(axis=0, keepdims=True) if name == classifiers.MC_DROPOUT else both[0]
 
 
 def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
@@ -145,20 +151,19 @@ def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
 
 
 def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
-    """One row of :func:`scores` per classifier, and ``folds``; passes with dropout count as an ensemble."""
-    right, rows = rights(cv, found), {}
-    for name, (test, _) in found.items():
-        test = test.mean(axis=0, keepdims=True) if name == classifiers.MC_DROPOUT else test
-        rows[name] = {**scores(cv, test), "folds": cv.done(right[name])}
+    """One row of :func:`scores` per classifier, and ``folds``."""
+    right = rights(cv, found)
+    rows = {name: {**scores(cv, _tested(name, one)), "folds": cv.done(right[name])} for name, one in found.items()}
     return pd.DataFrame(rows, None if rows else ["accuracy"]).T.infer_objects().rename_axis("model")
 
 
 def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     """Precision, recall and F1 of each class, out of fold, means over seeds; one row per model."""
     rows = {}
-    for name, (test, _) in found.items():
+    for name, one in found.items():
+        test = _tested(name, one)
         done = ~np.isnan(test).any(axis=(0, 2))
-        by_seed = [metrics.table_row(cv.labels[done], one[done].argmax(axis=1), cv.classes) for one in test]
+        by_seed = [metrics.table_row(cv.labels[done], p[done].argmax(axis=1), cv.classes) for p in test]
         rows[name] = pd.DataFrame(by_seed).mean()
     return pd.DataFrame(rows).T
 

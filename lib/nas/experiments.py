@@ -1,6 +1,6 @@
 """Paper B's experiments: which networks and searches a profile trains (``report/protocol.md``, P5, P6 and 7.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -25,7 +25,11 @@ DIGITS = {
     "mnist": (sources.Mnist, (28, 28, 1), "MNIST"),
     "small": (sources.SmallDigits, (8, 8, 1), "scikit-learn's digits, not MNIST"),
 }
-MAMMOGRAMS = {"mini-mias": sources.MiniMias, "kau-bcmd": sources.KauBcmd, "phantoms": sources.MammogramPhantoms}
+MAMMOGRAMS: dict[str, Callable[[], sources.Source]] = {
+    "mini-mias": sources.MiniMias,
+    "kau-bcmd": sources.KauBcmd,
+    "phantoms": sources.MammogramPhantoms,
+}
 BLOCKS = {"plain": "KAU-BCMD SE swapped for IB", "SE": "KAU-BCMD SE-BbNAS"}  # Tables VI and V
 STRATEGIES = {"BbNAS": "evolve", "random": "random"}
 # The paper's 0.02 keeps normalised convolutions from learning within three epochs: the protocol's first amendment.

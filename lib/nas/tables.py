@@ -87,7 +87,8 @@ def winners(searches: Searches) -> pd.DataFrame:
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for key, search in searches.found.items():
         rows[key] = {"models": int((search.frame.status == "ok").sum()), "complete": search.complete}
-        rows[key]["rule of III-D"] = search.stop_rule or ("never met" if search.complete else NOT_TESTED)
+        if key[0] == "BbNAS":
+            rows[key]["rule of III-D"] = search.stop_rule or ("never met" if search.complete else NOT_TESTED)
         if search.complete and (top := best(search.frame)) is not None:
             rows[key] |= {"validation": top.accuracy, "parameters": top.parameters, "winner": top.text}
         if result := searches.winners.get(key):
@@ -111,7 +112,8 @@ def search_against_random(table: pd.DataFrame, planned: int) -> pd.DataFrame:
     row = {**both.mean(), "difference": gain.mean(), "95 % low": low, "95 % high": high}
     row["p"] = stats.ttest_1samp(gain, 0).pvalue if gain.std() > 0 else np.nan
     row["p sign"] = stats.binomtest(wins, unequal).pvalue if unequal else np.nan
-    return pd.DataFrame([row | _verdict(low, high, len(gain), planned)], index=["BbNAS – random"])
+    row |= _verdict(low, high, len(gain), planned) | {"images": table.n.max()}
+    return pd.DataFrame([row], index=["BbNAS – random"])
 
 
 def gain_in_words(row: pd.Series) -> str:
@@ -166,13 +168,18 @@ def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.D
 
 
 def mammogram_difference(predicted: Mapping[str, np.ndarray], known: Result, planned: int) -> pd.DataFrame:
-    """P5: balanced accuracy of SE blocks minus plain blocks, seeds ``done`` of those ``planned``; one row."""
+    """P5: balanced accuracy of SE blocks minus plain blocks, seeds ``done`` of those ``planned``; one row.
+
+    ``note``: that both kinds have no skill, which goes before the verdict (protocol, P5).
+    """
     row: dict[str, Any] = dict.fromkeys(("difference", "95 % low", "95 % high", "p"), np.nan)
     if done := len(predicted["SE"]):
         right = {kind: (classes == known["labels"]).mean(axis=0) for kind, classes in predicted.items()}
         bootstrap = _balanced(right["SE"] - right["plain"], known)
         row = bootstrap.row("difference") | {"p": bootstrap.p_value()}
-    row |= _verdict(row["95 % low"], row["95 % high"], done, planned)
+    row |= _verdict(row["95 % low"], row["95 % high"], done, planned) | {"images": predicted["SE"].shape[-1] or np.nan}
+    if done and (mammogram_blocks(predicted, known).skill[list(BLOCKS)] == "no").all():
+        row["note"] = "neither network is better than guessing"
     return pd.DataFrame([row], index=["SE – plain"])
 
 

@@ -36,10 +36,10 @@ def ledger(figures: Path) -> pd.DataFrame:
 
     Returns
     -------
-    Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``plan`` (what
-    is done of it, if it is not finished), ``where`` (notebook and table), ``rests on`` (trainings, counts of images and
-    parameters, or the printed numbers alone), ``reason`` (why not testable).  As float, NaN where there is none:
-    ``printed``, ``number``, ``low``, ``high``.
+    Text to show: ``claim``, ``place``, ``paper`` (as printed), ``here``, ``95 % interval``, ``verdict``, ``remark``
+    (what is done of a plan that is not finished, or what limits a result), ``where`` (notebook and table),
+    ``rests on`` (trainings, counts of images and parameters, or the printed numbers alone), ``reason`` (why not
+    testable).  As float, NaN where there is none: ``printed``, ``number``, ``low``, ``high``.
     """
     computed = arithmetic.checks()
     rows = {}
@@ -52,13 +52,13 @@ def ledger(figures: Path) -> pd.DataFrame:
         rows[claim.Index] = {
             "claim": claim.claim,
             "place": f"{claim.paper}, {claim.place}",
-            "paper": claim.printed if math.isnan(printed) else _show(printed, claim),
+            "paper": claim.printed if math.isnan(printed) or not claim.table else _show(printed, claim),
             "here": _show(here, claim) + (f" of {cells[of]:,}" if of in cells else ""),
             "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
             "verdict": verdict,
-            "plan": _unfinished(cells) if here != "" else "",
+            "remark": _remark(cells) if here != "" else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
-            "rests on": "counts" if claim.table in _COUNTS else basis,
+            "rests on": "counts of images and parameters" if claim.table in _COUNTS else basis,
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
             "printed": printed,
             "number": math.nan if isinstance(here, str) else here,
@@ -74,7 +74,7 @@ def by_verdict(entries: pd.DataFrame) -> pd.DataFrame:
     found = found.assign(place=found["place"].str[3:]).sort_values(
         "verdict", key=lambda column: column.map(VERDICTS.index), kind="stable"
     )
-    return found.set_index(["verdict", "claim"])[["place", "paper", "here", "95 % interval", "plan", "where"]]
+    return found.set_index(["verdict", "claim"])[["place", "paper", "here", "95 % interval", "remark", "where"]]
 
 
 def counts(entries: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def counts(entries: pd.DataFrame) -> pd.DataFrame:
 
 
 def endpoints(figures: Path) -> pd.DataFrame:
-    """Primary endpoints of the protocol: estimate, interval, p, Holm's p and verdict.
+    """Primary endpoints of the protocol: estimate, interval, p, Holm's p, verdict, remark, and images tested.
 
     P4 has two figures; that of the single network enters Holm's correction.  *Confirmed*: the adjusted p is
     below 0.05, the verdict is favourable and the plan complete.
@@ -104,6 +104,8 @@ def endpoints(figures: Path) -> pd.DataFrame:
             "95 % high": high,
             "p": p_value,
             "verdict": verdict if finished else f"{verdict} (interim)",
+            "remark": _note(cells),
+            "images": _images(cells),
             "where": endpoint.table,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
@@ -111,6 +113,22 @@ def endpoints(figures: Path) -> pd.DataFrame:
     favourable = table.verdict.isin((statistics.REPRODUCED, statistics.DIRECTION_ONLY, "reached"))
     table["confirmed"] = (favourable & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
     return table
+
+
+def _remark(cells: pd.Series) -> str:
+    return "; ".join(filter(None, [_unfinished(cells), _note(cells)]))
+
+
+def _note(cells: pd.Series) -> str:
+    """What a table itself remarks on a row."""
+    note = cells.get("note", "")
+    return "" if pd.isna(note) else note
+
+
+def _images(cells: pd.Series) -> str:
+    """How many images are tested, and in how many rounds."""
+    number, rounds = (cells.get(name, math.nan) for name in ("images", "rounds"))
+    return "" if pd.isna(number) else f"{number:,.0f}" + ("" if pd.isna(rounds) else f" in each of {rounds:.0f} rounds")
 
 
 def _unfinished(cells: pd.Series) -> str:
@@ -213,11 +231,12 @@ def _number(text: str) -> float:
 
 
 def _show(number: float | str, claim) -> str:
-    """A number with as many digits as the printed one, in percent where that is."""
+    """A number with as many digits as the printed one, in percent where that is; differences in percentage points."""
     if isinstance(number, str) or claim.value in ("True", "False"):
         return str(number)
-    sign = "+" if claim.rule == "difference" else ""
+    if claim.rule == "difference":
+        return words.number(100 * number, "+.2f") + " points"
     if "%" in claim.printed or (claim.value and claim.printed == f"{100 * float(claim.value):.2f}"):
-        return words.number(number, f"{sign}.2%")
+        return words.number(number, ".2%")
     digits = len(claim.value.partition(".")[2]) if claim.value else 3
-    return words.number(number, f"{sign},.{digits}f")
+    return words.number(number, f",.{digits}f")

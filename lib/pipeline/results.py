@@ -14,19 +14,22 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
     """About a dozen lines of Markdown, all numbers from :func:`ledger.ledger` and :func:`ledger.endpoints`."""
     counts = entries.verdict.value_counts()
     tested = entries.verdict.isin(set(ledger.VERDICTS) - {ledger.NOT_YET, statistics.NOT_TESTABLE}).sum()
-    listed = "; ".join(f"{counts[verdict]} {verdict}" for verdict in ledger.VERDICTS if verdict in counts)
+    listed = [f"{counts[verdict]} {verdict}" for verdict in ledger.VERDICTS if verdict in counts]
+    other = [text for text in listed if text.endswith((ledger.NOT_YET, statistics.NOT_TESTABLE))]
+    found = f"{tested} tested ({'; '.join(text for text in listed if text not in other)})"
     excluded = entries[entries.verdict == statistics.CONTRADICTED]
     short = excluded.loc[excluded.claim.str.len().nsmallest(3).index]
-    examples = [f"{row.claim} (printed {row.paper}, here {row.here})" for row in short.itertuples()]
+    source = short["where"].eq("printed numbers").map({True: "elsewhere in the paper", False: "counted here"})
+    examples = (short.claim + " (printed: " + short.paper + "; " + source + ": " + short.here + ")").tolist()
     done = endpoints["95 % low"].notna().sum()
     lines = [
-        f"**{len(entries)} claims of two papers, {tested} of them tested: {listed}.** Profile: {note}.",
+        f"**{len(entries)} claims of two papers: {', '.join([found, *other])}.** Profile: {note}.",
         f"- {bases(entries, statistics.REPRODUCED)} {_width(entries)}",
         *(f"- **{name}.** {_sentence(row)}" for name, row in endpoints.iterrows()),
         f"- {done} of {len(endpoints)} values of the six primary endpoints have a result; confirmed (favourable, "
         f"complete, p below 0.05 after Holm's correction): {(endpoints.confirmed == 'yes').sum()}.",
         f"- {len(excluded)} claims ({excluded['place'].str.startswith('A').sum()} of paper A) are contradicted by what "
-        f"the papers print themselves, for example: {'; '.join(examples)}."
+        f"the papers print themselves; some share one cause. For example: {'; '.join(examples)}."
         if examples
         else "",
     ]
@@ -55,9 +58,8 @@ def _sentence(row: pd.Series) -> str:
     adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
     here, low, high = map(words.number, row[["here", "95 % low", "95 % high"]])
     more = ", the whole interval lies below the bound" if row["95 % high"] < row.bound else ""
-    if row["95 % low"] == row["95 % high"]:
-        more = ", since both sides are right about the same images"
-    return f"{row.endpoint}: {here} ({low} to {high}; bound {row.bound:g}{adjusted}): {row.verdict}{more}."
+    found = f"{here} ({low} to {high}; bound {row.bound:g}{adjusted}): {row.verdict}{more}."
+    return f"{row.endpoint}: {row.remark + '; ' if row.remark else ''}{found}"
 
 
 def figure_data(entries: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +93,8 @@ def paper_b_in_words(table: pd.DataFrame) -> str:
         f"Of {found.sum()} printed parameter counts {met} are met to the digit, {explained} are explained by another "
         f"reading or network of the paper, {unexplained} are not."
     )
-    return f"{counts} {trained} of {len(table)} networks are trained here. {inside(table) if trained else ''}".strip()
+    known = f"{trained} of {len(table)} networks are trained here on the data of the printed accuracy."
+    return f"{counts} {known} {inside(table) if trained else ''}".strip()
 
 
 def inside(table: pd.DataFrame) -> str:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullFormatter
 
+from lib.core import words
 from lib.nas.experiments import STRATEGIES
 from lib.nas.transforms import NAMES
 from lib.plots.style import BLUE, GREY, VERMILION, label_points, single, with_data
@@ -31,7 +32,7 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
             box |= {"facecolor": "#FFF3D6", "linewidth": 2.2} if chosen else {"facecolor": "white"}
             text = f"{row.name}\n{row.accuracy:.3f}\n{EngFormatter(places=0, sep=' ')(row.parameters)}"
             axes.text(x, y, text.replace("nan", "failed"), ha="center", va="center", fontsize=8, bbox=box)
-    handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+    handles = [Line2D([], [], color=colour, label=words.spelt(name)) for name, colour in colours.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     axes.set(xlim=(0, 1), ylim=(0.5 - height, 0.5), title=title)
     axes.set_axis_off()

@@ -111,7 +111,10 @@ def test_printed_scores_beside_the_interval_of_one_hold_out(found):
     assert len(shown) == len(table) / 10
     assert shown.loc[(ORACLE, "MobileNetV2"), "scores inside"] == "5 of 10", "those that are printed as 1"
     said = input_ablation.inside_in_words(shown.loc[[(ORACLE, "MobileNetV2"), ("image", "MobileNetV2")]])
-    assert said == f"0 of 2 printed accuracies lie inside. Outside: {ORACLE}, MobileNetV2; image, MobileNetV2."
+    assert said == (
+        "In 0 of 2 comparisons (of 2 printed accuracies) the printed one lies inside, 0 times at the limit itself. "
+        f"Outside: {ORACLE}, MobileNetV2; image, MobileNetV2."
+    )
 
 
 def test_validation_figures(results):

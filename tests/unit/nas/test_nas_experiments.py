@@ -130,7 +130,7 @@ def test_printed_networks_get_the_protocols_verdicts():
 def test_paired_t_and_sign_test_of_the_pairs():
     search, random = np.array([0.99, 0.985, 0.991, 0.98, 0.99]), np.array([0.98, 0.984, 0.99, 0.981, 0.97])
     index = pd.MultiIndex.from_product([["BbNAS", "random"], range(5)], names=["strategy", "seed"])
-    table = pd.DataFrame({"accuracy": np.concatenate([search, random])}, index=index)
+    table = pd.DataFrame({"accuracy": np.concatenate([search, random]), "n": 10_000}, index=index)
     row = tables.search_against_random(table, 5).iloc[0]
     paired = stats.ttest_rel(search, random)
     assert row.p == pytest.approx(paired.pvalue)

@@ -76,11 +76,11 @@ def test_verdicts_follow_the_tables(tmp_path):
     _save(tmp_path, CLAIMS.table["A-table-2-VGG16"], pd.DataFrame(cells, scores))
     entries = ledger.ledger(tmp_path)
     assert entries.loc["A-gain", ["here", "95 % interval", "verdict"]].tolist() == [
-        "+2.00 %",
-        "+1.00 % to +6.00 %",
+        "+2.00 points",
+        "+1.00 points to +6.00 points",
         statistics.REPRODUCED,
     ]
-    assert entries.plan["A-gain"] == "9 of 10 rounds"
+    assert entries.remark["A-gain"] == "9 of 10 rounds"
     assert entries.verdict["A-gain-mask"] == statistics.NOT_REPRODUCED
     assert entries.verdict["A-gain-both"] == ledger.NOT_YET
     assert entries.loc["A-table-2-VGG16", ["here", "verdict"]].tolist() == ["0.8000", statistics.NOT_REPRODUCED]
@@ -118,19 +118,19 @@ def test_counts_and_orders(tmp_path):
     computed = pd.DataFrame({"computed": parameters.value.astype(int).to_numpy()}, parameters.row)
     computed.iloc[0] += 1
     _save(tmp_path, parameters.table.iloc[0], computed)
-    order = CLAIMS.loc["A-time-order"]
+    order = CLAIMS.loc["B-se-slower"]
     first, second = order.row.split(" > ")
     _save(tmp_path, order.table, pd.DataFrame({order.column: [12.0, np.nan]}, [first, second]))
     verdicts = ledger.ledger(tmp_path).verdict
     assert verdicts[parameters.index].tolist() == [statistics.CONTRADICTED] + [statistics.REPRODUCED] * 8
-    assert verdicts["A-time-order"] == ledger.NOT_YET
+    assert verdicts["B-se-slower"] == ledger.NOT_YET
     _save(tmp_path, order.table, pd.DataFrame({order.column: [12.0, 4.0]}, [first, second]))
     entries = ledger.ledger(tmp_path)
-    assert entries.loc["A-time-order", ["here", "verdict"]].tolist() == ["3.000", statistics.REPRODUCED]
+    assert entries.loc["B-se-slower", ["here", "verdict"]].tolist() == ["3.000", statistics.REPRODUCED]
 
 
 def test_a_verdict_rests_on_trainings_on_counts_or_on_printed_numbers_alone(tmp_path):
     bases = ledger.ledger(tmp_path)["rests on"]
-    assert (bases[bases.index.str.startswith("A-data-")] == "counts").all()
+    assert (bases[bases.index.str.startswith("A-data-")] == "counts of images and parameters").all()
     assert bases["A-split"] == "the printed numbers alone"
     assert bases["A-loss"] == bases["A-never"] == "trainings"

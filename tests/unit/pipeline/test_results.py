@@ -23,10 +23,12 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert "0.040 (0.010 to 0.070; bound 0; p = 0.004, after Holm p = 0.024): reproduced." in text
     assert "have a result; confirmed (favourable, complete, p below 0.05 after Holm's correction): 1." in text
-    same = {"difference": [0.0], "95 % low": 0.0, "95 % high": 0.0, "p": 1.0, "verdict": "undecided"}
+    same = {"difference": [0.0], "95 % low": 0.0, "95 % high": 0.0, "p": 1.0, "verdict": "undecided", "images": 780}
+    same["note"] = "no skill"
     pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
-    assert "undecided at this sample size, since both sides are right about the same images." in text
+    assert "the paper's U-Net: no skill; 0.000 (0.000 to 0.000; bound 0; p = 1.000, after Holm p = 1.000)" in text
+    assert ledger.endpoints(tmp_path).loc["P2", ["remark", "images"]].tolist() == ["no skill", "780"]
     entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
     assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
 
@@ -67,7 +69,7 @@ def test_paper_b_has_a_row_for_every_network_and_says_what_is_not_trained(tmp_pa
     said = results.paper_b_in_words(table)
     assert "Of 9 printed parameter counts 4 are met to the digit, 3 are explained" in said
     assert "2 are not. " in said
-    assert "1 of 10 networks are trained here. 1 of 1 printed values lie" in said
+    assert "1 of 10 networks are trained here on the data of the printed accuracy. 1 of 1 printed values lie" in said
     counts, accuracies = counts_and_accuracies(table).axes
     assert [len(line.get_xdata()) for line in counts.lines] == [4, 3, 2, 1, 10]
     notes = [text.get_text() for text in accuracies.texts]
