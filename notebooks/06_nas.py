@@ -167,6 +167,11 @@ print(f"A child is trained on {images:,} images for {epochs} epochs.")
 searches = experiments.run_searches(run.profile, run.results, seed)
 first = searches.found["BbNAS", seed].frame
 print(f"{sum(one.complete for one in searches.found.values())} of {len(searches.found)} searches are complete.")
+for strategy, models in searches.models.groupby("strategy", sort=False):
+    top = models.groupby("seed").accuracy.max()
+    print(
+        f"{strategy}: best validation accuracy {top.min():.3f} to {top.max():.3f}, mean of searches {top.mean():.3f}."
+    )
 run.save_figure(plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"), "06_tree", first)
 
 # %% [markdown]
@@ -177,13 +182,6 @@ run.save_figure(plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"), "
 # %% tags=["nbval-ignore-output"]
 on_mnist = reported.NETWORKS.query("results in ('II', 'III', 'IV')")
 run.save_figure(plots.fronts(searches.models, on_mnist), "06_pareto")
-
-# %% tags=["nbval-ignore-output"]
-for strategy, models in searches.models.groupby("strategy", sort=False):
-    top = models.groupby("seed").accuracy.max()
-    print(
-        f"{strategy}: best validation accuracy of a search {top.min():.3f} to {top.max():.3f}, mean {top.mean():.3f}."
-    )
 
 # %% [markdown]
 # ## Is it better than chance?
