@@ -41,8 +41,8 @@ if run.profile.data == "phantoms":
 # ## Abstract
 #
 # Paper A is the two-stage network for breast ultrasound, paper B the search with squeeze-and-excitation (SE) blocks.
-# *The paper's split rule* draws 80 : 10 : 10 at random, *grouped folds* keep related images together; brackets hold 95
-# % intervals. M is the network from which paper B's search (BbNAS) starts, M_0 to M_3 are its children.
+# Brackets hold 95 % intervals. *The paper's split rule* draws 80 : 10 : 10 at random, *grouped folds* keep related
+# images together. M is the network from which paper B's search (BbNAS) starts, M_0 to M_3 are its children.
 
 # %% tags=["nbval-ignore-output"]
 entries = ledger.ledger(tables)

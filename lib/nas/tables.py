@@ -179,7 +179,7 @@ def mammogram_difference(predicted: Mapping[str, np.ndarray], known: Result, pla
         row = bootstrap.row("difference") | {"p": bootstrap.p_value()}
     row |= _verdict(row["95 % low"], row["95 % high"], done, planned) | {"images": predicted["SE"].shape[-1] or np.nan}
     if done and (mammogram_blocks(predicted, known).skill[list(BLOCKS)] == "no").all():
-        row["note"] = "neither network is better than guessing"
+        row["note"] = "neither beats guessing"
     return pd.DataFrame([row], index=["SE – plain"])
 
 

@@ -54,7 +54,7 @@ def ledger(figures: Path) -> pd.DataFrame:
             "place": f"{claim.paper}, {claim.place}",
             "paper": claim.printed if math.isnan(printed) or not claim.table else _show(printed, claim),
             "here": _show(here, claim) + (f" of {cells[of]:,}" if of in cells else ""),
-            "95 % interval": "" if math.isnan(low) else f"{_show(low, claim)} to {_show(high, claim)}",
+            "95 % interval": "" if math.isnan(low) else f"{_bare(_show(low, claim))} to {_show(high, claim)}",
             "verdict": verdict,
             "remark": _remark(cells) if here != "" else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
@@ -240,3 +240,8 @@ def _show(number: float | str, claim) -> str:
         return words.number(number, ".2%")
     digits = len(claim.value.partition(".")[2]) if claim.value else 3
     return words.number(number, f",.{digits}f")
+
+
+def _bare(shown: str) -> str:
+    """A number without its unit."""
+    return shown.partition(" ")[0]

@@ -77,7 +77,7 @@ def test_verdicts_follow_the_tables(tmp_path):
     entries = ledger.ledger(tmp_path)
     assert entries.loc["A-gain", ["here", "95 % interval", "verdict"]].tolist() == [
         "+2.00 points",
-        "+1.00 points to +6.00 points",
+        "+1.00 to +6.00 points",
         statistics.REPRODUCED,
     ]
     assert entries.remark["A-gain"] == "9 of 10 rounds"

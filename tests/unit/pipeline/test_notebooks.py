@@ -55,6 +55,12 @@ def test_no_outputs_and_the_right_kernel(pair):
     assert pair[1].metadata.kernelspec.name == "python3"
 
 
+def test_no_line_of_prose_is_lost_in_the_book(pair):
+    """MyST takes a line that begins with a percent sign for a comment."""
+    prose = [cell.source for cell in pair[1].cells if cell.cell_type == "markdown"]
+    assert not [line for text in prose for line in text.splitlines() if line.startswith("%")]
+
+
 def test_one_parameters_cell_with_the_smoke_defaults(pair):
     tagged = [cell for cell in _code(pair[1]) if "parameters" in cell.metadata.get("tags", ())]
     assert [cell.source for cell in tagged] == ['profile = "smoke"\nseed = 0']
