@@ -49,6 +49,7 @@ def findings():
     small = _published("06_nas", "06_small_networks", 2).loc["here"].iloc[0]
     search = _points(endpoints.loc["P6"], 2)
     verdicts, of_a = (_published("09_results", "09_verdicts")[name] for name in ("both", "paper A"))
+    others = verdicts["contradicted by arithmetic"] - wrong
     of_a = of_a["contradicted by arithmetic"] or "none"
     lines = [
         "1. **Does the predicted mask help?** With the paper's split rule it changes the accuracy by",
@@ -65,8 +66,8 @@ def findings():
         f"better U-Net, where the commonest class alone gives {100 * outside['majority class'].iloc[0]:.0f} %; their",
         f"balanced accuracy is {' and '.join(f'{100 * one:.0f} %' for one in outside['balanced accuracy'])} (guessing:",
         "33 %).\n3. **Do paper B's numbers agree, and does its search beat chance?** Of its parameter counts",
-        f"{counts['match']} are obtained exactly, {counts['explained']} only with another reading or another network of the paper and",
-        f"{counts['open']} not at all. These {wrong} and {verdicts['contradicted by arithmetic'] - wrong} other claims",
+        f"{counts['match']} are obtained exactly, {counts['explained']} only with another reading or another network",
+        f"of the paper and {counts['open']} not at all. These {wrong} and {others} other claims",
         f"are contradicted by the papers' own numbers ({of_a} of paper A); some share one cause. Its search, here in a",
         f"space of faster networks, against random search at the same cost: {search} percentage",
         f"points on MNIST. Verdict: {endpoints.verdict['P6']}. The best network below {SMALL:,} parameters that the",
