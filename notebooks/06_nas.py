@@ -114,7 +114,8 @@ Markdown(words + "\n\n" + "\n".join(f"- {name}: {reading}" for name, reading in 
 # %% [markdown]
 # ## Does training as printed give the printed accuracies?
 #
-# Adam with an L2 penalty; training ends when the loss has not fallen for some epochs (IV-D2). The paper does not say
+# Adam with an L2 penalty; training ends when the loss has not fallen for some epochs; all settings are the paper's
+# (IV-D2), but for fewer epochs in `smoke`. The paper does not say
 # which loss, nor whether the printed one contains the penalty: here it is the cross-entropy without it, of validation
 # images for the end, of test images in the table. Whether the penalty, large for such a network, makes the difference
 # is not tested here; children of the search below hardly learnt with it (protocol, section 9). Test images are looked
