@@ -204,6 +204,11 @@ for strategy, rows in winners.groupby("strategy", sort=False):
     tested = rows.accuracy.dropna().astype(float)
     ends = f", test accuracy {tested.min():.4f} to {tested.max():.4f}" if len(tested) else ""
     print(f"{strategy}: {len(tested)} of {len(rows)} winners are tested{ends}.")
+for text, again in retrained.groupby("winner").accuracy:
+    if len(again) > 1:
+        print(
+            f"One network won {len(again)} searches: {again.min():.4f} to {again.max():.4f}, by the luck of training."
+        )
 
 # %% tags=["nbval-ignore-output"]
 against = tables.search_against_random(winners, run.profile.search_seeds)
