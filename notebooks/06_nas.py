@@ -204,7 +204,7 @@ for strategy, rows in winners.groupby("strategy", sort=False):
     tested = rows.accuracy.dropna().astype(float)
     ends = f", test accuracy {tested.min():.4f} to {tested.max():.4f}" if len(tested) else ""
     print(f"{strategy}: {len(tested)} of {len(rows)} winners are tested{ends}.")
-for text, again in retrained.groupby("winner").accuracy:
+for _, again in retrained.groupby("winner").accuracy:
     if len(again) > 1:
         print(
             f"One network won {len(again)} searches: {again.min():.4f} to {again.max():.4f}, by the luck of training."
