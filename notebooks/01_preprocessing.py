@@ -71,7 +71,7 @@ print(f"A model that always predicts {most} is right on {100 * counts['share'][m
 # aim of stage 1, and never a fair input of stage 2.
 
 # %%
-run.save_figure(plots.examples(data, seed=run.seed), "01_examples")
+run.save_figure(plots.examples(data, seed=run.seed), "01_examples", of=data.source)
 
 # %% [markdown]
 # ## How large are the files?
@@ -80,7 +80,7 @@ run.save_figure(plots.examples(data, seed=run.seed), "01_examples")
 # the aspect ratio. Each point is a file; the square is the size after resizing.
 
 # %%
-run.save_figure(plots.sizes(data, run.profile.image_size), "01_sizes")
+run.save_figure(plots.sizes(data, run.profile.image_size), "01_sizes", of=data.source)
 
 # %%
 sizes = (
@@ -106,7 +106,7 @@ print(
 
 # %%
 versions = plan.versions()
-run.save_figure(plots.several_masks(data, versions["first mask"].open()), "01_several_masks")
+run.save_figure(plots.several_masks(data, versions["first mask"].open()), "01_several_masks", of=data.source)
 
 # %%
 several = pd.Series(data.n_masks > 1).groupby(data.labels).sum().set_axis(data.classes)
@@ -129,7 +129,9 @@ print(
 
 # %%
 largest = int((data.sizes.prod(axis=1) * (data.labels > 0)).argmax())
-run.save_figure(plots.resizing(data, versions["area"].open(), largest, ("bilinear", "area")), "01_resizing")
+run.save_figure(
+    plots.resizing(data, versions["area"].open(), largest, ("bilinear", "area")), "01_resizing", of=data.source
+)
 
 # %%
 columns = {"soft": "share of soft mask pixels", "contrast": "contrast (SD of an image)"}
@@ -152,7 +154,7 @@ if len(contrast) == 2:
 
 # %%
 lesions = pd.DataFrame({"class": np.array(data.classes)[data.labels], "area": areas["as used"]}).dropna()
-run.save_figure(plots.mask_areas(lesions), "01_mask_areas", lesions)
+run.save_figure(plots.mask_areas(lesions), "01_mask_areas", lesions, of=data.source)
 
 # %%
 medians = lesions[lesions["area"] > 0].groupby("class")["area"].median()
@@ -168,7 +170,7 @@ print("Median lesion, share of the image:", words.listed(medians, ".1%"))
 # %%
 split = plan.rounds[0].split
 parts = pd.DataFrame({part: data.select(indices).counts() for part, indices in split.parts().items()})
-run.save_figure(plots.split_counts(parts), "01_split_counts", parts)
+run.save_figure(plots.split_counts(parts), "01_split_counts", parts, of=data.source)
 
 # %%
 print(f"Images in each part: {words.listed(parts.sum(), 'd')}.")

@@ -78,7 +78,7 @@ print(what)
 # %% tags=["nbval-ignore-output"]
 histories = mask_quality.histories(unets)
 loss = printed["validation loss of the U-Net, mean of 10 rounds"]
-run.save_figure(plots.learning_curves(histories, loss), "02_learning_curves", histories)
+run.save_figure(plots.learning_curves(histories, loss), "02_learning_curves", histories, of=what)
 
 # %% [markdown]
 # Early validation losses jump, because the running statistics of batch normalisation still remember the start; they
@@ -121,7 +121,7 @@ for kind, row in overlap.query("part == 'test' and kind != 'all'").droplevel("pa
 
 # %% tags=["nbval-ignore-output"]
 lesions = scores[scores["kind"] == "lesion"]
-run.save_figure(plots.dice_distribution(lesions), "02_dice", lesions)
+run.save_figure(plots.dice_distribution(lesions), "02_dice", lesions, of=f"{what}, {len(lesions):,} masks")
 
 # %% tags=["nbval-ignore-output"]
 by_class = lesions.groupby(["part", "class"], sort=False)["dice"].agg(["count", "mean", "std", "median"])
@@ -163,11 +163,19 @@ first = scores[(scores["part"] == "test") & (scores["round"] == 0)].set_index("i
 ordered = first[first["kind"] == "lesion"]["dice"].sort_values()
 middle = len(ordered) // 2
 shown = pd.concat([ordered[:4], ordered[middle - 2 : middle + 2], ordered[-4:]])
-run.save_figure(plots.masks(data, unets[0], shown.map("Dice {:.2f}".format)), "02_masks")
+run.save_figure(
+    plots.masks(data, unets[0], shown.map("Dice {:.2f}".format)),
+    "02_masks",
+    of=f"{data.source}, {len(first)} of them tested",
+)
 
 # %% tags=["nbval-ignore-output"]
 normals = first[first["kind"] != "lesion"].sort_values("predicted_area", ascending=False)["dice"]
-run.save_figure(plots.masks(data, unets[0], normals[:8].map("Dice {:.2f}".format)), "02_false_alarms")
+run.save_figure(
+    plots.masks(data, unets[0], normals[:8].map("Dice {:.2f}".format)),
+    "02_false_alarms",
+    of=f"{data.source}, {len(normals)} normal ones tested",
+)
 
 # %% tags=["nbval-ignore-output"]
 print(f"In {(normals == 0).sum()} of {len(normals)} test images without lesion, round 0, the U-Net draws one.")
@@ -201,7 +209,7 @@ print(f"Mean Dice of lesions in test images: {words.listed(tested['mean'])}.")
 
 # %% tags=["nbval-ignore-output"]
 path = tuning_loop.search(plan, "unet", run.result)
-run.save_figure(ablation.tuning_path(path), "02_tuning", path)
+run.save_figure(ablation.tuning_path(path), "02_tuning", path, of=f"{len(path)} trainings")
 
 # %% tags=["nbval-ignore-output"]
 size, epochs = run.profile.tune_size, run.profile.tune_epochs
@@ -219,7 +227,7 @@ print(tuning_loop.in_words(chosen))
 
 # %% tags=["nbval-ignore-output"]
 curve = mask_quality.histories(run.results([plan.unet_trial({})]))
-run.save_figure(plots.learning_curves(curve, loss), "02_long_curve", curve)
+run.save_figure(plots.learning_curves(curve, loss), "02_long_curve", curve, of=f"{data.source}, one training")
 
 # %% tags=["nbval-ignore-output"]
 best = curve.sort_values("val_bce")[:1]

@@ -78,7 +78,7 @@ print(
 )
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves")
+run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves", of=what)
 
 # %% tags=["nbval-ignore-output"]
 print(one_model.kept_in_words(heads))
@@ -123,7 +123,7 @@ print(f"{(less < 0).sum()} of {len(less)} test scores are below the paper's; dif
 
 # %% tags=["nbval-ignore-output"]
 matrices = one_model.confusions(predicted, data.classes)
-run.save_figure(plots.confusion_matrices(matrices), "03_confusion", pd.concat(matrices) if matrices else None)
+run.save_figure(plots.confusion_matrices(matrices), "03_confusion", pd.concat(matrices) if matrices else None, of=what)
 
 # %% tags=["nbval-ignore-output"]
 for part, matrix in matrices.items():
@@ -143,7 +143,7 @@ right = test[test["label"] == test["predicted"]].sample(frac=1, random_state=run
 right = right.groupby("label").head(2).sort_values("label")
 texts = "predicted " + test["predicted"].map(dict(enumerate(data.classes))).astype(str)
 shown = texts[right.index.append(wrong.index[:2])]
-run.save_figure(plots.masks(data, unet, shown, wrong=wrong.index), "03_examples")
+run.save_figure(plots.masks(data, unet, shown, wrong=wrong.index), "03_examples", of=what)
 
 # %% [markdown]
 # ## Where is it wrong, and how sure is it then?
@@ -165,7 +165,7 @@ sure = (wrong["probability"] > 0.9).sum()
 print(f"{len(wrong)} of {len(test)} test images are misclassified, {sure} of them with a probability above 0.9.")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.masks(data, unet, texts[wrong.index[:8]], wrong=wrong.index), "03_mistakes_grid")
+run.save_figure(plots.masks(data, unet, texts[wrong.index[:8]], wrong=wrong.index), "03_mistakes_grid", of=what)
 
 # %% [markdown]
 # ## Does balancing the classes help?
@@ -188,7 +188,7 @@ print(f"Mean test accuracy: {words.listed(balances['accuracy'])}; one image is {
 
 # %% tags=["nbval-ignore-output"]
 path = tuning_loop.search(plan, "head", run.result)
-run.save_figure(ablation.tuning_path(path), "03_tuning", path)
+run.save_figure(ablation.tuning_path(path), "03_tuning", path, of=f"{len(path)} trainings")
 
 # %% tags=["nbval-ignore-output"]
 ended = "the loop ended by itself" if path.attrs["finished"] else "the loop is not finished"
@@ -204,7 +204,7 @@ print(tuning_loop.in_words(chosen))
 
 # %% tags=["nbval-ignore-output"]
 long = run.result(plan.head_trial({}))
-run.save_figure(plots.head_curves(long), "03_long_curves")
+run.save_figure(plots.head_curves(long), "03_long_curves", of=what)
 
 # %% tags=["nbval-ignore-output"]
 if long:

@@ -77,7 +77,9 @@ table_1 = input_ablation.table_1(rounds, printed)
 run.save_table(table_1, "04_table_1", f"Table I, test scores by input · {what}")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.accuracy_by_input(rounds.reset_index(), printed["accuracy"]), "04_table_1_figure", scored)
+run.save_figure(
+    plots.accuracy_by_input(rounds.reset_index(), printed["accuracy"]), "04_table_1_figure", scored, of=what
+)
 
 # %% tags=["nbval-ignore-output"]
 means = rounds["accuracy"].groupby("inputs", sort=False).mean()
@@ -183,7 +185,7 @@ print(f"By input: {words.listed(everywhere['called normal'] / everywhere['answer
 masks = run.results({("test", one.number): plan.mask_scores(one) for one in plan.rounds})
 lesions = mask_quality.frame(plan, masks).query("kind == 'lesion'")
 against = gains.assign(dice=lesions.groupby("round")["dice"].mean())
-run.save_figure(plots.gain_against_dice(against), "04_gain_against_dice", against)
+run.save_figure(plots.gain_against_dice(against), "04_gain_against_dice", against, of=what)
 
 # %% tags=["nbval-ignore-output"]
 if len(against) > 2:

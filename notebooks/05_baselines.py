@@ -143,7 +143,9 @@ print(paired.in_words(preprocessing))
 
 # %% tags=["nbval-ignore-output"]
 accuracy = backbone_comparison.accuracies(rounds, printed)
-run.save_figure(plots.accuracy_against_cost(accuracy, costs["multiply-adds"]), "05_accuracy_against_cost", accuracy)
+run.save_figure(
+    plots.accuracy_against_cost(accuracy, costs["multiply-adds"]), "05_accuracy_against_cost", accuracy, of=what
+)
 
 # %% tags=["nbval-ignore-output"]
 both = accuracy.join(costs["multiply-adds"]).dropna()

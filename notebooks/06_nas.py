@@ -173,7 +173,12 @@ for strategy, models in searches.models.groupby("strategy", sort=False):
     print(
         f"{strategy}: best validation accuracy {top.min():.3f} to {top.max():.3f}, mean of searches {top.mean():.3f}."
     )
-run.save_figure(plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"), "06_tree", first)
+run.save_figure(
+    plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"),
+    "06_tree",
+    first,
+    of=f"{digits}, {run.profile.search_validation:,} validation images",
+)
 
 # %% [markdown]
 # Where a search is complete, the figure above is the paper's Fig. 4 for it: name, validation accuracy, parameters; a
@@ -182,7 +187,11 @@ run.save_figure(plots.tree(first, f"BbNAS, seed {seed}: {len(first)} models"), "
 
 # %% tags=["nbval-ignore-output"]
 on_mnist = reported.NETWORKS.query("results in ('II', 'III', 'IV')")
-run.save_figure(plots.fronts(searches.models, on_mnist), "06_pareto")
+run.save_figure(
+    plots.fronts(searches.models, on_mnist),
+    "06_pareto",
+    of=f"{digits}, {run.profile.search_validation:,} validation images, {len(searches.models)} networks",
+)
 
 # %% [markdown]
 # ## Is it better than chance?
@@ -228,7 +237,9 @@ print(f"Search minus random search:{tables.gain_in_words(row)} {pairs}.")
 
 # %% tags=["nbval-ignore-output"]
 small = tables.small_networks(searches, run.profile)
-run.save_figure(plots.error_over_size(small), "06_small_networks", small)
+run.save_figure(
+    plots.error_over_size(small), "06_small_networks", small, of=f"{digits}, {run.profile.nas_test:,} test images"
+)
 
 # %% tags=["nbval-ignore-output"]
 best = small.loc["paper"].accuracy.max()

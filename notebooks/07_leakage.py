@@ -71,7 +71,9 @@ print(f"{value['images with relatives']:.0f} of {value['images']:.0f} images hav
 
 # %% tags=["nbval-ignore-output"]
 unsure = leakage.pair_table(cv, found, pairs)
-run.save_figure(plots.image_pairs(cv.source.open(), unsure.drop_duplicates("group")), "07_pairs_figure")
+run.save_figure(
+    plots.image_pairs(cv.source.open(), unsure.drop_duplicates("group")), "07_pairs_figure", of=cv.table.source
+)
 
 # %% tags=["nbval-ignore-output"]
 columns = ["first image", "second image", "first label", "second label", "correlation", "listed"]
@@ -142,7 +144,9 @@ protocols = leakage.protocol_table(cv, answers, random, leaky)
 run.save_table(protocols, "07_protocols", f"The paper's inputs, out of fold, 95 % intervals over groups · {what}")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.scores_with_intervals(protocols, ("accuracy",)), "07_protocols_figure")
+run.save_figure(
+    plots.scores_with_intervals(protocols, models.references(cv), ("accuracy",)), "07_protocols_figure", of=what
+)
 
 # %% tags=["nbval-ignore-output"]
 for folds, rows in protocols.droplevel("model").groupby("protocol", sort=False):

@@ -112,7 +112,7 @@ table = models.score_table(cv, answers)
 run.save_table(table, "08_models", f"Classifiers out of fold, 95 % intervals over groups · {what}")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.scores_with_intervals(table), "08_models_figure", table)
+run.save_figure(plots.scores_with_intervals(table, models.references(cv)), "08_models_figure", table, of=what)
 
 # %% tags=["nbval-ignore-output"]
 print(f"Accuracy of {len(table)} models: {words.span(table['accuracy'])}.")
@@ -179,7 +179,7 @@ for name, row in believed.iterrows():
     print(f"Expected calibration error {name}: {row.ECE:.3f} ({words.interval(row)}); slope {row.slope:.2f}.")
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.reliability_plot(use.reliabilities(cv, one)), "08_reliability")
+run.save_figure(plots.reliability_plot(use.reliabilities(cv, one)), "08_reliability", of=what)
 
 # %% [markdown]
 # ## Does it know when it does not know?
@@ -190,7 +190,7 @@ run.save_figure(plots.reliability_plot(use.reliabilities(cv, one)), "08_reliabil
 
 # %% tags=["nbval-ignore-output"]
 risks = use.risk_curves(cv, answers)
-run.save_figure(plots.risk_coverage_plot(risks), "08_risk_coverage")
+run.save_figure(plots.risk_coverage_plot(risks), "08_risk_coverage", of=what)
 
 # %% tags=["nbval-ignore-output"]
 for name, curve in risks.items():
@@ -211,7 +211,7 @@ print(use.missed_in_words(calls, (cv.labels == cv.classes.index("malignant")).su
 
 # %% tags=["nbval-ignore-output"]
 curves = use.decision_curves(cv, answers)
-run.save_figure(plots.decision_curve_plot(curves), "08_decision_curve", curves)
+run.save_figure(plots.decision_curve_plot(curves), "08_decision_curve", curves, of=what)
 
 # %% tags=["nbval-ignore-output"]
 print(use.useful_in_words(curves))
@@ -229,7 +229,7 @@ print(use.useful_in_words(curves))
 # %% tags=["nbval-ignore-output"]
 explained = run.result(interpretability.explained(cv))
 print(f"Backbone: {models.classifiers.single_backbone(run.profile)}; {interpretability.burned_in.N_CONTROLS} places.")
-run.save_figure(plots.activation_maps(cv.source.open(), explained), "08_activation_maps")
+run.save_figure(plots.activation_maps(cv.source.open(), explained), "08_activation_maps", of=f"{what}, first test fold")
 
 # %% tags=["nbval-ignore-output"]
 depends = interpretability.dependence_table(cv, explained)

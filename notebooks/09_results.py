@@ -55,7 +55,7 @@ Markdown(results.abstract(entries, endpoints, run.profile.note))
 
 # %% tags=["nbval-ignore-output"]
 gains = results.figure_data(entries[of_a & entries.index.str.match("A-(gain|baseline)")])
-run.save_figure(intervals(gains, "gain in accuracy"), "09_paper_a", gains)
+run.save_figure(intervals(gains, "gain in accuracy"), "09_paper_a", gains, of=f"Test images: {endpoints.images['P1']}")
 
 # %% tags=["nbval-ignore-output"]
 print(results.inside(gains))

@@ -61,10 +61,13 @@ class Run:
         """The result of one job."""
         return self.results([job], extras)[0]
 
-    def save_figure(self, figure: Figure | None, name: str, table: pd.DataFrame | None = None) -> Figure | None:
+    def save_figure(
+        self, figure: Figure | None, name: str, table: pd.DataFrame | None = None, of: str = ""
+    ) -> Figure | None:
         """Write ``name`` as PNG and PDF with a sidecar, and the data behind it as CSV; return the figure.
 
-        None, where a figure needs images or results that are not at hand, is passed over.
+        ``of``: which data it shows, and how many; the book puts it behind the caption.  None, where a figure needs
+        images or results that are not at hand, is passed over.
         """
         if figure is None:
             print(f"Figure {name} is left out: the images or results that it shows are not at hand.")
@@ -73,7 +76,7 @@ class Run:
         for suffix, metadata in ((".png", {}), (".pdf", {"CreationDate": None})):
             with store.atomic(self.figures / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, dpi=200, metadata=metadata)
-        self._write(name, table, 6, {"table": None if table is None else f"{name}.csv"})
+        self._write(name, table, 6, {"table": None if table is None else f"{name}.csv", "of": of})
         return figure
 
     def save_table(

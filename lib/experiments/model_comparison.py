@@ -13,6 +13,7 @@ from lib.core.run import Run
 from lib.evaluation import metrics, paired, statistics
 from lib.experiments import classifiers, mask_quality
 from lib.experiments.grouped_cv import GroupedCV
+from lib.reported import two_stage as reported
 
 ENSEMBLE = "ensemble"  # of P3
 GREEDY = "greedy ensemble selection"
@@ -155,6 +156,15 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
     right = rights(cv, found)
     rows = {name: {**scores(cv, _tested(name, one)), "folds": cv.done(right[name])} for name, one in found.items()}
     return pd.DataFrame(rows, None if rows else ["accuracy"]).T.infer_objects().rename_axis("model")
+
+
+def references(cv: GroupedCV) -> pd.DataFrame:
+    """``accuracy`` and ``macro F1`` of always answering the commonest class, and as printed for image and mask."""
+    labels = cv.labels[cv.folds >= 0]
+    commonest = metrics.table_row(labels, np.full_like(labels, np.bincount(labels).argmax()), cv.classes)
+    printed = reported.table_i().loc["image+mask"]
+    table = pd.DataFrame({"majority class": commonest, "printed for image + mask": printed}).T
+    return table[["accuracy"]].assign(**{"macro F1": table.filter(like="f1 ").mean(axis=1)})
 
 
 def class_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:

@@ -26,6 +26,9 @@ def build(executed: Sequence[Path], figures: Path, target: Path) -> Path:
         shutil.copytree(DOCUMENTS / "book", source)
         if (figures / "09_results").exists():
             shutil.copytree(figures / "09_results", source / "figures")  # for the first page
+        (source / "sidecars").mkdir()
+        for sidecar in figures.glob("*/*.json"):  # of figures: which data they show
+            shutil.copy(sidecar, source / "sidecars")
         for page in [*executed, *DOCUMENTS.glob("*.md"), *DOCUMENTS.glob("*.svg")]:
             shutil.copy(page, source)
         command = [sys.executable, "-m", "sphinx", "-q", "-w", f"{name}/warnings.txt", "-d", f"{name}/trees"]

@@ -10,7 +10,20 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.data.record import ImageSet
 from lib.evaluation import statistics
+from lib.experiments.classifiers import AS_PRINTED, MC_DROPOUT
+from lib.experiments.model_comparison import ENSEMBLE, GREEDY
 from lib.plots.style import ACROSS, BLUE, GREEN, GREY, VERMILION, grid, show_image, single, with_data
+
+# Families of models by how their names begin, in the order of the figure.
+_FAMILIES = {
+    "image alone": ("image, ",),
+    "mask as printed": (AS_PRINTED,),
+    "mask of the ImageNet encoder": ("image + mask, ",),
+    "head on the image, varied": ("image and mirror image", "class-weighted head", MC_DROPOUT),
+    "logistic regression on features": ("pooled features", "lesion crops", "stage-1 maps", "mask descriptors"),
+    "fine-tuned": ("fine-tuned",),
+    "ensemble": (ENSEMBLE, GREEDY),
+}
 
 
 @with_data
@@ -26,29 +39,39 @@ def image_pairs(data: ImageSet, pairs: pd.DataFrame) -> Figure | None:
 
 
 @with_data
-def scores_with_intervals(table: pd.DataFrame, names: tuple[str, ...] = ("accuracy", "macro F1")) -> Figure | None:
-    """Scores of each model with their 95 % intervals; coloured by the kind of folds, where the index has it.
+def scores_with_intervals(
+    table: pd.DataFrame, references: pd.DataFrame, names: tuple[str, ...] = ("accuracy", "macro F1")
+) -> Figure | None:
+    """Scores of each model with their 95 % intervals, coloured by the kind of folds or, without it, by family.
 
     Parameters
     ----------
     table : of :func:`lib.experiments.model_comparison.score_table` or
         :func:`lib.experiments.grouped_data.protocol_table`; None without rows.
+    references : of :func:`lib.experiments.model_comparison.references`, drawn as lines.
     """
-    figure, axes = grid(1, len(names), 1.2 + 0.24 * len(table))
-    models = table.index.unique("model")
-    by_folds = table.groupby("protocol", sort=False) if "protocol" in table.index.names else [("", table)]
+    by_folds = "protocol" in table.index.names
+    kinds = table.index.get_level_values("protocol") if by_folds else table.index.map(_family)
+    parts = {kind: table[kinds == kind] for kind in (kinds.unique() if by_folds else _FAMILIES)}
+    models = pd.concat(parts.values()).index.unique("model")
+    figure, axes = grid(1, len(names), 1.9 + 0.24 * len(table))
     for cell, name in zip(axes[0], names, strict=True):
-        for number, (folds, part) in enumerate(by_folds):
-            rows = models.get_indexer(part.index.get_level_values("model")) + 0.25 * number
+        for number, (kind, part) in enumerate((kind, part) for kind, part in parts.items() if len(part)):
+            rows = models.get_indexer(part.index.get_level_values("model")) + 0.25 * number * by_folds
             ends = part[[f"{name} low", f"{name} high"]].sub(part[name], axis=0).abs().to_numpy().T
-            cell.errorbar(part[name], rows, xerr=ends, fmt="o", color=(BLUE, VERMILION)[number], label=folds)
+            cell.errorbar(part[name], rows, xerr=ends, fmt="o", ms=4, label=kind)
+        for (label, value), style in zip(references[name].items(), ("--", ":"), strict=True):
+            cell.axvline(value, color="black", lw=1, ls=style, label=label)
         cell.set_yticks(range(len(models)), models if cell is axes[0, 0] else [""] * len(models))
         cell.invert_yaxis()
         cell.set_xlabel(name)
         cell.grid(axis="x", alpha=0.3)
-    if "protocol" in table.index.names:
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _family(model: str) -> str:
+    return next(family for family, starts in _FAMILIES.items() if model.startswith(starts))
 
 
 @with_data

@@ -1,5 +1,6 @@
 """Sphinx settings of the book; :mod:`lib.pipeline.book` puts notebooks, documents and figures beside this file."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -127,7 +128,9 @@ def _captioned(code, section):
     """Caption and alternative text of the figure that a cell saves, or the heading above it."""
     if not (saved := re.search(r'(?:save_figure|explore)\(.*?"(\d\d_\w+)"', code, re.DOTALL)):
         return {}
-    caption = CAPTIONS.get(saved[1], section)
+    caption, sidecar = CAPTIONS.get(saved[1], section), Path(__file__).parent / "sidecars" / f"{saved[1]}.json"
+    if sidecar.exists() and (data := json.loads(sidecar.read_text(encoding="utf-8")).get("of")):
+        caption = f"{caption} {data}."
     return {"figure": {"caption": caption, "name": saved[1]}, "image": {"alt": caption}}
 
 

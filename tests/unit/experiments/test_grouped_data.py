@@ -67,7 +67,7 @@ def test_tables_say_what_is_not_done_yet(here):
     assert clinical_use.calibration_table(cv, None).empty
     assert clinical_use.malignant_calls(cv, None).empty
     assert clinical_use.decision_curves(cv, answers).empty
-    assert grouped.scores_with_intervals(grouped_data.protocol_table(cv, {}, random, {})) is None
+    assert grouped.scores_with_intervals(grouped_data.protocol_table(cv, {}, random, {}), models.references(cv)) is None
 
 
 def test_an_image_that_only_validates_is_no_training():
