@@ -78,7 +78,7 @@ print(
 )
 
 # %% tags=["nbval-ignore-output"]
-run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves", of=what)
+run.save_figure(plots.head_curves(heads, one_model.KIND), "03_learning_curves", of=f"{data.source} · {backbone}")
 
 # %% tags=["nbval-ignore-output"]
 print(one_model.kept_in_words(heads))
