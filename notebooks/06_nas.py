@@ -202,11 +202,8 @@ run.save_figure(
 # %% tags=["nbval-ignore-output"]
 winners = tables.winners(searches)
 retrained = winners.dropna(subset=["accuracy"])
-display(
-    run.save_table(
-        winners, "06_winners", f"Winners of the searches, retrained · {digits}", precision=4, shown=retrained
-    )
-)
+title = f"Winners of the searches, retrained · {digits}"
+display(run.save_table(winners, "06_winners", title, precision=4, shown=retrained))
 ended = winners["rule of III-D"].str.startswith("the best").sum()
 print(f"The rule that would end the paper's search (III-D) is met in {ended} of {run.profile.search_seeds} searches.")
 for strategy, rows in winners.groupby("strategy", sort=False):
@@ -215,9 +212,7 @@ for strategy, rows in winners.groupby("strategy", sort=False):
     print(f"{strategy}: {len(tested)} of {len(rows)} winners are tested{ends}.")
 for _, again in retrained.groupby("winner").accuracy:
     if len(again) > 1:
-        print(
-            f"One network won {len(again)} searches: {again.min():.4f} to {again.max():.4f}, by the luck of training."
-        )
+        print(f"One network won {len(again)} searches: {again.min():.4f} to {again.max():.4f}, by luck of training.")
 
 # %% tags=["nbval-ignore-output"]
 against = tables.search_against_random(winners, run.profile.search_seeds)

@@ -128,7 +128,7 @@ def _note(cells: pd.Series) -> str:
 def _images(cells: pd.Series) -> str:
     """How many images are tested, and in how many rounds."""
     number, rounds = (cells.get(name, math.nan) for name in ("images", "rounds"))
-    return "" if pd.isna(number) else f"{number:,.0f}" + ("" if pd.isna(rounds) else f" in each of {rounds:.0f} rounds")
+    return "" if pd.isna(number) else ("" if pd.isna(rounds) else f"{rounds:.0f} × ") + f"{number:,.0f}"
 
 
 def _unfinished(cells: pd.Series) -> str:
