@@ -48,6 +48,7 @@ def use_deterministic_operations() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+ONE_THREAD = "one thread"
 LOG = "PAPER_LOG"  # environment variable: worker processes show their progress too
 
 
@@ -115,8 +116,9 @@ def versions() -> dict[str, Any]:
 
 
 def machine() -> str:
-    """:func:`versions` in the one line that notebooks print and tables carry."""
-    return "Python {python} · Keras {keras} on {backend} · {device} · {cores} cores".format(**versions())
+    """:func:`versions` in the one line that notebooks print and tables carry, with the threads of a worker process."""
+    line = "Python {python} · Keras {keras} on {backend} · {device} · {cores} cores".format(**versions())
+    return line + (f" · {ONE_THREAD}" if prepare_worker.cache_info().currsize else "")
 
 
 def _backend_version() -> str:

@@ -4,7 +4,7 @@ import signal
 import numpy as np
 import pytest
 
-from lib.core import cluster, jobs
+from lib.core import cluster, jobs, runtime
 from lib.core.config import SettingsError
 from lib.core.store import Store
 from tests.unit.core.steps import diverging, killed, numbers, total
@@ -33,6 +33,13 @@ def _check(results, alone):
 
 def test_a_worker_process_that_dies_spoils_its_job_only(store, alone):
     _check(jobs.run(WANTED, store, workers=2), alone)
+
+
+def test_a_result_says_that_its_process_had_one_thread(store):
+    beside, here = numbers(seed=1), numbers(seed=2)
+    jobs.run([beside], store, workers=2)
+    jobs.run([here], store)
+    assert store.about(beside)["machine"] == f"{store.about(here)['machine']} · {runtime.ONE_THREAD}"
 
 
 @pytest.fixture
