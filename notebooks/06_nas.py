@@ -262,7 +262,7 @@ films = known["source"] if known else "no mammograms at hand"
 run.save_table(blocks, "06_mammogram_blocks", f"Plain and SE blocks, all folds pooled · {films}")
 
 # %% tags=["nbval-ignore-output"]
-difference = tables.mammogram_difference(predicted, known, run.profile.mammogram_seeds)
+difference = tables.mammogram_difference(predicted, blocks, known, run.profile.mammogram_seeds)
 run.save_table(difference, "06_mammogram_difference", f"Balanced accuracy (P5), intervals over patients · {films}")
 
 # %% tags=["nbval-ignore-output"]
@@ -287,8 +287,8 @@ print(f"A tenth of the paper's {reported.MAMMOGRAMS:,} images is {reported.MAMMO
 # %% [markdown]
 # ## What does it cost?
 #
-# SE blocks in Table VI's network; seconds of one training; separately the hours of a whole search, which is what
-# Table IV prints.
+# SE blocks in Table VI's network; seconds of one training, and its core-seconds, seconds times threads, by epoch
+# (trainings that run side by side have one thread each); the hours of a whole search, which is what Table IV prints.
 
 # %%
 cost = tables.se_cost()

@@ -1,5 +1,6 @@
 """Paper B's tables: printed beside what the jobs of :mod:`lib.nas.experiments` scored; unfinished plans are marked."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -167,10 +168,13 @@ def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.D
     return _frame(rows, "balanced,low,high,accuracy,macro F1,commonest class,skill,seeds,n")
 
 
-def mammogram_difference(predicted: Mapping[str, np.ndarray], known: Result, planned: int) -> pd.DataFrame:
+def mammogram_difference(
+    predicted: Mapping[str, np.ndarray], blocks: pd.DataFrame, known: Result, planned: int
+) -> pd.DataFrame:
     """P5: balanced accuracy of SE blocks minus plain blocks, seeds ``done`` of those ``planned``; one row.
 
-    ``note``: that both kinds have no skill, which goes before the verdict (protocol, P5).
+    ``note``: that both kinds have no skill (``blocks``: :func:`mammogram_blocks`), which goes before the verdict
+    (protocol, P5).
     """
     row: dict[str, Any] = dict.fromkeys(("difference", "95 % low", "95 % high", "p"), np.nan)
     if done := len(predicted["SE"]):
@@ -178,7 +182,7 @@ def mammogram_difference(predicted: Mapping[str, np.ndarray], known: Result, pla
         bootstrap = _balanced(right["SE"] - right["plain"], known)
         row = bootstrap.row("difference") | {"p": bootstrap.p_value()}
     row |= _verdict(row["95 % low"], row["95 % high"], done, planned) | {"images": predicted["SE"].shape[-1] or np.nan}
-    if done and (mammogram_blocks(predicted, known).skill[list(BLOCKS)] == "no").all():
+    if done and (blocks.skill[list(BLOCKS)] == "no").all():
         row["note"] = "neither beats guessing"
     return pd.DataFrame([row], index=["SE – plain"])
 
@@ -200,10 +204,19 @@ def _verdict(low: float, high: float, done: int, planned: int) -> dict[str, int 
 
 
 def training_seconds(results: Mapping[str, Result], store: Store) -> pd.DataFrame:
-    """Seconds of single trainings here, and printed for M and its children; of Table IV's only searches are printed."""
-    here = {name: store.about(result.job)["seconds"] if result else np.nan for name, result in results.items()}
-    printed = reported.NETWORKS.query("results != 'IV'").seconds.reindex(here)
-    return pd.DataFrame({"seconds printed": printed, "seconds": here}).rename_axis("network")
+    """Seconds of single trainings here, and printed for M and its children; of Table IV's only searches are printed.
+
+    ``core-seconds per epoch``: seconds times threads, so that trainings in processes of one thread and of several can
+    be set side by side; on a GPU just its seconds.
+    """
+    rows = {name: {"seconds printed": reported.NETWORKS.query("results != 'IV'").seconds.get(name)} for name in results}
+    for name, result in results.items():
+        if result:
+            about = store.about(result.job)
+            threads = re.search(r"CPU · (\d+) cores$", about["machine"])
+            spent = about["seconds"] * int(threads[1] if threads else 1)
+            rows[name] |= {"seconds": about["seconds"], "core-seconds per epoch": spent / result["epochs"]}
+    return _frame(rows, "seconds printed,seconds,core-seconds per epoch").astype(float).rename_axis("network")
 
 
 def search_hours(searches: Searches, store: Store) -> pd.DataFrame:

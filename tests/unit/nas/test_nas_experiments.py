@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,7 +110,7 @@ def test_what_is_not_tested_is_said():
         predicted = tables.answers(results)
         blocks = tables.mammogram_blocks(predicted, known)
         assert blocks.skill[["plain", "SE"]].tolist() == ["not tested yet"] * 2
-        difference = tables.mammogram_difference(predicted, known, 3)
+        difference = tables.mammogram_difference(predicted, blocks, known, 3)
         assert (difference.verdict.item(), difference.done.item()) == ("not tested yet", 0)
 
 
@@ -125,6 +127,18 @@ def test_printed_networks_get_the_protocols_verdicts():
     assert table.verdict["MNIST BbNAS"] == "not reproduced"  # 98.60 %, here all are right
     assert table.verdict["M_0"] == "failed: the loss is not a number any more"
     assert table.parameters["MNIST BbNAS"] == 572_474
+
+
+def test_a_training_on_two_threads_counts_its_seconds_twice():
+    results = {name: Result(job, {"epochs": 5}) for name, job in experiments.printed_jobs(LITE).items()}
+    results["M_0"] = Result(results["M_0"].job, {}, NOT_DONE)
+    made = {"M": "CPU · 2 cores", "M_1": "CPU · 2 cores · one thread", "M_2": "NVIDIA H100 · 16 cores"}
+    about = {results[name].job: {"seconds": 100, "machine": machine} for name, machine in made.items()}
+    store = SimpleNamespace(about=lambda job: about.get(job, {"seconds": 50, "machine": "CPU · 1 cores"}))
+    seconds = tables.training_seconds(results, store)
+    each = seconds["core-seconds per epoch"]
+    assert each[["M", "M_1", "M_2", "M_3"]].tolist() == [40, 20, 20, 10]
+    assert seconds.loc["M_0"].isna().tolist() == [False, True, True]
 
 
 def test_paired_t_and_sign_test_of_the_pairs():
@@ -148,11 +162,15 @@ def test_balanced_accuracy_over_patients_shows_who_has_skill():
     assert blocks.skill.tolist() == ["no", "yes", "no"]
     assert blocks.accuracy["majority class"] == pytest.approx(40 / 60)
     assert blocks["commonest class"].tolist() == pytest.approx([1, 40 / 60, 1])
-    row = tables.mammogram_difference({"plain": always, "SE": np.stack([LABELS, LABELS])}, KNOWN, 2).iloc[0]
+    answers = {"plain": always, "SE": np.stack([LABELS, LABELS])}
+    row = tables.mammogram_difference(answers, blocks, KNOWN, 2).iloc[0]
     assert row.difference == pytest.approx(2 / 3)
     assert (row.verdict, row.p) == ("reproduced", 1 / 2000)
-    same = tables.mammogram_difference({"plain": always, "SE": always}, KNOWN, 3).iloc[0]
+    assert "note" not in row
+    neither = tables.mammogram_blocks({"plain": always, "SE": always}, KNOWN)
+    same = tables.mammogram_difference({"plain": always, "SE": always}, neither, KNOWN, 3).iloc[0]
     assert (same.difference, same.p, same.verdict) == (0, 1, "undecided at this sample size (interim)")
+    assert same.note == "neither beats guessing"
 
 
 def test_a_seed_counts_when_all_its_folds_are_done():
