@@ -56,7 +56,8 @@ def _sentence(row: pd.Series) -> str:
     if pd.isna(row["95 % low"]):
         return f"{row.endpoint}: {row.verdict}."
     adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
-    here, low, high = map(words.number, row[["here", "95 % low", "95 % high"]])
+    digits = ".3f" if row["95 % high"] - row["95 % low"] > 0.01 else ".4f"
+    here, low, high = (words.number(value, digits) for value in row[["here", "95 % low", "95 % high"]])
     more = ", the whole interval lies below the bound" if row["95 % high"] < row.bound else ""
     found = f"{here} ({low} to {high}; bound {row.bound:g}{adjusted}): {row.verdict}{more}."
     return f"{row.endpoint}: {row.remark + '; ' if row.remark else ''}{found}"

@@ -27,7 +27,7 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     same["note"] = "no skill"
     pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
-    assert "the paper's U-Net: no skill; 0.000 (0.000 to 0.000; bound 0; p = 1.000, after Holm p = 1.000)" in text
+    assert "the paper's U-Net: no skill; 0.0000 (0.0000 to 0.0000; bound 0; p = 1.000, after Holm p = 1.000)" in text
     assert ledger.endpoints(tmp_path).loc["P2", ["remark", "images"]].tolist() == ["no skill", "780"]
     entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
     assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
