@@ -49,13 +49,19 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
         return jobs.run(wave, store, train=False)
 
     run_searches(profile, results, seed)
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys([*wanted, *unpenalised_jobs(profile, seed).values(), *mammogram_jobs(profile, NO_PENALTY).values()]))
 
 
-def printed_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
+def printed_jobs(profile: Profile, seed: int = 0, l2: float = Recipe.l2) -> dict[str, Job]:
     """The digit networks of Tables II to IV as they are printed, by their name in :mod:`lib.reported.nas`."""
-    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.nas_epochs)
+    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.nas_epochs, l2=l2)
     return {name: digit_job(profile, parse(texts[name]), recipe, seed) for name in profile.nas_printed}
+
+
+def unpenalised_jobs(profile: Profile, seed: int = 0) -> dict[str, Job]:
+    """Exploratory: the networks of Tables II and IV as printed, but without the penalty."""
+    jobs_of = printed_jobs(profile, seed, NO_PENALTY)
+    return {name: job for name, job in jobs_of.items() if reported.NETWORKS.results[name] != "III"}
 
 
 def digit_job(profile: Profile, architecture: Architecture, recipe: Recipe, seed: int, in_search: bool = False) -> Job:
@@ -131,18 +137,19 @@ def _mammograms(profile: Profile) -> sources.Source:
     return MAMMOGRAMS[at_hand if profile.nas_mammograms == "at hand" else profile.nas_mammograms]()
 
 
-def mammogram_jobs(profile: Profile) -> dict[tuple[str, int, int], Job]:
+def mammogram_jobs(profile: Profile, l2: float = Recipe.l2) -> dict[tuple[str, int, int], Job]:
     """Table VI's network with plain and with SE blocks, by kind, seed and fold (P5); folds keep patients together.
 
     Fold k is the test set, fold k + 1 the validation set.  Empty where nothing is known of the mammograms.
+    Without the penalty (exploratory) there is one seed.
     """
     known = mammogram_labels(profile)
     if not known:
         return {}
     data, folds = _mammograms(profile), splits.k_fold(known["labels"], profile.n_folds, 0, known["groups"])
-    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.mammogram_epochs, patience=0)
+    texts, recipe = reported.NETWORKS.text, Recipe(epochs=profile.mammogram_epochs, l2=l2, patience=0)
     made = {}
-    for seed, fold in product(range(profile.mammogram_seeds), range(profile.n_folds)):
+    for seed, fold in product(range(profile.mammogram_seeds if l2 else 1), range(profile.n_folds)):
         beside = (fold + 1) % profile.n_folds
         parts = {"validation": np.flatnonzero(folds == beside), "test": np.flatnonzero(folds == fold)}
         parts["train"] = np.flatnonzero(~np.isin(folds, [fold, beside]))
