@@ -66,9 +66,14 @@ def _draw(file: Path, mask: np.ndarray, out: Path) -> None:
     fine = Image.fromarray(mask).resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
     inside = np.asarray(fine) >= 0.5
     picture[inside & ~ndimage.binary_erosion(inside, iterations=1 + max(inside.shape) // 400)] = _BORDER
-    for name, pixels in ((file.stem, picture), (f"{file.stem}_mask", np.uint8(255 * inside))):
-        with store.atomic(out / f"{name}.png") as temporary:
+    for name, pixels in zip(_written(file), (picture, np.uint8(255 * inside)), strict=True):
+        with store.atomic(out / name) as temporary:
             Image.fromarray(pixels).save(temporary)
+
+
+def _written(file: Path) -> tuple[str, str]:
+    """Names of the files that ``--out`` makes of an image."""
+    return f"{file.stem}.png", f"{file.stem}_mask.png"
 
 
 def _listed(given: Iterable[Path]) -> list[Path]:
@@ -104,9 +109,12 @@ def _main(options: argparse.Namespace, folder: Path) -> int:
     files = _listed(options.images)
     if not files:
         raise config.SettingsError("which image? Name files or a folder, or try --demo")
-    name, number = Counter(file.stem for file in files).most_common(1)[0]
-    if options.out and number > 1:
-        raise config.SettingsError(f"two images are called {name}: --out would mix them up")
+    if options.out:
+        name, number = Counter(name for file in files for name in _written(file)).most_common(1)[0]
+        if number > 1:
+            raise config.SettingsError(f"two images would be written as {name}: --out would mix them up")
+        if options.out.resolve() in {file.resolve().parent for file in files}:
+            raise config.SettingsError(f"--out {options.out}: images are there, which it could overwrite")
     frame = predict_files(_load(options.model), files, options.out)
     for one in frame[frame["distance"] > 1].itertuples():
         print(f"warning: {one.image} is unlike all training images ({one.distance:.1f} times too far)", file=sys.stderr)

@@ -207,7 +207,7 @@ for name, curve in risks.items():
 # %% tags=["nbval-ignore-output"]
 calls = use.malignant_calls(cv, one)
 display(run.save_table(calls, "08_operating_point", f"Malignant against the rest, 95 % intervals over groups · {what}"))
-print(use.missed_in_words(calls, (cv.labels == cv.classes.index("malignant")).sum()))
+print(use.missed_in_words(calls))
 
 # %% tags=["nbval-ignore-output"]
 curves = use.decision_curves(cv, answers)

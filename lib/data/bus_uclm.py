@@ -13,7 +13,7 @@ from PIL import Image
 
 from lib.core import paths
 from lib.data import busi, files
-from lib.data.record import ImageSet, Source
+from lib.data.record import DataError, ImageSet, Source
 
 _FLAGS = ["Doppler", "Marks"]
 
@@ -31,7 +31,9 @@ class BusUclm(Source):
         patients, groups = np.unique(info["name"].str[:4], return_inverse=True)
         images = np.stack([busi.read_image(folder / "images" / file, self.size) for file in info["Image"]])
         masks = np.stack([_mask(folder / "masks" / file, self.size) for file in info["Image"]])
-        labels = info["Label"].str.lower().map(busi.CLASSES.index).to_numpy()
+        labels = pd.Index(busi.CLASSES).get_indexer(info["Label"].str.lower()).astype(np.int64)
+        if (labels < 0).any():
+            raise DataError(f"{folder / 'INFO.csv'}: labels must be {', '.join(busi.CLASSES)}")
         source = f"BUS-UCLM, {len(info)} images of {len(patients)} patients at {self.size}×{self.size}"
         return ImageSet(images, labels, info["name"].to_numpy(str), busi.CLASSES, source, masks, groups=groups)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.core import paths
+from lib.core import paths, raw
 from lib.data import files, phantoms
 from lib.data.busi import CLASSES
 from lib.data.record import DataError, ImageSet, Source
@@ -35,7 +35,7 @@ class KauBcmd(Source):
 
     def read(self) -> ImageSet:
         folder = files.find(self.folder, "kaggle.com/datasets/asmaasaad/king-abdulaziz-university-mammogram-dataset")
-        names = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*"))
+        names = sorted(name for name in raw.files(self.folder) if name.count("/") == 1)
         found = pd.Series(names, dtype=str).str.extract(_KAU)
         if odd := [name for name, level in zip(names, found["level"], strict=True) if pd.isna(level)]:
             raise DataError(f"{folder / odd[0]}: expected a name such as 'BIRAD 1/2016_BC017021_ MLO_R.jpg'")

@@ -104,15 +104,17 @@ def malignant_calls(cv: GroupedCV, one: np.ndarray | None) -> pd.DataFrame:
     return pd.concat(tables, names=["threshold", "score"])
 
 
-def missed_in_words(calls: pd.DataFrame, malignant: int) -> str:
-    """Whether :func:`malignant_calls` keep the intended sensitivity, and how many of ``malignant`` images they miss."""
+def missed_in_words(calls: pd.DataFrame) -> str:
+    """Whether :func:`malignant_calls` keep the intended sensitivity, and how many malignant images they miss."""
     if calls.empty:
         return words.NO_RESULT
     lines = []
     for (threshold, _), row in calls[calls.index.get_level_values("score") == "sensitivity"].iterrows():
         verdict = statistics.verdict_bound(row.value, row["95 % low"], row["95 % high"], SENSITIVITY)
-        missed = f"{(1 - row.value) * malignant:.0f} of {malignant} malignant images missed; {SENSITIVITY}: {verdict}"
-        lines.append(f"Threshold {threshold}: {row.value:.3f} ({words.interval(row)}), {missed}.")
+        missed = f"{(1 - row.value) * row.images:.0f} of {row.images:.0f} malignant images missed"
+        lines.append(
+            f"Threshold {threshold}: {row.value:.3f} ({words.interval(row)}), {missed}; {SENSITIVITY}: {verdict}."
+        )
     return "\n".join(lines)
 
 

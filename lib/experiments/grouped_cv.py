@@ -5,6 +5,7 @@ Fold k is tested, fold k + 1 validates, the others train (``report/protocol.md``
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from lib.core import config, jobs
 from lib.core.config import Profile
 from lib.core.jobs import Job
-from lib.data import near_duplicates, sources, splits
+from lib.data import files, near_duplicates, sources, splits
 from lib.data.record import DataError, ImageSet
 from lib.evaluation import statistics
 from lib.two_stage import classification, segmentation
@@ -170,7 +171,7 @@ class GroupedCV:
 
 def _kept(profile: Profile, table: ImageSet) -> np.ndarray:
     """Whether an image is none of those that the profile's file leaves out."""
-    names = pd.read_csv(profile.excluded, dtype=str)["name"] if profile.excluded else []
+    names = files.read_table(Path(profile.excluded), ["name"])["name"] if profile.excluded else []
     if unknown := sorted(set(names) - set(table.names)):
         raise DataError(f"{profile.excluded}: unknown images {unknown[:3]}")
     return ~pd.Series(table.names).isin(names).to_numpy()

@@ -87,8 +87,8 @@ def trained(plan: Plan, unet: Result, heads: Result) -> TwoStageModel:
 def to_explore(plan: Plan, data: ImageSet, results: Callable[..., list[Result]]) -> tuple[TwoStageModel, ImageSet]:
     """The model and the images of the explorer: two test images of each class, malignant ones first.
 
-    Phantoms are seen by round 0's own model, images by the small published one, which has round 0's split too;
-    where the images are not at hand, phantoms stand in for them.
+    Phantoms are seen by round 0's own model, images by the small published one, with its own test part (round 0 of
+    seed 0); where the images are not at hand, phantoms stand in for them.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def to_explore(plan: Plan, data: ImageSet, results: Callable[..., list[Result]])
         jobs = [plan.unet(one), plan.heads(one, plan.profile.backbone)]
         model = trained(plan, *results(jobs, extras=("weights",)))
     else:
-        model = TwoStageModel.load(PUBLISHED)
+        model, one = TwoStageModel.load(PUBLISHED), Plan(plan.profile, 0).rounds[0]
     data = data.select(one.split.test) if data.images is not None else phantoms.make(_STAND_INS, model.size)
     few = [np.flatnonzero(data.labels == k)[:2] for k in reversed(range(len(data.classes)))]
     return model, data.select(np.concatenate(few))

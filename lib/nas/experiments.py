@@ -49,7 +49,11 @@ def planned(profile: Profile, seed: int = 0) -> list[Job]:
         return jobs.run(wave, store, train=False)
 
     run_searches(profile, results, seed)
-    return list(dict.fromkeys([*wanted, *unpenalised_jobs(profile, seed).values(), *mammogram_jobs(profile, NO_PENALTY).values()]))
+    return list(
+        dict.fromkeys(
+            [*wanted, *unpenalised_jobs(profile, seed).values(), *mammogram_jobs(profile, NO_PENALTY).values()]
+        )
+    )
 
 
 def printed_jobs(profile: Profile, seed: int = 0, l2: float = Recipe.l2) -> dict[str, Job]:

@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     asked = {config.RETRAIN: options.retrain, config.TRAIN: options.train, config.JOBS: options.jobs}
-    os.environ |= {name: str(int(value)) for name, value in asked.items() if value}
+    os.environ |= {name: str(int(value)) for name, value in asked.items() if value is not None}
     profile = config.get(options.profile)
     config.check_seed(options.seed)
     if options.bless and profile.name != "smoke":
@@ -200,8 +200,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of splits and trainings (default 0)")
     parser.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="run these alone, for example 02_unet")
     parser.add_argument("--force", action="store_true", help="run notebooks that are up to date as well")
-    parser.add_argument("--train", action="store_true", help="lite: train what is not published yet, for hours")
-    parser.add_argument("--retrain", action="store_true", help="ignore published results, and publish nothing")
+    parser.add_argument(
+        "--train", action="store_true", default=None, help="lite: train what is not published yet, for hours"
+    )
+    parser.add_argument(
+        "--retrain", action="store_true", default=None, help="ignore published results, and publish nothing"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", help="trainings at a time, in processes of one thread each")
     parser.add_argument("--bless", action="store_true", help="make this smoke run the one that tests compare with")
     return parser

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from lib import experiments
-from lib.core import config, jobs, raw, runtime
+from lib.core import cluster, config, jobs, raw, runtime
 from lib.core.jobs import Job
 from lib.core.store import Store, read_about
 from lib.data import busi
@@ -79,7 +79,7 @@ def _kinds(described: dict[str, Any]) -> tuple[str, str]:
 def work(planned: Plan, store: Store, until: float, workers: int, say: Callable[[str], None]) -> dict[Job, str]:
     """Run what is not done until no time is left; the failed jobs with their reasons.
 
-    Here one by one in order of value, each with its inputs before it; with ``workers`` module by module.
+    Here one by one in order of value, each with its inputs before it; with ``workers`` or a cluster module by module.
     """
     clock = Clock(store)
     failed: dict[Job, str] = {}
@@ -99,7 +99,7 @@ def work(planned: Plan, store: Store, until: float, workers: int, say: Callable[
         done = sum(map(store.holds, own))
         say(f"{name}: {done} of {len(own)} done; the whole plan still takes {clock.sum(rest)}")
         while todo := [job for job in ask() if job not in failed and not store.holds(job)]:
-            some = todo if workers else todo[:1]
+            some = todo if workers or os.environ.get(cluster.DASK) else todo[:1]
             run = jobs.waiting(some, store)
             results = jobs.run(some, store, workers=workers, start=start, report=say, failed=failed)
             failed |= {one.job: one.error for one in results if one.error not in ("", jobs.NOT_DONE)}

@@ -126,7 +126,8 @@ def fit_heads(
     _draw_heads(heads, seeds)
     one_hot = np.eye(n_classes, dtype=np.float32)[labels]
     chosen, weights = _balance(labels, train, n_classes, settings.balance, seeds[0])
-    keeper = _HeadKeeper(x[validation], labels[validation], settings.keep)
+    keep = check_choice("keep", settings.keep, ("best", "last"))
+    keeper = _HeadKeeper(x[validation], labels[validation], keep)
     training.fit(heads, x, one_hot * weights, None, settings, seeds[0], keep="last", chosen=chosen, callbacks=[keeper])
     heads.set_weights(keeper.weights)
     return heads, keeper.history()

@@ -49,8 +49,9 @@ _IMAGES = {
     "two of one name": (
         lambda folder: [picture(folder / PICTURE), picture(folder / "b" / PICTURE)],
         [PICTURE, "b/a.png", "--out", "out"],
-        "two images are called a",
+        r"two images would be written as a\.png",
     ),
+    "output over the image": (at(PICTURE, picture), [PICTURE, "--out", "."], "images are there"),
     "output into a file": (at(PICTURE, picture), [PICTURE, "--out", PICTURE], r"a\.png"),
     "an unknown option": (nothing, ["--outt", "x"], "unrecognized arguments: --outt"),
 }

@@ -4,6 +4,7 @@ from PIL import Image
 
 from lib.core import paths
 from lib.data import bus_uclm
+from lib.data.record import DataError
 from lib.data.sources import Busi, BusUclm, CuratedBusi
 
 COLOURS = {"Normal": (0, 0, 0), "Benign": (0, 255, 0), "Malignant": (255, 0, 0)}
@@ -38,6 +39,13 @@ def test_images_masks_patients_and_flags(folder):
     assert data.masks[1].mean() == pytest.approx(20 * 20 / (60 * 40), abs=0.03)
     assert bus_uclm.flags(data.names)["Doppler"].tolist() == [False, True, False] * 2
     assert not bus_uclm.flags(np.array(["benign (1)"])).to_numpy().any()
+
+
+def test_a_label_that_is_no_class_is_named(folder):
+    info = folder / "INFO.csv"
+    info.write_text(info.read_text(encoding="utf-8").replace("Benign", "Cyst"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"INFO\.csv: labels must be normal, benign, malignant"):
+        BusUclm(32).read()
 
 
 def test_curated_busi_is_the_listed_part(real_busi):

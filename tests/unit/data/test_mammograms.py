@@ -29,7 +29,8 @@ def kau(root: Path) -> Path:
             for number, view in enumerate(("CC_L", "CC_R", "MLO_L", "MLO_R")):
                 name = f"2016_BC01{level}{case:02d}1_ {view}.jpg"
                 write(folder / f"BIRAD {level}" / name, 10 * level + number, (50 + case, 70))
-    (folder / "Dataset.xlsx").write_bytes(b"")
+    for clutter in ("Dataset.xlsx", "BIRAD 1/Thumbs.db", "BIRAD 1/.DS_Store"):
+        (folder / clutter).write_bytes(b"")
     return folder
 
 

@@ -150,3 +150,6 @@ def test_policies_leave_images_out_of_every_fold(tmp_path, monkeypatch):
     listed.write_text("name\nbenign (9999)\n")
     with pytest.raises(DataError, match="unknown"):
         GroupedCV.of(replace(SMOKE, excluded=str(listed)))
+    listed.write_text("image\nbenign (1)\n")
+    with pytest.raises(DataError, match="lacks name"):
+        GroupedCV.of(replace(SMOKE, excluded=str(listed)))

@@ -54,6 +54,14 @@ def _runs(project):
     return (project / "runs").read_text().split("\n")[:-1] if (project / "runs").exists() else []
 
 
+def test_an_option_overrides_the_environment(project, monkeypatch):
+    monkeypatch.setenv(config.JOBS, "4")
+    assert driver.main(["smoke"]) == 0
+    assert config.get("smoke").workers == 4
+    assert driver.main(["smoke", "--jobs", "0"]) == 0
+    assert config.get("smoke").workers == 0
+
+
 def test_runs_in_order_says_where_things_lie_and_resumes(project, capsys):
     assert driver.main(["smoke", "--seed", "3"]) == 0
     assert _runs(project) == ["smoke 3", "smoke 3"]

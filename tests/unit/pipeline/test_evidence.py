@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
-from lib.core import config, jobs, paths
+from lib.core import cluster, config, jobs, paths
 from lib.core.store import Store
 from lib.pipeline import evidence
 from tests.unit.core.steps import broken, counted, diverging, network, numbers, scored, total
@@ -47,6 +47,17 @@ def test_a_plan_that_depends_on_results_is_asked_again(store):
 
     evidence.work({"loop": next_trial}, store, time.time() + 60, 0, lambda line: None)
     assert counted("network") == 3
+
+
+def test_a_cluster_gets_all_jobs_of_a_module_at_once(store, monkeypatch):
+    monkeypatch.setenv(cluster.DASK, "tcp://scheduler:8786")
+    monkeypatch.setattr(cluster, "_on_dask", lambda address: cluster._in_processes(2))
+    at_once, run = [], jobs.run
+    monkeypatch.setattr(
+        jobs, "run", lambda wave, *rest, **options: at_once.append(len(wave)) or run(wave, *rest, **options)
+    )
+    evidence.work({"one": lambda: [network(seed=seed) for seed in range(3)]}, store, time.time() + 60, 0, print)
+    assert at_once == [3]
 
 
 def test_it_stops_before_a_job_that_would_end_too_late(store, monkeypatch):

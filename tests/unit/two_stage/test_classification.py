@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from lib.core.config import SettingsError
 from lib.models import backbones
 from lib.models.head import build_heads
 from lib.two_stage import classification
@@ -50,6 +51,12 @@ def test_heads_learn_and_each_epoch_is_chosen_on_validation_data(small):
     assert len(np.unique(p[:, 1].argmax(axis=-1))) == 1, "nothing is in those"
     kept = np.take_along_axis(history["val_accuracy"], history["kept"][None], axis=0)[0]
     assert (kept == history["val_accuracy"].max(axis=0)).all()
+
+
+def test_a_mistyped_choice_is_named(small):
+    data, split = small
+    with pytest.raises(SettingsError, match="best"):
+        _fit(data, split, np.zeros((len(data), 1, 2), np.float32), HeadSettings(keep="bset"))
 
 
 def test_the_test_part_is_never_read(small):

@@ -148,7 +148,9 @@ def test_an_image_that_cannot_be_read_does_not_spoil_the_others(fitted, pictures
         (["--model", "x", "a"], "missing"),
         ([], "which image"),
         (["tests/golden"], "no images"),
-        (["a/1.png", "b/1.png", "--out", "x"], "two images are called 1"),
+        (["a/1.png", "b/1.png", "--out", "x"], "two images would be written as 1.png"),
+        (["a/1.png", "a/1_mask.png", "--out", "x"], "two images would be written as 1_mask.png"),
+        (["a/1.png", "b/2.png", "--out", "b"], "images are there, which it could overwrite"),
     ],
 )
 def test_command_line_errors(fitted, words, message, capsys):
