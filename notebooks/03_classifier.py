@@ -57,8 +57,7 @@ if backbone != reported.BACKBONE:
 # The paper's is DenseNet201. Weights are looked up on this machine and downloaded otherwise; a run with
 # random weights names them in every table. A frozen network gives the same features for an image every time,
 # so they are computed once and the head is trained on them, which is equivalent to training behind the
-# frozen network. Heads of several inputs and seeds are trained side by side. In the balance of the classes the code is
-# followed: the paper mentions downsampling without saying how (see below).
+# frozen network. Heads of several inputs and seeds are trained side by side.
 
 # %%
 split = plan.rounds[0].split
@@ -170,7 +169,7 @@ run.save_figure(plots.masks(data, unet, texts[wrong.index[:8]], wrong=wrong.inde
 # %% [markdown]
 # ## Does balancing the classes help?
 #
-# The paper states that the majority classes were downsampled, not how; the code does no balancing. Weighting the
+# The paper names resampling as future work (V), and its code does none. Weighting the
 # classes in the loss is the usual way. Means over heads, image and mask, test part of round 0.
 
 # %% tags=["nbval-ignore-output"]

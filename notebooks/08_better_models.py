@@ -154,7 +154,10 @@ for _, row in gain.tail(1).iterrows():
 # %% tags=["nbval-ignore-output"]
 kinds = ("image + mask", models.classifiers.AS_PRINTED)
 both = [models.both_inputs(cv, right, kind)[1].get("all", pd.Series(dtype=float)) for kind in kinds]
-print(paired.in_words(models.differences(cv, {" – ".join(kinds): both} if all(map(len, both)) else {})))
+against = models.differences(cv, {" – ".join(kinds): both} if all(map(len, both)) else {})
+against = against.assign(note="masks of training images differ too")
+display(run.save_table(against, "08_mask_kinds", f"Masks of the ImageNet encoder or as printed · {what}", precision=4))
+print(paired.in_words(against))
 
 # %% [markdown]
 # How much of this is luck of the partition? P2 to P4 in each partition of the folds, where there are two or more; the

@@ -196,16 +196,19 @@ def differences(found: pd.DataFrame, groups: np.ndarray, pairs: Sequence[tuple[s
 def malignant_as_normal(found: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
     """How often malignant test images are called normal, over all rounds and heads, by input and backbone.
 
-    ``heads without a case``: those that never do so; the backbone ``all`` has the heads of every backbone.
+    ``heads without a case``: those that never do so, in ``note`` in words; the backbone ``all`` has the heads of
+    every backbone.
     """
     images = found[found["label"] == classes.index("malignant")]
     missed = (images["predicted"] == classes.index("normal")).rename("missed")
     trainings = missed.groupby([images[name] for name in _TRAINING], sort=False).agg(["sum", "size"]).reset_index()
     rows = pd.concat([trainings, trainings.assign(backbone="all")]).groupby(_ROW, sort=False)
-    return rows.agg(
+    table = rows.agg(
         **{"called normal": ("sum", "sum"), "answers on malignant images": ("size", "sum"), "heads": ("sum", "size")},
         **{"heads without a case": ("sum", lambda sums: (sums == 0).sum()), "rounds": ("round", "nunique")},
     )
+    without = table["heads without a case"].astype(str)
+    return table.assign(note=without + " of " + table["heads"].astype(str) + " heads have no such case")
 
 
 def validation(plan: Plan, unets: Sequence[Result], heads: Mapping[tuple[str, int], Result]) -> pd.DataFrame:

@@ -18,7 +18,9 @@ from lib.reported import arithmetic
 NOT_YET = "not tested yet"
 VERDICTS = (*statistics.VERDICTS, NOT_YET)
 ROUNDS = 10  # of Tables I and II
-_COUNTS = ("01_preprocessing/01_counts", "06_nas/06_parameter_counts")  # tables for which nothing is trained
+# Tables for which nothing is trained.
+_COUNTS = ("01_preprocessing/01_counts", "01_preprocessing/01_sizes_table", "06_nas/06_parameter_counts")
+_DECIDED = {statistics.REPRODUCED, statistics.DIRECTION_ONLY, statistics.NOT_REPRODUCED, "reached", "not reached"}
 _NO_INTERVAL = (math.nan, math.nan)
 
 
@@ -86,8 +88,8 @@ def counts(entries: pd.DataFrame) -> pd.DataFrame:
 def endpoints(figures: Path) -> pd.DataFrame:
     """Primary endpoints of the protocol: estimate, interval, p, Holm's p, verdict, remark, and images tested.
 
-    P4 has two figures; that of the single network enters Holm's correction.  *Confirmed*: the adjusted p is
-    below 0.05, the verdict is favourable and the plan complete.
+    P4 has two figures; that of the single network enters Holm's correction.  *Confirmed*: the
+    verdict, for or against, is one way or the other, the adjusted p below 0.05 and the plan complete.
     """
     rows = {}
     for endpoint in _read("endpoints").itertuples():
@@ -110,8 +112,8 @@ def endpoints(figures: Path) -> pd.DataFrame:
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
     table.insert(6, "p Holm", statistics.holm(table.p[~table.index.str.contains(",")]))
-    favourable = table.verdict.isin((statistics.REPRODUCED, statistics.DIRECTION_ONLY, "reached"))
-    table["confirmed"] = (favourable & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
+    decided = table.verdict.isin(_DECIDED)
+    table["confirmed"] = (decided & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
     return table
 
 
@@ -162,8 +164,8 @@ def _judge(
     elif claim.rule == "arithmetic":
         verdict = statistics.REPRODUCED if here == printed else statistics.CONTRADICTED
     elif claim.rule == "qualitative":
-        holds = here > 1 if " > " in claim.row else str(here) == claim.value or here == printed
-        verdict = statistics.REPRODUCED if holds else statistics.NOT_REPRODUCED
+        same = str(here) == claim.value or here == printed
+        verdict = statistics.REPRODUCED if same else statistics.NOT_REPRODUCED
     else:
         verdict = _of_interval(claim.rule, here, low, high, claim.value)
     return here, low, high, verdict

@@ -26,14 +26,20 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
         f"**{len(entries)} claims of two papers: {', '.join([found, *other])}.** Profile: {note}.",
         f"- {bases(entries, statistics.REPRODUCED)} {_width(entries)}",
         *(f"- **{name}.** {_sentence(row)}" for name, row in endpoints.iterrows()),
-        f"- {done} of {len(endpoints)} values of the six primary endpoints have a result; confirmed (favourable, "
-        f"complete, p below 0.05 after Holm's correction): {(endpoints.confirmed == 'yes').sum()}.",
+        f"- {done} of {len(endpoints)} values of the six primary endpoints have a result. {confirmed(endpoints)}",
         f"- {len(excluded)} claims ({excluded['place'].str.startswith('A').sum()} of paper A) are contradicted by what "
         f"the papers print themselves; some share one cause. For example: {'; '.join(examples)}."
         if examples
         else "",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def confirmed(endpoints: pd.DataFrame) -> str:
+    """Which verdicts on primary endpoints hold after Holm's correction."""
+    held = endpoints[endpoints.confirmed == "yes"]
+    named = ", ".join(f"{name} ({verdict})" for name, verdict in held.verdict.items()) or "none"
+    return f"Verdicts with p below 0.05 after Holm's correction, plan complete (*confirmed*): {named}."
 
 
 def bases(entries: pd.DataFrame, verdict: str) -> str:
@@ -49,7 +55,7 @@ def _width(entries: pd.DataFrame) -> str:
     if widths.empty:
         return ""
     wide = f"{widths.min():.2f} to {widths.max():.2f}"
-    return f"Printed scores that fit lie in intervals of one hold-out that are {wide} wide: weak evidence."
+    return f"Intervals of one hold-out are {wide} wide, so that a score inside one is weak evidence."
 
 
 def _sentence(row: pd.Series) -> str:

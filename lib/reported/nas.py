@@ -18,21 +18,22 @@ NETWORKS = read("nas_networks").astype({"parameters": "Int64", "epochs": "Int64"
 M = NETWORKS.text["M"]
 MNIST_SHAPE = tuple(NETWORKS.loc["M", ["height", "width", "channels"]])
 MAMMOGRAMS = 5662  # images, IV-A
+INCEPTION_3A = (64, 96, 128, 16, 32, 32)  # of GoogLeNet's nine blocks the closest: Table 1 of Szegedy et al. (2015)
 MAMMOGRAM_SHAPE = tuple(NETWORKS.loc["KAU-BCMD BbNAS", ["height", "width", "channels"]])
 # Rows whose printed count does not come out: another ``text`` that gives it, its input, ``explanation``.
 READINGS = read("nas_readings")
 
 
-def mammogram_test_sizes(most: int) -> list[int]:
+def mammogram_test_sizes(most: int, cut_off: bool = False) -> list[int]:
     """Numbers of films, 20 to ``most``, of which every accuracy of Tables V and VI is a share.
 
-    Shares are rounded to four digits, or cut off after the fourth.
+    Shares are rounded to four digits; with ``cut_off`` each may also be cut off after the fourth.
     """
     printed = (NETWORKS["accuracy"].filter(like="KAU") * 1e4).round()
 
     def fits(n: int) -> bool:
         shares = np.arange(n + 1) * 1e4 / n
-        known = np.union1d(shares.round(), np.floor(shares + 1e-6))
-        return bool(printed.isin(known).all())
+        known = printed.isin(shares.round()) | (cut_off & printed.isin(np.floor(shares + 1e-6)))
+        return bool(known.all())
 
     return [n for n in range(20, most + 1) if fits(n)]

@@ -97,8 +97,9 @@ def test_the_primary_endpoint_leaves_other_backbones_out(found):
 def test_malignant_lesions_called_normal_are_counted_over_all_trainings(found):
     table = input_ablation.malignant_as_normal(found, CLASSES)
     row = table.loc[("image+mask", "all")]
-    assert row.tolist() == [3, 30, 6, 3, 2], "each second head calls one image normal"
-    assert table.loc[("image+mask", "VGG16")].tolist() == [1, 10, 2, 1, 1]
+    assert row.drop("note").tolist() == [3, 30, 6, 3, 2], "each second head calls one image normal"
+    assert row.note == "3 of 6 heads have no such case"
+    assert table.loc[("image+mask", "VGG16")].drop("note").tolist() == [1, 10, 2, 1, 1]
 
 
 def test_printed_scores_beside_the_interval_of_one_hold_out(found):

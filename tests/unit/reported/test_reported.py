@@ -52,8 +52,9 @@ def test_elsewhere_dice_and_iou_are_of_one_order():
     assert (table.dice > table.iou).all()
 
 
-def test_accuracies_on_mammograms_are_whole_numbers_of_127_films_only():
-    sizes = nas.mammogram_test_sizes(300)
+def test_accuracies_on_mammograms_that_may_be_cut_off_are_shares_of_127_films():
+    sizes = nas.mammogram_test_sizes(300, cut_off=True)
     assert sizes == [127, 254]
+    assert nas.mammogram_test_sizes(1_974) == [1_974], "none below, if they are rounded"
     for size in sizes:
         assert [round(size * share) for share in (0.8425, 0.9843, 0.8267)] == [size * n // 127 for n in (107, 125, 105)]
