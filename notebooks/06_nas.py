@@ -316,7 +316,7 @@ print(
     f"SE blocks add {more.parameters:.2f} % of the parameters and {more['multiply-adds']:.4f} % of the multiply-adds."
 )
 title = "SE against plain blocks at 64×64×1"
-run.save_table(cost, "06_se_cost", title, precision=0, shown=cost.drop("SE / plain"))
+run.save_table(cost, "06_se_cost", title, precision=4, shown=cost.drop("SE / plain").astype(int))
 
 # %% tags=["nbval-ignore-output"]
 seconds = tables.training_seconds(trained, run.store)

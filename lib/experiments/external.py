@@ -16,7 +16,7 @@ from lib.core.store import pack_masks
 from lib.data import bus_uclm, busi, sources, splits
 from lib.data.record import ImageSet
 from lib.evaluation import calibration
-from lib.experiments import classifiers, frames, mask_quality, model_comparison
+from lib.experiments import classifiers, frames, mask_quality, model_comparison, small_model
 from lib.experiments.grouped_cv import GroupedCV
 from lib.models.head import build_heads
 from lib.two_stage import segmentation
@@ -24,6 +24,8 @@ from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
 INPUTS = ("image", "image + mask")
+SMALL = "small model of report/model"
+_SCORES = ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")
 CURATED = ("pooled features, ", "fine-tuned MobileNetV2")  # classifiers that are trained on Curated BUSI
 
 
@@ -100,10 +102,15 @@ def classes_job(cv: GroupedCV) -> Job:
     return external_classes(head=head, x=external_x, **sizes, settings=head.arguments["settings"])
 
 
+def small_job(profile: Profile) -> Job:
+    """What the model of ``report/model`` answers on the external images, in the size that it takes."""
+    return small_model.outside_job(external_source(replace(profile, image_size=small_model.SIZE)))
+
+
 def planned(profile: Profile, seed: int) -> list[Job]:
     """Jobs of both tables, BUS-UCLM first."""
     cv = GroupedCV.of(profile, seed)
-    found = [masks_job(cv), classes_job(cv)]
+    found = [masks_job(cv), classes_job(cv), small_job(profile)]
     if curated := curated_cv(profile, seed):
         by_name = model_comparison.by_name(curated)
         found += curated_scores(curated).values()
@@ -116,20 +123,22 @@ def external_tables(run: Run, cv: GroupedCV) -> tuple[pd.DataFrame, pd.DataFrame
 
     Subsets: all images, and those without Doppler colours and burned-in marks.
     """
-    masks, classes = run.results([masks_job(cv), classes_job(cv)])
-    if not masks:
+    masks, classes, small = run.results([masks_job(cv), classes_job(cv), small_job(cv.profile)])
+    if not (masks and small):
         return pd.DataFrame(), pd.DataFrame()
     labels, patients = masks["labels"], masks["patients"]
     clean = ~(masks["doppler"] | masks["marks"])
     subsets = {"all images": np.full(len(labels), True), "without Doppler and marks": clean}
-    scores = pd.DataFrame({name: masks[name] for name in ("dice", "iou", "hd95", "nsd", "predicted_area", "kind")})
-    scores = scores.assign(group=patients, **{"class": np.array(cv.classes)[labels]})
+    about = {"group": patients, "class": np.array(cv.classes)[labels]}
+    scores, others = (pd.DataFrame({name: one[name] for name in _SCORES} | about) for one in (masks, small))
     every = pd.concat([scores[chosen].assign(network=title) for title, chosen in subsets.items()])
+    every = pd.concat([every, others.assign(network=f"all images, {SMALL}")])
     table = mask_quality.mask_table(every, cv.seed).rename_axis(["subset", "images of"])
     images = ImageSet(None, labels, masks["names"], cv.classes, "external images")
     whole, rows = replace(cv, table=images, groups=patients), {}
     for title, chosen in subsets.items() if classes else ():
-        for inputs, test in zip(INPUTS, classes["probabilities"], strict=True):
+        answers = dict(zip(INPUTS, classes["probabilities"], strict=True)) | {SMALL: small["probabilities"]}
+        for inputs, test in answers.items():
             row = model_comparison.scores(whole, np.where(chosen[:, None], test, np.nan))
             ece = calibration.ece(labels[chosen], test.mean(axis=0)[chosen])
             most = np.bincount(labels[chosen]).max() / chosen.sum()

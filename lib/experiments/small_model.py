@@ -1,17 +1,48 @@
 """The small trained model of ``report/model``: round 0's split, MobileNetV2 in both stages (protocol, section 7.3)."""
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lib.core import config, jobs, paths, store
 from lib.core.config import Profile
 from lib.core.jobs import Job
+from lib.core.store import pack_masks
 from lib.data import sources
+from lib.data.record import ImageSet, Source
 from lib.evaluation import calibration, metrics, statistics
 from lib.experiments.paper_a import Plan
 from lib.two_stage import classification, segmentation
 from lib.two_stage.model import PUBLISHED, TwoStageModel, TwoStageSettings
+
+SIZE = 128  # pixels of its images
+
+
+@jobs.step("published_model", version=1)
+def published_model(data: ImageSet, file: str) -> dict[str, Any]:
+    """What the model of ``report/model`` answers on images of another data set, as a job.
+
+    Parameters
+    ----------
+    file : SHA-256 of the model's file, so that another model is another job.
+
+    Returns
+    -------
+    ``probabilities``: float32 (1, n, n_classes); ``dice``, ``kind`` and the other columns of
+    :func:`lib.two_stage.segmentation.mask_scores`.
+    """
+    found = TwoStageModel.load(PUBLISHED).predict(data.images)
+    masks = [({"masks": pack_masks(found.masks)}, None)]
+    scores = segmentation.mask_scores.function(data, masks, np.arange(len(data)))
+    return {"probabilities": found.probabilities[None], **scores}
+
+
+def outside_job(source: Source) -> Job:
+    """:func:`published_model` on images of ``source``."""
+    with open(PUBLISHED, "rb") as file:
+        return published_model(data=source, file=hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def settings_of(profile: Profile) -> TwoStageSettings:

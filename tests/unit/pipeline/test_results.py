@@ -22,7 +22,7 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     pd.DataFrame(row, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert "0.040 (0.010 to 0.070; bound 0; p = 0.004, after Holm p = 0.024): reproduced." in text
-    assert "have a result; confirmed (favourable, complete, p below 0.05 after Holm's correction): 1." in text
+    assert "after Holm's correction, plan complete (*confirmed*): P2 (reproduced)." in text
     same = {"difference": [0.0], "95 % low": 0.0, "95 % high": 0.0, "p": 1.0, "verdict": "undecided", "images": 780}
     same["note"] = "no skill"
     pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
