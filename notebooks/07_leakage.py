@@ -183,7 +183,7 @@ printed = reported.table_i().accuracy
 printed = printed["image+mask"] - printed["image"]
 for _, row in gain.tail(1).iterrows():
     where = "inside" if row["95 % low"] <= printed <= row["95 % high"] else "outside"
-    print(f"P2: {row.folds} folds, {row.verdict}. The interval has the printed gain, {printed:+.3f}, {where}.")
+    print(f"P2: {row.folds} folds, {row.verdict}. The printed gain, {printed:+.3f}, lies {where} the interval.")
 
 # %% [markdown]
 # Does it depend on what counts as related? Models and folds stay as they are, so that in the first three rows only the

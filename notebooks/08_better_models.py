@@ -171,8 +171,9 @@ run.save_table(partitions, "08_partitions", f"Endpoints by partition of the fold
 # ## Can the probabilities be believed?
 #
 # The probabilities are the ensemble's, as they are and with a temperature for each fold that is fitted on its
-# validation fold. ECE is the expected calibration error, the mean gap between confidence and accuracy; the Brier score
-# runs from 0 (best) to 2. Slope and intercept are of malignant against the rest: 1 and 0 are right.
+# validation fold. ECE is the expected calibration error, the mean gap between confidence and accuracy, which few
+# images make look larger; the Brier score runs from 0 (best) to 2. Slope and intercept are of malignant against the
+# rest: 1 and 0 are right.
 
 # %% tags=["nbval-ignore-output"]
 one = answers.get(models.ENSEMBLE)
@@ -245,7 +246,8 @@ for name, row in depends.dropna().filter(regex="^accuracy|emptied|answers change
 # ## What happens with other data?
 #
 # BUS-UCLM: images of another hospital, on which nothing is trained or chosen (in smoke: other phantoms). Masks are
-# those of one U-Net with ImageNet encoder, trained on all of BUSI; classes those of three heads on VGG16. *groups* are
+# those of one U-Net with ImageNet encoder, trained on all of BUSI; classes those of three heads on VGG16. The *small
+# model of report/model* is the one that `lib.predict` uses; the ensemble was not run on these images. *groups* are
 # patients, who may have lesions of both kinds. Shares of the classes differ from BUSI's, so that accuracies cannot be
 # compared with those above; balanced accuracy is one third for guessing. Curated BUSI is a part of BUSI with a
 # published comparison of UNet++ by Aumente-Maestro et al.; *one task* stands for a network for masks and another for
@@ -255,7 +257,7 @@ for name, row in depends.dropna().filter(regex="^accuracy|emptied|answers change
 outside, classes = external.external_tables(run, cv)
 display(
     run.save_table(
-        outside, "08_external_masks", "Masks of BUS-UCLM, one network trained on BUSI, intervals over patients"
+        outside, "08_external_masks", "Masks of BUS-UCLM by networks trained on BUSI, intervals over patients"
     )
 )
 for (images, kind), row in outside.iterrows():
@@ -265,7 +267,7 @@ for (images, kind), row in outside.iterrows():
 # %% tags=["nbval-ignore-output"]
 display(
     run.save_table(
-        classes, "08_external_classes", "Classes of BUS-UCLM, heads trained on BUSI, intervals over patients"
+        classes, "08_external_classes", "Classes of BUS-UCLM by models trained on BUSI, intervals over patients"
     )
 )
 for (images, inputs), row in classes.iterrows():

@@ -174,6 +174,9 @@ def curated_table(run: Run) -> pd.DataFrame:
     for name, one in ({"MobileNetV2 encoder": dice} | accuracies).items():
         if len(one):
             deviation = one.std().rename(lambda column: f"sd {column.split()[-1]}")
-            rows[f"here: {name}"] = {**one.mean(), **deviation, "folds": f"{len(one)} of {cv.n_folds}"}
+            rows[f"here: {name}"] = {**one.mean(), **deviation, "images": len(cv.table)}
+            rows[f"here: {name}"]["folds"] = f"{len(one)} of {cv.n_folds}"
     table = pd.concat([reported.read("elsewhere_curated"), pd.DataFrame(rows).T])
-    return table.reindex(columns=sorted(table, key=lambda column: (column == "folds", column.startswith("sd "))))
+    return table.reindex(
+        columns=sorted(table, key=lambda column: (column in ("images", "folds"), column.startswith("sd ")))
+    )

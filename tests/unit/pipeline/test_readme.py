@@ -98,6 +98,9 @@ def small_model():
     """The figures of the small model, from ``report/model/about.json``."""
     about = json.loads((publication.REPORT / "model" / "about.json").read_text(encoding="utf-8"))
     right, dice = about["accuracy"], about["lesion Dice"]
+    small = "small model of report/model"
+    outside = _published("08_better_models", "08_external_classes", 2).loc["all images", small]
+    masks = _published("08_better_models", "08_external_masks", 2).loc[f"all images, {small}", "lesions"]
     rows = {
         "accuracy": f"{right['right']} of {right['images']} images right: {right['right'] / right['images']:.3f} "
         f"(Wilson's 95 % interval {right['95 % low']:.3f} to {right['95 % high']:.3f}, as if images were unrelated)",
@@ -105,6 +108,13 @@ def small_model():
         "expected calibration error": f"{about['expected calibration error']:.3f}, after temperature scaling",
         "answers that half precision changes": f"{about['answers that half precision changes']} of {right['images']}; "
         "the figures above are those of the file",
+        f"accuracy on {outside.images:.0f} images of another hospital (BUS-UCLM), over patients": f"{_share(outside)}; "
+        f"the commonest class alone: {100 * outside['majority class']:.0f} %",
+        "balanced accuracy there": f"{outside['balanced accuracy']:.2f} ({outside['balanced accuracy low']:.2f} to "
+        f"{outside['balanced accuracy high']:.2f}); guessing: 0.33",
+        "AUC for malignant there": _auc(outside),
+        "expected calibration error there": f"{outside.ECE:.2f}",
+        "lesion Dice there": f"{masks.Dice:.2f} ({masks['95 % low']:.2f} to {masks['95 % high']:.2f})",
         **{
             f"share of images far from the training images: {name}": f"{100 * share:.0f} %"
             for name, share in about["far from the training images"].items()
