@@ -63,11 +63,6 @@ def find_pairs(images: np.ndarray, min_score: float = SCORE) -> pd.DataFrame:
     return found.sort_values(["score", "first", "second"], ascending=[False, True, True], ignore_index=True)
 
 
-def find_groups(images: np.ndarray) -> np.ndarray:
-    """Group of each image, int64 (n,), of images as :func:`find_pairs` takes them; one without relatives is alone."""
-    return connected(len(images), find_pairs(images)[["first", "second"]].to_numpy())
-
-
 def connected(n: int, pairs: np.ndarray) -> np.ndarray:
     """Connected components of ``n`` images, int64 (n,), numbered from 0 by their first image; pairs (m, 2)."""
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
