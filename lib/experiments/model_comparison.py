@@ -159,11 +159,12 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 
 
 def references(cv: GroupedCV) -> pd.DataFrame:
-    """``accuracy`` and ``macro F1`` of always answering the commonest class, and as printed for image and mask."""
+    """``accuracy`` and ``macro F1`` of always answering the commonest class, and as printed for image, and image and mask."""
     labels = cv.labels[cv.folds >= 0]
     commonest = metrics.table_row(labels, np.full_like(labels, np.bincount(labels).argmax()), cv.classes)
-    printed = reported.table_i().loc["image+mask"]
-    table = pd.DataFrame({"majority class": commonest, "printed for image + mask": printed}).T
+    printed = reported.table_i().loc[["image", "image+mask"]].T
+    printed.columns = ["printed for image", "printed for image + mask"]
+    table = pd.concat([commonest.rename("majority class"), printed], axis=1).T
     return table[["accuracy"]].assign(**{"macro F1": table.filter(like="f1 ").mean(axis=1)})
 
 

@@ -60,7 +60,7 @@ def scores_with_intervals(
             rows = models.get_indexer(part.index.get_level_values("model")) + 0.25 * number * by_folds
             ends = part[[f"{name} low", f"{name} high"]].sub(part[name], axis=0).abs().to_numpy().T
             cell.errorbar(part[name], rows, xerr=ends, fmt="o", ms=4, label=kind)
-        for (label, value), style in zip(references[name].items(), ("--", ":"), strict=True):
+        for (label, value), style in zip(references[name].items(), ("--", "-.", ":"), strict=True):
             cell.axvline(value, color="black", lw=1, ls=style, label=label)
         cell.set_yticks(range(len(models)), models if cell is axes[0, 0] else [""] * len(models))
         cell.invert_yaxis()
