@@ -159,7 +159,7 @@ def score_table(cv: GroupedCV, found: Answers) -> pd.DataFrame:
 
 
 def references(cv: GroupedCV) -> pd.DataFrame:
-    """``accuracy`` and ``macro F1`` of always answering the commonest class, and as printed for image, and image and mask."""
+    """``accuracy`` and ``macro F1`` of always answering the commonest class, and as printed, without and with mask."""
     labels = cv.labels[cv.folds >= 0]
     commonest = metrics.table_row(labels, np.full_like(labels, np.bincount(labels).argmax()), cv.classes)
     printed = reported.table_i().loc[["image", "image+mask"]].T
