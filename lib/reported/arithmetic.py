@@ -54,7 +54,7 @@ def _nas() -> dict[str, tuple[bool, str]]:
     counts = net.parameters[["MNIST SE-BbNAS", "MNIST BbNAS"]].tolist()
     gain, drop = se.accuracy - bb.accuracy, se.accuracy - plain.accuracy
     hours = (net.seconds[["MNIST SE-BbNAS", "MNIST BbNAS"]] / 3600).tolist()
-    closest = f"IB({','.join(map(str, nas.INCEPTION_3A))})"
+    closest = f"IB{nas.INCEPTION_3A}"
     found = {
         "B-epochs-text": (net.epochs["M"] == 6, f"{net.epochs['M']} in Table II"),
         "B-best-child": (best == "M_1", f"{best}: {100 * children.accuracy[best]:.2f} %"),
@@ -63,7 +63,7 @@ def _nas() -> dict[str, tuple[bool, str]]:
         "B-kau-gain": (round(gain, 2) == 0.14, f"{100 * gain:+.2f} points"),
         "B-se-drop": (round(drop, 2) == 0.16, f"{100 * drop:.2f} points"),
         "B-kau-images": (nas.MAMMOGRAMS == 1416 * 4, f"{1416 * 4:,}"),
-        "B-block-widths": (closest in nas.M, closest),
+        "B-block-widths": (closest.replace(" ", "") in nas.M, closest),
         "B-se-slower": (hours[0] > hours[1], "{:.2f} and {:.2f} hours".format(*hours)),
         "B-se-fewer": (se.parameters > plain.parameters, f"{plain.parameters:,} with plain blocks"),
         "B-two-blocks": ((convolutions, blocks) == (2, 2), f"{convolutions} and {blocks}"),
