@@ -156,7 +156,8 @@ for network, row in without.dropna(subset=["accuracy"]).iterrows():
 # %% tags=["nbval-ignore-output"]
 se = tables.se_difference(trained)
 gain = tables.gain_in_words(se.iloc[0]) if "p" in se else f" {tables.NOT_TESTED}"
-print(f"SE-BbNAS minus BbNAS:{gain}".rstrip(",") + ".")
+note = se.iloc[0].get("note", "")
+print(f"SE-BbNAS minus BbNAS:{gain}".rstrip(",") + (f": {note}." if note else "."))
 run.save_table(se, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digits}", precision=4)
 
 # %% [markdown]

@@ -131,6 +131,18 @@ def test_printed_networks_get_the_protocols_verdicts():
     assert table.parameters["MNIST BbNAS"] == 572_474
 
 
+def test_a_network_that_answers_one_class_is_named():
+    jobs_of, labels = experiments.printed_jobs(LITE), np.arange(300) % 10
+    right, same = {"labels": labels, "probabilities": np.eye(10)[labels]}, np.eye(10)[np.ones(300, int)]
+    results = {"MNIST BbNAS": Result(jobs_of["MNIST BbNAS"], right)}
+    assert tables.se_difference(results).difference.isna().all()
+    results["MNIST SE-BbNAS"] = Result(jobs_of["MNIST SE-BbNAS"], {**right, "probabilities": same})
+    row = tables.se_difference(results).iloc[0]
+    assert (row.difference, row.note) == (pytest.approx(-0.9), "SE-BbNAS has one answer for all")
+    results["MNIST SE-BbNAS"] = Result(jobs_of["MNIST SE-BbNAS"], right)
+    assert tables.se_difference(results).note.item() == ""
+
+
 def test_a_training_on_two_threads_counts_its_seconds_twice():
     results = {name: Result(job, {"epochs": 5}) for name, job in experiments.printed_jobs(LITE).items()}
     results["M_0"] = Result(results["M_0"].job, {}, NOT_DONE)
