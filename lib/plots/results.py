@@ -5,9 +5,8 @@ import textwrap
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullLocator, PercentFormatter
 
-from lib.core import words
 from lib.evaluation import statistics
 from lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, grid, single, with_data
 
@@ -40,7 +39,7 @@ def intervals(table: pd.DataFrame, label: str) -> Figure | None:
 
 @with_data
 def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
-    """Paper B: parameters of each network, printed (crosses) and counted, beside its accuracy, printed and here.
+    """Paper B: parameters of each network, printed (crosses) and counted, beside its test error, printed and here.
 
     ``table``: of :func:`lib.pipeline.results.paper_b`; without rows there is no figure.
     """
@@ -56,23 +55,27 @@ def counts_and_accuracies(table: pd.DataFrame) -> Figure | None:
     left.xaxis.set(major_locator=FixedLocator([5e5, 1e6, 2e6, 3e6]), major_formatter=EngFormatter(sep=" "))
     left.xaxis.set_minor_locator(NullLocator())
 
+    # Errors, not accuracies: on their scale a network that guesses leaves room for the others.
+    table[["number", "low", "high", "printed"]] = 1 - table[["number", "high", "low", "printed"]].to_numpy()
     tested = table[table.number.notna()]
     ends = np.abs(tested[["low", "high"]].sub(tested["number"], axis=0)).to_numpy().T
     look = {"fmt": "o", "color": BLUE, "ms": 6, "capsize": 2, "label": "here, 95 % interval"}
     right.errorbar(tested.number, tested.row, xerr=ends, **look)
     testable = table[table.tested != statistics.NOT_TESTABLE]
     right.plot(testable.printed, testable.row, "kx", ms=6, mew=1.5)
+    right.set_xscale("log")
     right.margins(x=0.15)
     least, most = right.get_xlim()
     look = {"textcoords": "offset points", "va": "center", "fontsize": 7, "color": "0.35"}
     for row in table[table.number.isna()].itertuples():
         x, text = row.printed, row.tested
         if row.Index not in testable.index:  # no cross
-            x, text = least, f"printed {words.number(x, '.2%')}, {text}"
-        away, side = (7, "left") if x < (least + most) / 2 else (-7, "right")  # where there is more room
+            x = least
+        away, side = (7, "left") if x * x < least * most else (-7, "right")  # where there is more room
         right.annotate(text, (x, row.row), (away, 0), ha=side, **look)
-    right.set(xlabel="test accuracy", yticks=[], ylim=left.get_ylim())
-    right.xaxis.set(major_locator=MaxNLocator(4), major_formatter=PercentFormatter(1, decimals=1, symbol=" %"))
+    right.set(xlabel="test error (log scale)", yticks=[], ylim=left.get_ylim())
+    right.xaxis.set(major_locator=LogLocator(subs=[1, 3]), major_formatter=PercentFormatter(1, decimals=0, symbol=" %"))
+    right.xaxis.set_minor_locator(NullLocator())
     for cell in (left, right):
         cell.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2)
