@@ -60,7 +60,7 @@ def findings():
     note = _published("06_nas", "06_se_difference").fillna("").iloc[0].get("note", "")
     plain, se = trained.drop("MNIST SE-BbNAS", errors="ignore"), trained.reindex(["MNIST SE-BbNAS"]).iloc[0]
     of_se = f"; SE-BbNAS in {100 * se.accuracy:.1f} % (printed: {100 * se['accuracy printed']:.1f} %)"
-    of_se = of_se + (f": {note}" if note else "") if len(plain) < len(trained) else ""
+    of_se = of_se + (f": {note.replace('SE-BbNAS', 'it')}" if note else "") if len(plain) < len(trained) else ""
     wrong = counts["explained"] + counts["open"]
     small = _published("06_nas", "06_small_networks", 2).loc["here"].iloc[0]
     search = _points(endpoints.loc["P6"], 2)
