@@ -58,7 +58,7 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
 def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
     """Table IV: test accuracy of the printed SE-BbNAS network minus that of BbNAS on the same digits; one row.
 
-    ``note``: which of the two gives all images the same class.
+    ``trainings`` of each; ``note``: which of the two gives all images the same class.
     """
     first, second, name = results.get("MNIST SE-BbNAS"), results.get("MNIST BbNAS"), "SE-BbNAS – BbNAS"
     if not (first and second):
@@ -66,7 +66,8 @@ def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
     table = paired.table({name: (_right(first), _right(second))}, np.arange(len(first["labels"])))
     both = zip(name.split(" – "), (first, second), strict=True)
     same = [one for one, result in both if len(np.unique(result["probabilities"].argmax(1))) == 1]
-    return table.assign(note=", ".join(f"{one} has one answer for all" for one in same))
+    note = ", ".join(f"{one} has one answer for all" for one in same)
+    return table.drop(columns="rounds").assign(trainings=1, note=note)
 
 
 def se_cost() -> pd.DataFrame:
