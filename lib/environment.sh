@@ -43,7 +43,7 @@ has_gpu() {
 
 make_venv() {
     local base pip
-    if [ ! -x $venv/bin/python ]; then
+    if [ ! -x $venv/bin/pip ]; then  # comes last
         base=$(find_python) || return 1
         echo "setting up $venv with $("$base" --version) (once, a few minutes) …"
         "$base" -m venv $venv || {

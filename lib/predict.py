@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from lib.core import config, paths, store
 from lib.data import busi
+from lib.data.files import read_gray
 from lib.data.record import DataError
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def predict_files(model: "TwoStageModel", files: Sequence[Path], out: Path | Non
 
 def _draw(file: Path, mask: np.ndarray, out: Path) -> None:
     with Image.open(file) as image:
-        picture = np.asarray(image.convert("RGB")).copy()
+        deep = image.mode.startswith("I")  # more than 8 bits, which Pillow would cut off
+        shown = Image.fromarray(np.uint8(np.rint(255 * np.asarray(read_gray(file))))) if deep else image
+        picture = np.asarray(shown.convert("RGB")).copy()
     fine = Image.fromarray(mask).resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
     inside = np.asarray(fine) >= 0.5
     picture[inside & ~ndimage.binary_erosion(inside, iterations=1 + max(inside.shape) // 400)] = _BORDER
@@ -77,16 +80,16 @@ def _written(file: Path) -> tuple[str, str]:
 
 
 def _listed(given: Iterable[Path]) -> list[Path]:
-    """Image files, those of folders included, without masks beside them."""
-    files = []
+    """Image files, each once, those of folders included, without masks beside them and hidden files."""
+    files: list[Path] = []
     for path in given:
-        there = sorted(path.iterdir()) if path.is_dir() else []
+        there = sorted(path.glob("[!.]*")) if path.is_dir() else []
         images = [file for file in there if file.suffix.lower() in _KINDS and not _MASK.search(file.stem)]
         own = images if path.is_dir() else [path]
         if not own:
             raise DataError(f"{path}: no images ({', '.join(_KINDS)})")
         files += own
-    return files
+    return list(dict.fromkeys(files))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace, folder: Path) -> int:
+    if options.demo and options.images:
+        raise config.SettingsError("--demo predicts a phantom, and no other images")
     if options.demo:
         from lib.data import phantoms
 

@@ -150,7 +150,8 @@ run.save_figure(
 
 # %% tags=["nbval-ignore-output"]
 for folds, rows in protocols.droplevel("model").groupby("protocol", sort=False):
-    print(f"{folds}: accuracies from {rows['accuracy'].min():.3f} to {rows['accuracy'].max():.3f}.")
+    done = ", ".join(rows["folds"].unique())
+    print(f"{folds}: accuracies from {rows['accuracy'].min():.3f} to {rows['accuracy'].max():.3f} ({done} folds).")
 
 # %% tags=["nbval-ignore-output"]
 effect = leakage.leak_effect(cv, right, models.rights(random, leaky))
@@ -158,6 +159,8 @@ run.save_table(effect, "07_leak_effect", f"Accuracy, random minus grouped folds,
 
 # %% tags=["nbval-ignore-output"]
 print(paired.in_words(effect))
+if not effect.empty:
+    print(f"Random folds that are done: {', '.join(effect['folds'].unique())}.")
 
 # %% tags=["nbval-ignore-output"]
 classes = models.class_table(cv, answers)

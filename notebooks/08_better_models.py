@@ -165,7 +165,11 @@ print(paired.in_words(against))
 
 # %% tags=["nbval-ignore-output"]
 partitions = models.partition_table(run)
-run.save_table(partitions, "08_partitions", f"Endpoints by partition of the folds · {what}", precision=4)
+display(run.save_table(partitions, "08_partitions", f"Endpoints by partition of the folds · {what}", precision=4))
+for name, row in partitions.iterrows():
+    each = row.filter(like="partition ").dropna()
+    over_all = f"over {len(each)} of {run.profile.n_partitions} partitions {words.number(row['all'])}"
+    print(f"{name}: {words.listed(each)}; {over_all} ({words.interval(row)}).")
 
 # %% [markdown]
 # ## Can the probabilities be believed?

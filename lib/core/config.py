@@ -98,10 +98,16 @@ def store_of(profile: Profile) -> store.Store:
     ``PAPER_RETRAIN=1`` (``--retrain``) ignores what is published, and publishes nothing; ``PAPER_REPLAY=1`` reads
     what is published, and adds nothing.
     """
-    working = paths.artifacts(profile.name) / "results" / runtime.backend_id()
-    if profile.data == "phantoms" or os.environ.get(RETRAIN):
+    # Apart, so that neither takes the results of the other for its own.
+    folder = "retrained" if _asked(RETRAIN) else "results"
+    working = paths.artifacts(profile.name) / folder / runtime.backend_id()
+    if profile.data == "phantoms" or _asked(RETRAIN):
         return store.Store(working)
-    return store.Store(working, store.PUBLISHED, publish=not os.environ.get(REPLAY))
+    return store.Store(working, store.PUBLISHED, publish=not _asked(REPLAY))
+
+
+def _asked(variable: str) -> bool:
+    return os.environ.get(variable, "") not in ("", "0")
 
 
 def names() -> tuple[str, ...]:
@@ -120,7 +126,7 @@ def get(name: str, **overrides: Any) -> Profile:
         For an unknown name or an unknown setting.
     """
     check_choice("profile", name, names())
-    asked: dict[str, Any] = {"trains": True} if os.environ.get(TRAIN) or os.environ.get(RETRAIN) else {}
+    asked: dict[str, Any] = {"trains": True} if _asked(TRAIN) or _asked(RETRAIN) else {}
     if workers := os.environ.get(JOBS):
         if not re.fullmatch("[0-9]{1,4}", workers):
             raise SettingsError(f"--jobs ({JOBS}) must be a whole number from 0 to 9999, not {workers!r}")

@@ -159,7 +159,7 @@ def run(
     errors = {} if failed is None else failed
     for level in _levels(jobs, store, extras):
         for job in level:
-            broken = [one for one, _ in job.inputs() if one in errors]
+            broken = [one for one, needed in job.inputs() if one in errors and not store.holds(one, needed)]
             errors |= {job: f"its input {broken[0]} failed: {errors[broken[0]]}"} if broken else {}
         ready = [job for job in level if job not in errors and (train or job.step.quick)]
         ready = [job for job in ready if all(store.holds(*one) for one in job.inputs())]
@@ -170,7 +170,7 @@ def run(
 
 
 def _result(job: Job, store: Store, errors: Mapping[Job, str], extras: Sequence[str]) -> Result:
-    if job in errors or not store.holds(job, extras):
+    if not store.holds(job, extras):
         return Result(job, {}, errors.get(job, NOT_DONE))
     values = store.load(job, extras)
     return Result(job, values, values.get("error", ""))
@@ -199,10 +199,10 @@ def _levels(jobs: Iterable[Job], store: Store, extras: Sequence[str] = ()) -> li
 
 def _attempt(job: Job, store: Store, alone: bool) -> tuple[float, str]:
     """Run one job and keep its result; seconds, and why there is none."""
-    if alone:
-        runtime.prepare_worker()
     began = time.perf_counter()
     try:
+        if alone:
+            runtime.prepare_worker()
         with store.locked(job):
             # Another run may have done it meanwhile; whoever asks for weights asks for a new training.
             if not store._readable(job):

@@ -2,7 +2,7 @@
 
 Nothing depends on the working directory, because papermill and nbval run notebooks from folders
 of their own.  Environment variables override: ``PAPER_DATA``, ``PAPER_WEIGHTS``,
-``PAPER_ARTIFACTS``.
+``PAPER_ARTIFACTS``; relative ones are meant from the repository.
 """
 
 import os
@@ -17,8 +17,8 @@ class MissingDataError(FileNotFoundError):
 
 def data_folders() -> list[Path]:
     """Folders in which data sets are looked up, first match wins."""
-    if override := os.environ.get("PAPER_DATA"):
-        return [Path(override).expanduser().resolve()]
+    if override := _named("PAPER_DATA"):
+        return [override]
     return [ROOT / "data", ROOT.parent / "shared" / "data"]
 
 
@@ -34,14 +34,19 @@ def find_data(name: str) -> Path | None:
 
 def weights_folders() -> list[Path]:
     """Folders in which pretrained weights are looked up, first match wins."""
-    if override := os.environ.get("PAPER_WEIGHTS"):
-        return [Path(override).expanduser().resolve()]
+    if override := _named("PAPER_WEIGHTS"):
+        return [override]
     return [folder / "weights" for folder in data_folders()]
 
 
 def artifacts(profile: str) -> Path:
     """Everything that a run with this profile makes; git ignores it."""
-    return Path(os.environ.get("PAPER_ARTIFACTS", ROOT / "artifacts")).resolve() / profile
+    return (_named("PAPER_ARTIFACTS") or ROOT / "artifacts") / profile
+
+
+def _named(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return (ROOT / Path(value).expanduser()).resolve() if value else None
 
 
 def relative(path: Path) -> str:

@@ -6,6 +6,7 @@ that are absent: so published results are found, and tables computed, without th
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 from functools import cache, lru_cache
@@ -15,7 +16,8 @@ from typing import Any
 from lib.core import paths, store
 
 LISTING = "data.json"
-CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; hidden files are passed over too
+CLUTTER = {"Thumbs.db", "desktop.ini"}  # that file managers leave; what is hidden is passed over too
+_DOCUMENT = re.compile(r"(^|/)(licen[cs]e|readme)[^/]*$|\.md$", re.IGNORECASE)
 
 
 def files(name: str) -> Mapping[str, str]:
@@ -32,8 +34,14 @@ def files(name: str) -> Mapping[str, str]:
         return recorded(name)
     if found.is_file():
         return {found.name: _sha256(found, *_state(found))}
-    every = sorted(path for path in found.rglob("[!.]*") if path.is_file() and path.name not in CLUTTER)
-    return {path.relative_to(found).as_posix(): _sha256(path, *_state(path)) for path in every}
+    # Nobody computes with a licence: that of the listing counts, whether it is at hand or not.
+    listing = {place: sha for place, sha in recorded(name).items() if _DOCUMENT.search(place)}
+    for path in filter(Path.is_file, found.rglob("*")):
+        place = path.relative_to(found)
+        passed_over = any(part.startswith(".") or part in CLUTTER for part in place.parts)
+        if not (passed_over or _DOCUMENT.search(place.as_posix())):
+            listing[place.as_posix()] = _sha256(path, *_state(path))
+    return dict(sorted(listing.items()))
 
 
 def identity(name: str) -> str:

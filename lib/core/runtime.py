@@ -4,8 +4,10 @@ import importlib.util
 import logging
 import os
 import platform
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 from typing import Any, TextIO
@@ -74,7 +76,8 @@ def prepare_worker() -> None:
         os.sched_setaffinity(0, {min(cores)})
         keras.ops.convert_to_numpy(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2)))
         for thread in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(thread), cores)
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setaffinity(int(thread), cores)
     use_deterministic_operations()
 
 
@@ -119,6 +122,12 @@ def machine() -> str:
     """:func:`versions` in the one line that notebooks print and tables carry, with the threads of a worker process."""
     line = "Python {python} · Keras {keras} on {backend} · {device} · {cores} cores".format(**versions())
     return line + (f" · {ONE_THREAD}" if prepare_worker.cache_info().currsize else "")
+
+
+def threads(line: str) -> int:
+    """Threads behind a result, from the line of :func:`machine` that it carries; 1 for what a GPU computed."""
+    cores = re.search(r"CPU · (\d+) cores$", line)
+    return int(cores[1]) if cores else 1
 
 
 def _backend_version() -> str:

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,17 @@ def _writable(path: Path) -> Iterator[None]:
     except OSError as error:
         why = f"{paths.relative(path)} could not be written ({error.strerror or error})"
         raise StoreError(f"{why}: make room, or set PAPER_ARTIFACTS") from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep the block to one process at a time by a lock on the file; the lock of a process that died is free."""
+    with _writable(path):
+        file = open(path, "ab")  # noqa: SIM115 the caller's errors are not to be caught here
+    with file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -209,25 +220,19 @@ class Store:
     def keep(self, job, values: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """Write a finished job's values; those that are published already are left as they are."""
         about = {"key": job.key, "step": job.step.name, "inputs": job.meaning(), "made": dict(made)}
-        write(self.file(job), values, about)
         public = {name: value for name, value in values.items() if name not in job.step.working_only}
+        # First of the two: what is done here but not published would never be published later.
         if public and self.publish and self._published_file(job) is None:
             write(self.published / job.step.name / f"{job.key}.npz", public, about, compress=True)
+        write(self.file(job), values, about)
 
     def file(self, job) -> Path:
         """Where the working result of a job lies."""
         return self.working / job.step.name / f"{job.key}.npz"
 
-    @contextmanager
-    def locked(self, job) -> Iterator[None]:
-        """Keep a job to one process at a time; the lock of a process that died is free."""
-        path = self.file(job).with_suffix(".lock")
-        with _writable(path):
-            file = open(path, "ab")  # noqa: SIM115 the caller's errors are not to be caught here
-        with file:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def locked(self, job) -> AbstractContextManager[None]:
+        """Keep a job to one process at a time."""
+        return locked(self.file(job).with_suffix(".lock"))
 
     def _published_file(self, job) -> Path | None:
         path = self.published / job.step.name / f"{job.key}.npz" if self.published else None

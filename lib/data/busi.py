@@ -19,6 +19,7 @@ from PIL import Image
 
 from lib.core import paths, raw
 from lib.core.config import check_choice
+from lib.core.store import locked
 from lib.data import files
 from lib.data.record import DataError, ImageSet, Source
 
@@ -28,7 +29,7 @@ SHA256 = "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7"
 CURATED = "curated-busi"
 _SIZES = "busi sizes"  # in the published listing, beside the files
 
-_FILE = r"(?P<label>normal|benign|malignant)/(?P<name>(?P=label) \((?P<number>\d+)\))(?P<mask>_mask(?:_\d+)?)?\.png"
+_FILE = r"^(?P<label>normal|benign|malignant)/(?P<name>(?P=label) \((?P<number>\d+)\))(?P<mask>_mask(?:_\d+)?)?\.png$"
 
 
 @dataclass(frozen=True)
@@ -148,16 +149,19 @@ def _find() -> Path:
 
 def _download(target: Path) -> Path:
     """Download BUSI to ``target``, unpacked beside its place first: a broken download leaves nothing behind."""
-    archive = files.download(
-        URL,
-        SHA256,
-        f"Put its folders {', '.join(CLASSES)} into {target}, or name their folder: PAPER_DATA=<parent of busi>. "
-        "It is also on Kaggle as aryashah2k/breast-ultrasound-images-dataset.",
-    )
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".busi-") as unpacked:
-        shutil.unpack_archive(archive, unpacked)
-        next(Path(unpacked).rglob("normal")).parent.rename(target)
-    archive.unlink()
+    with locked(target.with_name(".busi.lock")):
+        if target.exists():  # another process has done it
+            return target
+        archive = files.download(
+            URL,
+            SHA256,
+            f"Put its folders {', '.join(CLASSES)} into {target}, or name their folder: PAPER_DATA=<parent of busi>. "
+            "It is also on Kaggle as aryashah2k/breast-ultrasound-images-dataset.",
+        )
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".busi-") as unpacked:
+            shutil.unpack_archive(archive, unpacked)
+            next(Path(unpacked).rglob("normal")).parent.rename(target)
+        archive.unlink()
     return target
 
 

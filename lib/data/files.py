@@ -66,6 +66,8 @@ def read_gray(file: Path) -> Image.Image:
         if image.mode.startswith("I"):
             pixels = np.asarray(image, np.float32)
             return Image.fromarray(pixels / (2**12 - 1 if pixels.max() < 2**12 else 2**16 - 1))
+        if image.mode == "F":
+            raise DataError(f"{file}: pixels are floating-point numbers of unknown range; whole numbers are read")
         # Transparency is dropped, not blended: BUSI's alpha channels are opaque.
         return Image.fromarray(np.asarray(image.convert("L"), np.float32) / 255)
 

@@ -42,7 +42,7 @@ def make(n: int = 160, size: int = 128, seed: int = 0) -> ImageSet:
 
     Parameters
     ----------
-    n : number of images, at least 15, so that each part of an 80:10:10 split can hold each class.
+    n : number of images, at least 15; from 33 on each part of an 80:10:10 split holds each class.
     size : side in pixels, at least 32.
     seed : same seed, same images.
 

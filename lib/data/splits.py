@@ -76,8 +76,11 @@ def k_fold(labels: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of what is refused below
         parts = make(n_folds, shuffle=True, random_state=seed).split(labels[:, None], labels, groups)
-        for fold, (_, test) in enumerate(parts):
-            folds[test] = fold
+        try:
+            for fold, (_, test) in enumerate(parts):
+                folds[test] = fold
+        except ValueError as error:
+            raise DataError(f"{n_folds} folds: {error}") from error
     images = pd.crosstab(labels, folds).min(axis=1)
     if (images == 0).any():
         raise DataError(f"class {images.idxmin()}: too few images, or too large groups of them, for {n_folds} folds")

@@ -29,12 +29,16 @@ def proportion_interval(right: int, n: int) -> tuple[float, float]:
     return proportion_confint(right, n, method="wilson")
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float]:
-    """Student's 95 % interval of the mean of independent values, one score per training, say; NaN below two."""
-    if len(values) < 2:
+def mean_interval(values: np.ndarray, shared: float = 0) -> tuple[float, float]:
+    """Student's 95 % interval of the mean of independent values, one score per training, say; NaN below two.
+
+    ``shared`` corrects for trainings on random parts of the same images (Nadeau & Bengio 2003): images of the test
+    part over those of the training part.
+    """
+    if (n := len(values)) < 2:
         return np.nan, np.nan
-    interval = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
-    return interval.low, interval.high
+    half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(values, ddof=1) * np.sqrt(1 / n + shared)
+    return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
 def predicted_proportion(right: int, n: int, size: int) -> tuple[float, float]:

@@ -113,13 +113,14 @@ def protocol_table(grouped: GroupedCV, answers: Answers, random: GroupedCV, leak
 
 
 def leak_effect(cv: GroupedCV, right: pd.DataFrame, leaky: pd.DataFrame) -> pd.DataFrame:
-    """Random minus grouped folds on the same images, model by model, with 95 % intervals over groups.
+    """Random minus grouped folds on the same images, model by model, with 95 % intervals over groups and ``folds``.
 
     Parameters
     ----------
     right, leaky : of :func:`lib.experiments.model_comparison.rights`.
     """
-    return differences(cv, {name: (leaky[name], right[name]) for name in right if name in leaky})
+    table = differences(cv, {name: (leaky[name], right[name]) for name in right if name in leaky})
+    return table.assign(folds=[cv.done(leaky[name] + right[name]) for name in right if name in leaky])
 
 
 def sensitivity_table(cv: GroupedCV, right: pd.DataFrame, found: Result, pairs: pd.DataFrame) -> pd.DataFrame:

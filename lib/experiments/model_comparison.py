@@ -13,6 +13,7 @@ from lib.core.run import Run
 from lib.evaluation import metrics, paired, statistics
 from lib.experiments import classifiers, mask_quality
 from lib.experiments.grouped_cv import GroupedCV
+from lib.experiments.paper_a import BACKBONES
 from lib.reported import two_stage as reported
 
 ENSEMBLE = "ensemble"  # of P3
@@ -219,15 +220,16 @@ def mask_gain(cv: GroupedCV, right: pd.DataFrame, kind: str = classifiers.AS_PRI
 
 
 def both_inputs(cv: GroupedCV, right: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Columns of :func:`rights` of the image alone and with masks, by backbone; ``all`` is the mean of those done."""
+    """Columns of :func:`rights` of the image alone and with masks, by backbone; ``all``: mean of the protocol's."""
     names = [name for name in cv.profile.backbones if {f"image, {name}", f"{kind}, {name}"} <= set(right)]
     both = (right[[f"{start}, {name}" for name in names]].set_axis(names, axis=1) for start in ("image", kind))
-    image, mask = (one.assign(all=one.mean(axis=1, skipna=False)) if names else one for one in both)
+    planned = [name for name in names if name in BACKBONES]
+    image, mask = (one.assign(all=one[planned].mean(axis=1, skipna=False)) if planned else one for one in both)
     return image, mask
 
 
 def _has_all(cv: GroupedCV, image: pd.DataFrame) -> bool:
-    return set(cv.profile.backbones) <= set(image)
+    return set(BACKBONES) & set(cv.profile.backbones) <= set(image)
 
 
 def ensemble_endpoint(cv: GroupedCV, right: pd.DataFrame) -> pd.DataFrame:
@@ -250,6 +252,7 @@ def partition_table(run: Run) -> pd.DataFrame:
             "accuracy gained by masks as printed": (mask - image).get("all") if _has_all(cv, image) else None,
             "accuracy of the ensemble": right.get(ENSEMBLE),
             "lesion Dice of the single network": dice.get(mask_quality.SINGLE),
+            "lesion Dice of the ensemble": dice.get(mask_quality.ENSEMBLE),
         }
         complete = {name: one for name, one in values.items() if one is not None and not cv.interim(one)}
         known = pd.DataFrame(complete, range(len(cv.labels)), dtype=float)

@@ -1,8 +1,10 @@
 """The tuning loop of paper A, III-B, on round 0: one component changed at a time, kept if the validation loss falls.
 
-The paper names the components and what it ended with, not the choices it tried nor where it began:
-those here are guesses, and begin away from the paper's answer.  The number of epochs, which the paper
-tunes too, is no component: the epoch of least validation loss is kept, so more can only help.
+The paper names the components and what it ended with.  Choices and start are in the authors' code, whose loop
+begins with what the paper ends with, but for the U-Net's dropout (0.05), and judges the head by its accuracy on
+validation data.  Those here are others: they begin away from the paper's answer, to see whether a loop finds it.
+The number of epochs, which the paper tunes too, is no component: the epoch of least validation loss is kept, so
+more can only help.
 """
 
 import tomllib

@@ -69,6 +69,7 @@ class Shapes:
         return *maps[0][:-1], sum(one[-1] for one in maps)
 
     def scale(self, x: Shape, gates: Shape) -> Shape:
+        self._count(0, math.prod(x))
         return x
 
     def attention(self, x: Shape, heads: int) -> Shape:

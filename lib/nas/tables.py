@@ -1,6 +1,5 @@
 """Paper B's tables: printed beside what the jobs of :mod:`lib.nas.experiments` scored; unfinished plans are marked."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from lib.core import words
+from lib.core import runtime, words
 from lib.core.config import Profile
 from lib.core.jobs import NOT_DONE, Result
 from lib.core.store import Store
@@ -37,6 +36,9 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
         row = rows[name] = {"table": printed.results[name], "trainings": int(bool(result))}
         row |= {f"{score} printed": printed.loc[name, score] for score in ("accuracy", "loss", "parameters", "epochs")}
         row["parameters"] = parse(result.job.arguments["text"]).count_params(shape)
+        counted = shape == reported.MNIST_SHAPE and pd.notna(row["parameters printed"])
+        if counted and row["parameters"] != row["parameters printed"]:
+            row["note"] = "printed network, not printed count"
         if not result:
             row["verdict"] = NOT_TESTED if result.error == NOT_DONE else f"failed: {result.error}"
             continue
@@ -52,7 +54,7 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
             row["verdict"] = statistics.verdict_value(row["accuracy printed"], low, high)
     scores = "{0} printed,{0},{0} low,{0} high"
     columns = f"table,{scores.format('accuracy')},{scores.format('loss')},parameters printed,parameters"
-    return _frame(rows, f"{columns},epochs printed,epochs,n,trainings,verdict").rename_axis("network")
+    return _frame(rows, f"{columns},epochs printed,epochs,n,trainings,verdict,note").rename_axis("network")
 
 
 def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
@@ -156,8 +158,8 @@ def answers(results: Mapping[tuple[str, int, int], Result]) -> dict[str, np.ndar
 def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.DataFrame:
     """Balanced accuracy (mean over seeds) with its interval over patients, for each kind of block (:func:`answers`).
 
-    No ``skill``: the interval includes one over the number of classes.  ``commonest class``: the share of answers that
-    are this class.  ``known`` is the result of :func:`lib.nas.experiments.image_labels`.
+    No ``skill``: the interval does not lie above one over the number of classes.  ``commonest class``: the share of
+    answers that are this class.  ``known`` is the result of :func:`lib.nas.experiments.image_labels`.
     """
     rows = {kind: {"seeds": len(classes), "skill": NOT_TESTED} for kind, classes in predicted.items()}
     if known:
@@ -170,7 +172,7 @@ def mammogram_blocks(predicted: Mapping[str, np.ndarray], known: Result) -> pd.D
             rows[kind] = {"balanced": bootstrap.estimate, "low": bootstrap.low, "high": bootstrap.high}
             rows[kind] |= {"accuracy": (classes == known["labels"]).mean(), "macro F1": np.mean(f1)}
             rows[kind]["commonest class"] = (classes == commonest).mean()
-            guessing = bootstrap.low <= 1 / len(known["classes"]) <= bootstrap.high
+            guessing = bootstrap.low <= 1 / len(known["classes"])
             rows[kind] |= {"skill": "no" if guessing else "yes", "seeds": len(classes), "n": classes.shape[1]}
     return _frame(rows, "balanced,low,high,accuracy,macro F1,commonest class,skill,seeds,n")
 
@@ -213,17 +215,15 @@ def _verdict(low: float, high: float, done: int, planned: int) -> dict[str, int 
 def training_seconds(results: Mapping[str, Result], store: Store) -> pd.DataFrame:
     """Seconds of single trainings here, and printed for M and its children; of Table IV's only searches are printed.
 
-    ``core-seconds per epoch``: seconds times threads, so that trainings in processes of one thread and of several can
-    be set side by side; on a GPU just its seconds.
+    ``threads``: of the processor; two are not twice as fast as one.  1 on a GPU.
     """
     rows = {name: {"seconds printed": reported.NETWORKS.query("results != 'IV'").seconds.get(name)} for name in results}
     for name, result in results.items():
         if result:
             about = store.about(result.job)
-            threads = re.search(r"CPU · (\d+) cores$", about["machine"])
-            spent = about["seconds"] * int(threads[1] if threads else 1)
-            rows[name] |= {"seconds": about["seconds"], "core-seconds per epoch": spent / result["epochs"]}
-    return _frame(rows, "seconds printed,seconds,core-seconds per epoch").astype(float).rename_axis("network")
+            rows[name] |= {"seconds": about["seconds"], "seconds per epoch": about["seconds"] / result["epochs"]}
+            rows[name] |= {"threads": runtime.threads(about["machine"])}
+    return _frame(rows, "seconds printed,seconds,seconds per epoch,threads").astype(float).rename_axis("network")
 
 
 def search_hours(searches: Searches, store: Store) -> pd.DataFrame:

@@ -100,7 +100,9 @@ def child(
     seed : integers that name this draw; equal ones draw equally.
     known : hashes of architectures met before, to which the child's is added.
     """
-    generator, changes = np.random.default_rng(seed), TRANSFORMATIONS[name](parent, space)
+    generator, changes = np.random.default_rng(seed), list[Change]()
+    with suppress(NetworkError):  # of a network that fits this input, but not the large one of :func:`concat`
+        changes = TRANSFORMATIONS[name](parent, space)
     for _ in range(20 if changes else 0):
         with suppress(NetworkError):
             drawn = parent.change(*changes[generator.integers(len(changes))])

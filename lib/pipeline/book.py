@@ -1,5 +1,6 @@
 """The book: executed notebooks and the documents of ``report/`` as HTML pages, made by Sphinx and MyST-NB."""
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -41,5 +42,15 @@ def build(executed: Sequence[Path], figures: Path, target: Path) -> Path:
     return target / "index.html"
 
 
-if __name__ == "__main__":  # the published notebooks, into the folder that the command names
-    print(build(sorted(DOCUMENTS.glob("*.ipynb")), paths.ROOT / "figures", Path(sys.argv[1])))
+def main() -> None:
+    """Make the book of the published notebooks in the folder that the command names."""
+    parser = argparse.ArgumentParser(prog="python -m lib.pipeline.book", description="The published report as a book.")
+    parser.add_argument("folder", type=Path, help="where it goes; a book that is there is replaced")
+    folder = parser.parse_args().folder
+    if folder.exists() and not (folder / "index.html").exists() and any(folder.iterdir()):
+        parser.error(f"{folder} holds other files")
+    print(build(sorted(DOCUMENTS.glob("*.ipynb")), paths.ROOT / "figures", folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def _state(profile: config.Profile, seed: int) -> dict[str, Any]:
     return {
         "files": {paths.relative(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in read},
         "seed": seed,
-        "profile": asdict(profile),
+        "profile": asdict(replace(profile, workers=0)),  # results are the same
         "data": {name: raw.identity(name) for name in names},
         "results": _published(profile),
         "backend": runtime.backend_id(),
@@ -162,7 +162,7 @@ def _run(notebook: Notebook, parameters: dict[str, Any]) -> int:
         with store.atomic(log) as temporary:
             temporary.write_text(str(error) + "\n", encoding="utf-8")
         kind, message = getattr(error, "ename", ""), str(getattr(error, "evalue", ""))
-        lines = message.splitlines()[:4] or ["the kernel died, usually for lack of memory"]
+        lines = message.splitlines()[:4] or ["no message" if kind else "the kernel died, usually for lack of memory"]
         expected = kind in {one.__name__ for one in _USER_ERRORS}
         lines[0] = f"{notebook.name}: {'' if expected or not kind else kind + ': '}{lines[0]}"
         print(*lines, f"traceback: {paths.relative(log)}; finished steps are kept", sep="\n", file=sys.stderr)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from statistics import median
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from lib import experiments
 from lib.core import cluster, config, jobs, raw, runtime
 from lib.core.jobs import Job
-from lib.core.store import Store, read_about
+from lib.core.store import Store, StoreError, read_about
 from lib.data import busi
 
 # In the order of the protocol's section 8; other modules of the experiments that have a plan follow.
@@ -52,8 +53,9 @@ class Clock:
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)  # by step, and by step with settings
         for folder in filter(None, (store.published, store.working)):
             for file in folder.glob("*/*.npz"):
-                about = read_about(file)
-                self.note(about["inputs"], about["made"]["seconds"])
+                with suppress(StoreError):  # a damaged file matters to the job that reads it
+                    about = read_about(file)
+                    self.note(about["inputs"], about["made"]["seconds"])
 
     def note(self, described: dict[str, Any], seconds: float) -> None:
         for kind in _kinds(described):
@@ -135,7 +137,8 @@ def _drop_features(run: Iterable[Job], store: Store, rest: Iterable[Job], ask: C
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    os.environ |= {runtime.LOG: "1", config.JOBS: str(options.jobs)}
+    config.check_seed(options.seed)
+    os.environ |= {runtime.LOG: "1"} | ({} if options.jobs is None else {config.JOBS: str(options.jobs)})
     profile = config.get("lite")
     runtime.show_progress()
     runtime.use_deterministic_operations()
@@ -159,6 +162,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--hours", type=float, required=True, help="no job is started that would end later")
     parser.add_argument("--only", nargs="+", metavar="PART", help="parts of the plan, for example external")
-    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes of one thread each (0: this one)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes of one thread each (0: this one)")
     parser.add_argument("--seed", type=int, default=0, help="the protocol's is 0")
     return parser

@@ -64,6 +64,10 @@ def publish(notebooks: Sequence[Notebook], profile: str) -> str:
     before = published()
     if profile != "full" and before["profile"] == "full":
         return f"not published: {paths.relative(REPORT)} holds a full run"
+    if before["profile"] not in ("", profile) and len(done) < len(notebooks):
+        return (
+            f"not published: {paths.relative(REPORT)} holds a whole {before['profile']} run, and this one is not whole"
+        )
     rows = before["notebooks"] if before["profile"] == profile else {}
     for one in done:
         # Those of the same number go with it: a notebook that got another name, figures without a folder.

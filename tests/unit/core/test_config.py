@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import lib.core.run
-from lib.core import config, runtime
+from lib.core import config, paths, runtime
 
 
 def test_smoke_needs_neither_data_nor_weights():
@@ -27,10 +27,30 @@ def test_lite_is_the_protocol_and_looks_up_only(monkeypatch):
 
 def test_a_second_training_reads_and_writes_nothing_published(monkeypatch):
     assert config.store_of(config.get("lite")).publish
+    first = config.store_of(config.get("lite")).working
     monkeypatch.setenv(config.RETRAIN, "1")
     assert config.store_of(config.get("lite")).published is None
+    assert config.store_of(config.get("lite")).working != first, "neither takes the results of the other for its own"
     assert config.get("lite").trains
     assert config.store_of(config.get("smoke")).published is None
+
+
+def test_a_variable_that_is_0_asks_for_nothing(monkeypatch):
+    for name in (config.RETRAIN, config.TRAIN, config.REPLAY):
+        monkeypatch.setenv(name, "0")
+    assert not config.get("lite").trains
+    assert config.store_of(config.get("lite")).publish
+
+
+def test_relative_folders_are_meant_from_the_repository(tmp_path, monkeypatch):
+    for name in ("PAPER_DATA", "PAPER_WEIGHTS", "PAPER_ARTIFACTS"):
+        monkeypatch.setenv(name, "some/where")
+    monkeypatch.chdir(tmp_path)
+    expected = paths.ROOT / "some" / "where"
+    assert paths.data_folders() == paths.weights_folders() == [expected]
+    assert paths.artifacts("lite") == expected / "lite"
+    monkeypatch.setenv("PAPER_ARTIFACTS", "")
+    assert paths.artifacts("lite") == paths.ROOT / "artifacts" / "lite"
 
 
 def test_unknown_profile_names_the_nearest():

@@ -1,5 +1,6 @@
 import ast
 import inspect
+import json
 import textwrap
 
 import numpy as np
@@ -97,7 +98,21 @@ def test_raw_files_count_by_their_content(data):
     assert first[0] != second[0], "one byte of one image"
     assert first[1] != second[1], "other weights of the same size"
     (data / "busi" / "benign" / "Thumbs.db").write_bytes(b"clutter")
+    (data / "busi" / ".git").mkdir()
+    (data / "busi" / ".git" / "index").write_bytes(b"of a checkout")
     assert _identities() == second
+
+
+def test_a_licence_counts_as_it_is_published_whether_it_is_at_hand_or_not(data):
+    raw.record("busi")
+    without = _identities()
+    listing = json.loads(stores.PUBLISHED.joinpath(raw.LISTING).read_text())
+    listing["busi"]["LICENSE.md"] = "0" * 64
+    stores.write_json(stores.PUBLISHED / raw.LISTING, listing)
+    published = _identities()
+    assert published != without
+    (data / "busi" / "LICENSE.md").write_bytes(b"another text")
+    assert _identities() == published
 
 
 def test_the_published_listing_stands_in_for_absent_files(data, monkeypatch):

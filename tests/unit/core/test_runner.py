@@ -4,7 +4,7 @@ import pytest
 from lib.core import jobs
 from lib.core.store import Store
 from tests.unit.core import steps
-from tests.unit.core.steps import broken, counted, diverging, network, numbers, scored, total
+from tests.unit.core.steps import broken, counted, diverging, network, numbers, scored, scores_alone, total
 
 
 def test_results_come_in_order_and_once(store):
@@ -113,3 +113,13 @@ def test_seconds_of_calls_that_were_interrupted_count(store):
     assert jobs.run([job], store)[0]["seed"] == 1
     assert 100 <= store.about(job)["seconds"] < 110
     assert not store.file(job).with_suffix(".state").exists()
+
+
+def test_a_failed_retraining_for_weights_spoils_only_what_needs_them(store):
+    trained = network(seed=3)
+    jobs.run([trained], store)
+    store.file(trained).unlink()  # published values stay
+    failed = {trained: "no memory"}
+    needs_weights, needs_score = scored(trained=trained), scores_alone(trained=trained)
+    results = jobs.run([needs_weights, needs_score], store, failed=failed)
+    assert [bool(one) for one in results] == [False, True]

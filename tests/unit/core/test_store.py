@@ -172,3 +172,21 @@ def test_masks_keep_the_side_of_one_half_on_which_a_pixel_lies():
     assert np.abs(again - masks).max() <= 1 / 30 + 1e-6
     assert ((again > 0.5) == (masks > 0.5)).all()
     assert (pack_masks(again) == pack_masks(masks)).all()
+
+
+def test_a_result_that_could_not_be_published_is_not_taken_for_done(tmp_path, monkeypatch):
+    store, job = Store(tmp_path / "working", tmp_path / "published", publish=True), steps.numbers(seed=1)
+    write = stores.write
+
+    def full(path, *arguments, **options):
+        if path.is_relative_to(store.published):
+            raise StoreError("no room")
+        return write(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stores, "write", full)
+        with pytest.raises(StoreError, match="no room"):
+            jobs.run([job], store)
+    assert not store.holds(job)
+    jobs.run([job], store)
+    assert len(list(store.published.glob("*/*.npz"))) == 1

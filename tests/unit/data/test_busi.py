@@ -12,6 +12,7 @@ from PIL import Image
 from lib.core import paths, store
 from lib.core.config import SettingsError
 from lib.data import busi, files
+from lib.data.record import DataError
 from lib.data.sources import Busi
 
 
@@ -138,15 +139,32 @@ def _offer(monkeypatch, url, sha256, folder):
 def test_download_unpacks_the_archive(archive_url, tmp_path, busi_folder, monkeypatch):
     _offer(monkeypatch, *archive_url, tmp_path / "data")
     data = busi.load(size=16)
-    assert [file.name for file in (tmp_path / "data").iterdir()] == ["busi"]
+    assert [file.name for file in (tmp_path / "data").glob("[!.]*")] == ["busi"]
     assert np.array_equal(data.images, busi.load(busi_folder, size=16).images)
+
+
+def test_a_download_by_another_process_is_taken(archive_url, tmp_path, busi_folder, monkeypatch):
+    _offer(monkeypatch, *archive_url, tmp_path / "data")
+    find = iter([None])  # this process looked before the other had it
+    shutil.copytree(busi_folder, tmp_path / "data" / "busi")
+    with monkeypatch.context() as patched:
+        patched.setattr(busi.paths, "find_data", lambda name: next(find))
+        assert busi._find() == tmp_path / "data" / "busi"
+    assert not list((tmp_path / "data").glob("*.zip"))
+
+
+@pytest.mark.parametrize("name", ["benign (1).png~", "benign (1)_mask.png.bak"])
+def test_copies_of_editors_are_no_images_or_masks(busi_folder, name):
+    shutil.copy(next((busi_folder / "benign").glob("*_mask.png")), busi_folder / "benign" / name)
+    with pytest.raises(DataError, match="not a name of BUSI"):
+        busi.load(busi_folder)
 
 
 def test_a_wrong_checksum_leaves_nothing(archive_url, tmp_path, monkeypatch):
     _offer(monkeypatch, archive_url[0], "0" * 64, tmp_path / "data")
     with pytest.raises(paths.MissingDataError, match="could not be downloaded"):
         busi.load()
-    assert not list((tmp_path / "data").glob("*busi*"))
+    assert not list((tmp_path / "data").glob("busi*"))
 
 
 def test_without_data_and_network_the_error_says_what_to_put_where(tmp_path, monkeypatch):

@@ -51,3 +51,8 @@ def test_folds_hold_every_class_and_whole_groups():
         splits.k_fold(BUSI, 5, 0, np.where(BUSI == 2, 1000, np.arange(780)))
     with pytest.raises(DataError, match="class 1: too few"):
         splits.k_fold(np.repeat([0, 1], [50, 4]), 5, 0)
+
+
+def test_classes_that_are_all_smaller_than_the_folds():
+    with pytest.raises(DataError, match="5 folds"):
+        splits.k_fold(np.arange(3).repeat(2), 5, 0)

@@ -6,6 +6,7 @@ from PIL import Image
 
 from lib.data import busi, files
 from lib.data.busi import Busi, CuratedBusi
+from lib.data.record import DataError
 from tests.unit.bad_input.damage import text
 from tests.unit.bad_input.data_sets import GROUPS, LIST, published
 
@@ -36,3 +37,9 @@ def test_a_group_that_a_spreadsheet_wrote_as_a_decimal_is_the_same(tmp_path, mon
     rows = "".join(f"{group},image,image ({k})\n" for k, group in enumerate(["0", "0.0", "10", "1", "1.00", "1.5"]))
     text(tmp_path / "some.csv", GROUPS + rows)
     assert published().tolist() == [0, 0, 1, 2, 2, 3]
+
+
+def test_pixels_of_unknown_range_are_refused(tmp_path):
+    Image.fromarray(np.full((16, 16), 0.5, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match="floating-point numbers of unknown range"):
+        files.read_gray(tmp_path / "a.tif")

@@ -62,6 +62,15 @@ def test_a_book_that_cannot_be_made_is_one_line_and_keeps_the_one_before(tmp_pat
     assert (tmp_path / "html").exists()
 
 
+def test_a_folder_of_other_files_is_not_replaced(tmp_path, monkeypatch, capsys):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    monkeypatch.setattr("sys.argv", ["book", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        book.main()
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").exists()
+
+
 def test_every_figure_of_the_notebooks_has_a_caption_and_the_other_way_round():
     sources = "".join(file.read_text(encoding="utf-8") for file in (paths.ROOT / "notebooks").glob("*.py"))
     saved = re.findall(r'(?:save_figure|explore)\(.*?"(\d\d_\w+)"', sources, re.DOTALL)

@@ -195,6 +195,9 @@ def test_finished_notebooks_of_real_runs_are_published_and_lite_never_over_full(
     assert driver.main(["lite"]) == 0
     assert sorted(publication.published()["notebooks"]) == ["01_first", "02_second"]
     assert "Does it work?" in (report / "README.md").read_text()
+    assert driver.main(["full", "--only", "01_first"]) == 0
+    assert sorted(publication.published()["notebooks"]) == ["01_first", "02_second"], "a part replaces no whole"
+    assert (published / "01_first" / "table.csv").read_text() == "lite"
     assert driver.main(["full"]) == 0
     assert "full run" in publication.publish(driver.plan(config.get("lite"), 0), "lite")
     assert (published / "01_first" / "table.csv").read_text() == "full"
@@ -207,6 +210,9 @@ def test_stamps_know_raw_data_weights_results_and_backend(project, monkeypatch):
 
     found = [stamps(), stamps()]
     assert found[0] == found[1]
+    with monkeypatch.context() as patched:
+        patched.setenv(config.JOBS, "4")
+        assert stamps() == found[0], "results are the same"
     for name in (
         "data/busi/normal/normal (1).png",
         "data/overrides.csv",

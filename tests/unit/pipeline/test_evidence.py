@@ -113,6 +113,27 @@ def test_the_clock_tells_kinds_of_a_step_apart(store):
     assert clock.sum([long, short, network(seed=1)]) == "3 jobs, about 50 min and 1 of unknown length"
 
 
+def test_a_damaged_working_file_stops_no_plan(store):
+    jobs.run([network(seed=1)], store)
+    store.file(network(seed=1)).write_bytes(b"cut")
+    assert not evidence.work({"one": lambda: [numbers(seed=1)]}, store, time.time() + 60, 0, lambda line: None)
+    assert store.holds(numbers(seed=1))
+
+
+@pytest.mark.parametrize(("words", "jobs_at_a_time"), [([], "8"), (["--jobs", "2"], "2")])
+def test_jobs_at_a_time_are_those_of_the_environment_unless_named(monkeypatch, words, jobs_at_a_time):
+    seen = []
+    monkeypatch.setenv(config.JOBS, "8")
+    monkeypatch.setattr(evidence.busi, "record", lambda: None)
+    monkeypatch.setattr(evidence.raw, "record", lambda *names: None)
+    monkeypatch.setattr(evidence.runtime, "show_progress", lambda: None)
+    monkeypatch.setattr(evidence, "plan", lambda profile, seed: {})
+    monkeypatch.setattr(evidence, "work", lambda *given: seen.append(given[3]) or {})
+    monkeypatch.setenv(evidence.runtime.LOG, "")
+    assert evidence.main(["--hours", "1", *words]) == 0
+    assert seen == [int(jobs_at_a_time)]
+
+
 def test_the_plan_is_that_of_the_protocol():
     plan = evidence.plan(config.get("smoke"), 0)
     assert next(iter(plan)) == "lib.experiments.input_ablation"

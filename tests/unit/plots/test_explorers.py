@@ -62,3 +62,9 @@ def test_without_a_reader_the_first_picture_is_saved_and_stands_alone(monkeypatc
     monkeypatch.setenv(FIGURES, str(tmp_path))
     assert isinstance(explorers.explore(run, "06_explorer", shown[0], **shown[1]), Figure)
     assert (tmp_path / "06_nas" / "06_explorer.png").exists()
+
+
+def test_a_network_that_fits_small_images_only_is_drawn_all_the_same(capsys):
+    look = explorers.networks(reported.MNIST_SHAPE)
+    assert isinstance(look("P(30,1) P(30,1) P(30,1) Concat() F() FC(10)"), Figure)
+    assert "concat: finds no place" in capsys.readouterr().out

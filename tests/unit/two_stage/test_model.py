@@ -141,9 +141,24 @@ def test_an_image_that_cannot_be_read_does_not_spoil_the_others(fitted, pictures
     assert len(out.splitlines()) == 3
 
 
+def test_images_are_listed_once_and_hidden_files_not_at_all(pictures):
+    (pictures / "._image 0.png").write_bytes(b"of a file manager")
+    first, second = sorted(pictures.glob("[!.]*"))
+    assert predict._listed([pictures, second]) == [first, second]
+
+
+def test_borders_are_drawn_on_images_of_sixteen_bits_as_they_were_read(tmp_path):
+    ramp = np.linspace(0, 2**16 - 1, 64 * 64).astype(np.uint16).reshape(64, 64)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    predict._draw(tmp_path / "deep.png", np.zeros((8, 8), np.float32), tmp_path / "out")
+    drawn = np.asarray(Image.open(tmp_path / "out" / "deep.png"))
+    assert np.abs(drawn[..., 0] - ramp / 257).max() <= 0.5
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--demo", "a.png"], "predicts a phantom, and no other images"),
         (["nothing.png"], "no such file"),
         (["--model", "x", "a"], "missing"),
         ([], "which image"),
