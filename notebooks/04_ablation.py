@@ -28,7 +28,7 @@ import pandas as pd
 
 from lib.core import words
 from lib.core.run import start
-from lib.evaluation import paired, statistics
+from lib.evaluation import paired
 from lib.experiments import input_ablation, mask_quality, paper_vs_code
 from lib.experiments.paper_a import Plan
 from lib.plots import ablation as plots
@@ -141,11 +141,7 @@ for name, column in gains.items():
     least, most = (words.number(end, "+.3f") for end in (column.min(), column.max()))
     spread = f"{least} to {most}, {(column > 0).sum()} of {column.count()} above zero"
     print(f"{name}: gain of image+mask over image, by round: {spread}.")
-by_round = gains.mean(axis=1, skipna=False).dropna()
-for shared, kind in ((0, "as if independent"), (1 / 8, "corrected for shared training images")):
-    low, high = statistics.mean_interval(by_round, shared)
-    interval = f"{words.number(low, '+.3f')} to {words.number(high, '+.3f')}"
-    print(f"Mean gain of {len(by_round)} rounds, t interval {kind}: {interval}.")
+print(input_ablation.rounds_in_words(gains))
 
 # %% [markdown]
 # ## What does the paper report on validation data?

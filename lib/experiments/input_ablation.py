@@ -121,6 +121,16 @@ def gains(rounds: pd.DataFrame) -> pd.DataFrame:
     return (accuracy["image+mask"] - accuracy["image"]).unstack("backbone").reindex(columns=order)  # noqa: PD010
 
 
+def rounds_in_words(gain: pd.DataFrame) -> str:
+    """The t intervals of the rounds' mean gain (:func:`gains`): exploratory, beside the protocol's bootstrap."""
+    by_round = gain.mean(axis=1, skipna=False).dropna()
+    lines = []
+    for shared, kind in ((0, "as if independent"), (1 / 8, "corrected for shared training images")):
+        low, high = (words.number(end, "+.3f") for end in statistics.mean_interval(by_round.to_numpy(), shared))
+        lines.append(f"Mean gain of {len(by_round)} rounds, t interval {kind}: {low} to {high}.")
+    return "\n".join(lines)
+
+
 def hold_outs(found: pd.DataFrame, printed: pd.DataFrame, groups: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
     """Each printed score of one hold-out of 79 images beside the interval in which ours would lie on such a one.
 

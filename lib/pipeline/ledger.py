@@ -175,7 +175,7 @@ def _judge_row(claim, figures: Path) -> tuple[str, float, float, str]:
     """The same for all class scores of a row of Table I or II: reproduced if each lies in its interval."""
     cells = _table(figures, claim.table, 3)
     cells = cells[cells.index.str.startswith(f"{claim.row} · ") & ~cells.index.str.endswith("accuracy")]
-    cells = cells.dropna(subset=["paper", "95 % low", "95 % high"])
+    cells = cells.reindex(columns=["paper", "95 % low", "95 % high"]).dropna()
     if cells.empty:
         return "", *_NO_INTERVAL, _absent(claim, figures)
     inside = statistics.fits(cells.paper, cells["95 % low"], cells["95 % high"])
