@@ -150,7 +150,7 @@ for network, row in printed.dropna(subset=["accuracy"]).iterrows():
 
 # %% tags=["nbval-ignore-output"]
 answers = run.results(experiments.unpenalised_jobs(run.profile, seed))
-unpenalised = tables.printed_networks(answers, run.profile).drop(columns="verdict")
+unpenalised = tables.printed_networks(answers, run.profile).drop(columns=["verdict", "note"])
 title = f"Tables II and IV: without the penalty (exploratory) · {digits}"
 display(run.save_table(unpenalised, "06_without_penalty", title, precision=4))
 for network, row in unpenalised.dropna(subset=["accuracy"]).iterrows():
