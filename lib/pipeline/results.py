@@ -28,7 +28,7 @@ def abstract(entries: pd.DataFrame, endpoints: pd.DataFrame, note: str) -> str:
         *(f"- **{name}.** {_sentence(row)}" for name, row in endpoints.iterrows()),
         f"- {done} of {len(endpoints)} values of the six primary endpoints have a result. {confirmed(endpoints)}",
         f"- {len(excluded)} claims ({excluded['place'].str.startswith('A').sum()} of paper A) are contradicted by what "
-        f"they or what they cite print; some share one cause. For example: {'; '.join(examples)}."
+        f"the papers or their sources print; some share one cause. For example: {'; '.join(examples)}."
         if examples
         else "",
     ]
