@@ -203,10 +203,9 @@ print(f"Mean Dice of lesions in test images: {words.listed(tested['mean'])}.")
 # %% [markdown]
 # ## What does the tuning loop choose? (III-B)
 #
-# One component at a time is set to each of its choices and kept if the validation loss falls. The authors' code begins
-# with what the paper ends with, but for the dropout (0.05). Here the loop begins elsewhere and has other choices: does
-# it come to the same? A search that takes the best of many noisy losses ends with the luckiest: another seed may end
-# elsewhere.
+# One component at a time is set to each of its choices and kept if the validation loss falls. Start and choices are
+# those of the authors' code, which begins with what the paper ends with, but for the dropout (0.05): does the loop stay
+# there? A search that takes the best of many noisy losses ends with the luckiest: another seed may end elsewhere.
 
 # %% tags=["nbval-ignore-output"]
 path = tuning_loop.search(plan, "unet", run.result)

@@ -183,8 +183,8 @@ print(f"Mean test accuracy: {words.listed(balances['accuracy'])}; one image is {
 # %% [markdown]
 # ## What does the tuning loop choose? (III-B)
 #
-# The same loop as in `02_unet`, on the head: one component at a time, kept if the least validation loss falls. The
-# authors' code begins with what the paper ends with and takes the best accuracy on validation data.
+# The same loop as in `02_unet`, on the head: one component at a time, kept if more validation images are right in the
+# best epoch. The authors' code, whose start and choices these are, begins with what the paper ends with.
 
 # %% tags=["nbval-ignore-output"]
 path = tuning_loop.search(plan, "head", run.result)

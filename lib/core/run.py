@@ -76,7 +76,7 @@ class Run:
         for suffix, metadata in ((".png", {}), (".pdf", {"CreationDate": None})):
             with store.atomic(self.figures / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, dpi=200, metadata=metadata)
-        self._write(name, table, 6, {"table": None if table is None else f"{name}.csv", "of": of})
+        self._write(name, table, {"table": None if table is None else f"{name}.csv", "of": of})
         return figure
 
     def save_table(
@@ -88,18 +88,19 @@ class Run:
         rows: int | None = None,
         shown: pd.DataFrame | None = None,
     ) -> HTML:
-        """Write ``table`` as CSV, rounded as shown, with a sidecar; return it, or ``shown``, as :mod:`tables` draws it.
+        """Write ``table`` as CSV with a sidecar; return it, or ``shown``, as :mod:`tables` draws it.
 
-        ``rows``: the first so many are returned.
+        ``precision``: decimals that are shown; ``rows``: the first so many are.
         """
-        self._write(name, table, precision, {"caption": caption})
+        self._write(name, table, {"caption": caption})
         return HTML(tables.draw(table if shown is None else shown, name, caption, precision, rows))
 
-    def _write(self, name: str, table: pd.DataFrame | None, precision: int, more: dict[str, Any]) -> None:
+    def _write(self, name: str, table: pd.DataFrame | None, more: dict[str, Any]) -> None:
         """The table as CSV, and the sidecar with ``more`` in it."""
         if table is not None:
             with store.atomic(self.figures / f"{name}.csv") as temporary:
-                table.to_csv(temporary, float_format=f"%.{precision}f")
+                # More decimals than are shown: what reads the file rounds once, and not what is rounded already.
+                table.to_csv(temporary, float_format="%.6f")
         source = {
             "notebook": self.notebook,
             "profile": asdict(self.profile),

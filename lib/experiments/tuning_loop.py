@@ -1,10 +1,9 @@
-"""The tuning loop of paper A, III-B, on round 0: one component changed at a time, kept if the validation loss falls.
+"""The tuning loop of paper A, III-B, on round 0: one component changed at a time, kept if the objective falls.
 
-The paper names the components and what it ended with.  Choices and start are in the authors' code, whose loop
-begins with what the paper ends with, but for the U-Net's dropout (0.05), and judges the head by its accuracy on
-validation data.  Those here are others: they begin away from the paper's answer, to see whether a loop finds it.
-The number of epochs, which the paper tunes too, is no component: the epoch of least validation loss is kept, so
-more can only help.
+The paper names the components and what it ended with; start, choices and their order are in the authors' code.  It
+judges the U-Net by its loss and the head by its accuracy on validation data, each after the last of 30 or 10 epochs;
+the paper trains for 100.  Here the best of 100 epochs counts: the number of epochs, which is tuned too, is then no
+component.
 """
 
 import tomllib
@@ -22,30 +21,31 @@ from lib.experiments.paper_a import Plan
 from lib.two_stage.classification import HeadSettings
 from lib.two_stage.segmentation import SegmenterSettings
 
+OBJECTIVES = {"unet": "validation cross-entropy / nats", "head": "validation error"}
 STAGES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def coordinate_search(
-    components: Mapping[str, Sequence], start: Mapping[str, Any], loss: Callable[[dict], Any], n_passes: int = 5
+    components: Mapping[str, Sequence], start: Mapping[str, Any], objective: Callable[[dict], Any], n_passes: int = 5
 ) -> pd.DataFrame:
     """Coordinate search over ``components``, as the paper describes it.
 
     In each pass every component in turn is set to each of its other choices, all else unchanged; the
-    choice with a lower loss replaces the current one at once.  A configuration is scored once.  The
+    choice with a lower objective replaces the current one at once.  A configuration is scored once.  The
     paper passes 5 times; a pass that changes nothing ends the search, since the next would repeat it.
 
     Parameters
     ----------
     components : choices by name of the component.
     start : the pre-defined combination, one choice for each component.
-    loss : validation loss of a configuration, smaller is better.  NaN is never kept; None, where a
-        training is not done yet, ends the search as it is.
+    objective : of a configuration, smaller is better.  NaN is never kept; None, where a training is not
+        done yet, ends the search as it is.
     n_passes : at most.
 
     Returns
     -------
     One row per scored configuration, in order: ``pass`` (0: the start), ``component`` and ``choice``
-    that were changed, ``loss``, ``best`` (the lowest loss so far), ``kept`` (whether the change was),
+    that were changed, ``objective``, ``best`` (the lowest so far), ``kept`` (whether the change was),
     and the whole configuration in columns named as the components.  ``attrs["finished"]``: whether it ended by itself.
     """
     passes = range(1, n_passes + 1)
@@ -56,7 +56,7 @@ def coordinate_search(
         trial = {**current, name: choice} if number else current
         if trial in scored or number > last_change + 1:
             continue
-        value = loss(trial)
+        value = objective(trial)
         if value is None:
             break
         kept = value < best or number == 0
@@ -64,7 +64,7 @@ def coordinate_search(
             current, last_change, best = trial, number, np.fmin(value, best)
         scored.append(trial)
         rows.append([number, name, choice, value, best, kept, *trial.values()])
-    path = pd.DataFrame(rows, columns=["pass", "component", "choice", "loss", "best", "kept", *components])
+    path = pd.DataFrame(rows, columns=["pass", "component", "choice", "objective", "best", "kept", *components])
     path.attrs["finished"] = value is not None
     return path
 
@@ -72,20 +72,23 @@ def coordinate_search(
 def search(plan: Plan, stage: str, result: Callable[[Job], Result]) -> pd.DataFrame:
     """The path of :func:`coordinate_search` through the components of ``unet`` or ``head``.
 
-    What counts is the least validation cross-entropy of all epochs, without penalties.  A training that fails,
-    because its loss is no number any more, say, has the loss NaN.
+    The objective is that of the best epoch: validation cross-entropy, without penalties, of the U-Net; share of
+    validation images that the head gets wrong.  A training that fails, because its loss is no number any more,
+    say, has the objective NaN.  ``attrs["objective"]`` names it.
     """
     trial = plan.unet_trial if stage == "unet" else plan.head_trial
 
-    def loss(choices: Mapping[str, Any]) -> float | None:
+    def objective(choices: Mapping[str, Any]) -> float | None:
         done = result(trial(choices))
         if done.error:
             return None if done.error == jobs.NOT_DONE else np.nan
-        return float(np.min(done["history"]["val_bce"] if stage == "unet" else done["val_loss"]))
+        return float(np.min(done["history"]["val_bce"] if stage == "unet" else 1 - done["val_accuracy"]))
 
     wanted, choices = plan.profile.tune_components, STAGES[stage]["choices"]
     components = {name: some for name, some in choices.items() if wanted == "all" or name in wanted.split()}
-    return coordinate_search(components, STAGES[stage]["start"], loss, plan.profile.tune_passes)
+    path = coordinate_search(components, STAGES[stage]["start"], objective, plan.profile.tune_passes)
+    path.attrs["objective"] = OBJECTIVES[stage]
+    return path
 
 
 def planned(profile: Profile, seed: int = 0) -> list[Job]:

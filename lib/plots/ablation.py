@@ -54,18 +54,18 @@ def accuracy_by_input(scored: pd.DataFrame, printed: pd.Series) -> Figure | None
 
 @with_data
 def tuning_path(path: pd.DataFrame) -> Figure | None:
-    """Loss of each configuration in the order tried; kept changes filled, the lowest so far as a line.
+    """Objective of each configuration in the order tried; kept changes filled, the lowest so far as a line.
 
-    Losses above one and a half times the first are drawn there.
+    Those above one and a half times the first are drawn there.
     """
     figure, cell = single(3.2)
-    steps, loss = np.arange(len(path)), path.loss.clip(upper=1.5 * path.loss.iloc[0])
+    steps, objective = np.arange(len(path)), path.objective.clip(upper=1.5 * path.objective.iloc[0])
     cell.step(steps, path.best, where="post", color="0.6", lw=1)
-    cell.scatter(steps[~path.kept], loss[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
-    cell.scatter(steps[path.kept], loss[path.kept], s=30, color=_MARK, zorder=3)
+    cell.scatter(steps[~path.kept], objective[~path.kept], s=26, facecolors="none", edgecolors=_DOT)
+    cell.scatter(steps[path.kept], objective[path.kept], s=30, color=_MARK, zorder=3)
     labels = [f"{words.spelt(row.component)} {row.choice}".strip() for row in path.itertuples()]
     cell.set_xticks(steps, labels, rotation=60, ha="right", fontsize=7)
-    cell.set(ylabel="validation cross-entropy / nats")
+    cell.set(ylabel=path.attrs["objective"])
     return figure
 
 

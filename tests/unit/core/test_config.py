@@ -79,10 +79,12 @@ def test_saved_figures_know_their_source(tmp_path, monkeypatch):
     run = lib.core.run.start("09_test", "smoke", 5)
     table = pd.DataFrame({"x": [1.0, 2.0004]})
     assert isinstance(run.save_figure(Figure(), "figure", table), Figure)
-    assert "what it is" in run.save_table(table, "table", "what it is").data
+    html = run.save_table(table, "table", "what it is").data
+    assert "what it is" in html
+    assert "2.000<" in html
     assert run.figures == tmp_path / "smoke" / "figures" / "09_test"
     assert {f.suffix for f in run.figures.glob("figure.*")} == {".png", ".pdf", ".csv", ".json"}
     sidecar = json.loads((run.figures / "figure.json").read_text())
     assert (sidecar["notebook"], sidecar["seed"], sidecar["table"]) == ("09_test", 5, "figure.csv")
     assert sidecar["machine"]["keras"] in runtime.backend_id()
-    assert pd.read_csv(run.figures / "table.csv").x.tolist() == [1, 2], "rounded as shown"
+    assert pd.read_csv(run.figures / "table.csv").x.tolist() == [1, 2.0004], "not rounded as shown"

@@ -54,7 +54,7 @@ def _over_partitions(endpoint, form, before, factor=1, unit=""):
 
 
 def findings():
-    """Three findings in a sentence or two, from published tables."""
+    """Three questions, each with a few answers from published tables."""
     endpoints = _published("09_results", "09_endpoints")
     p2, p3, p4 = (
         row.rename({"95 % low": "low", "95 % high": "high"}) for _, row in endpoints.loc["P2":"P4"].iterrows()
@@ -78,42 +78,61 @@ def findings():
     verdicts, of_a = (_published("09_results", "09_verdicts")[name] for name in ("both", "paper A"))
     others = verdicts["contradicted by arithmetic"] - wrong
     of_a = of_a["contradicted by arithmetic"] or "none"
-    lines = [
-        "1. **Does the predicted mask help?** With the paper's split rule it changes the accuracy by",
-        f"{_points(endpoints.loc['P1'])} percentage points, mean of three backbones, none of them the paper's",
-        f"DenseNet201; the paper prints {100 * gain:+.1f}. Verdict: {endpoints.verdict['P1']}. With related images",
-        f"kept together: {_points(endpoints.loc['P2'])}, for which the paper prints nothing. Verdict:",
-        f"{endpoints.verdict['P2']}; the printed gain lies {'inside' if p2.low <= gain <= p2.high else 'outside'}."
-        f"{_over_partitions('accuracy gained by masks as printed', '+.1f', ' Over', 100)}".rstrip(".")
-        + ".\n"
-        f"2. **Is the printed accuracy that of new patients?** With the paper's split rule {100 * leak.share:.0f} % of",
-        f"the test images have a related image in training, and the image alone reaches {_span(rounds['image'])} here",
-        f"(printed: {100 * printed['image']:.1f} %), with its mask {_span(rounds['image+mask'])} (printed:",
-        f"{100 * printed['image+mask']:.1f} %); with related images kept together, and fewer to train on, both reach",
-        f"{_span(grouped)}. The ensemble of the protocol reaches {100 * p3.here:.1f} % there ({100 * p3.low:.1f} to",
-        f"{100 * p3.high:.1f} %; bound {100 * p3.bound:.0f} %: {p3.verdict}"
-        f"{_over_partitions('accuracy of the ensemble', '.1f', '; over', 100, ' %')}); lesion masks of a U-Net with",
-        f"ImageNet encoder have a Dice of {p4.here:.2f} ({p4.low:.2f} to {p4.high:.2f}; bound {p4.bound}: {p4.verdict}"
-        f"{_over_partitions('lesion Dice of the single network', '.2f', '; over')}). On",
-        f"{outside.images.iloc[0]:.0f} images of another hospital (BUS-UCLM) heads on VGG16 are right in",
-        f"{_share(outside.loc['image'])} on the image alone and {_share(outside.loc['image + mask'])} with masks of",
-        f"such a U-Net, where the commonest class alone gives {100 * outside['majority class'].iloc[0]:.0f} %; their",
-        f"balanced accuracy is {' and '.join(f'{100 * one:.0f} %' for one in outside['balanced accuracy'])} (guessing:",
-        f"33 %), their AUC for malignant {_auc(outside.loc['image'])} and {_auc(outside.loc['image + mask'])}.\n"
-        "3. **Do paper B's numbers agree, and does its search beat chance?** Of its parameter counts",
-        f"{counts['match']} are obtained exactly, {counts['explained']} only with another reading or another network",
-        f"of the paper and {counts['open']} not at all. These {wrong}, and {others} more claims,",
-        f"are contradicted by what the papers or their sources print ({of_a} of paper A); some share one cause.",
-        f"Trained here as printed, once each, {len(plain)} of its networks for MNIST are right in",
-        f"{_span(plain.accuracy, 1)} (printed: {_span(plain['accuracy printed'], 1)}){of_se}. On mini-MIAS, with SE",
-        f"blocks and without, {endpoints.remark['P5'] or endpoints.verdict['P5']}. Its search, here in a",
-        f"space of faster networks, against random search at the same cost: {search} percentage",
-        f"points on MNIST. Verdict: {endpoints.verdict['P6']}. The best network below {SMALL:,} parameters that the",
-        "searches found, trained longer on images that are shifted, turned and scaled, is right",
-        f"in {100 * small.accuracy:.2f} % ({100 * small.low:.2f} to",
-        f"{100 * small.high:.2f} %), with {small.parameters:,.0f} parameters.\n",
-    ]
-    return " ".join(lines)
+    over = _over_partitions("accuracy gained by masks as printed", "+.1f", "; over", 100)
+    inputs = outside.loc[["image", "image + mask"]]
+    balanced = " and ".join(f"{100 * one:.0f} %" for one in inputs["balanced accuracy"])
+    return _questions(
+        {
+            "Does the predicted mask help?": [
+                f"With the paper's split rule it changes the accuracy by {_points(endpoints.loc['P1'])} percentage "
+                "points, mean of three backbones, none of them the paper's DenseNet201; the paper prints "
+                f"{100 * gain:+.1f}. Verdict: {endpoints.verdict['P1']}.",
+                f"With related images kept together: {_points(endpoints.loc['P2'])}{over}, for which the paper prints "
+                f"nothing. Verdict: {endpoints.verdict['P2']}; the printed gain lies "
+                f"{'inside' if p2.low <= gain <= p2.high else 'outside'}.",
+            ],
+            "Is the printed accuracy that of new patients?": [
+                f"With the paper's split rule {100 * leak.share:.0f} % of the test images have a related image in "
+                f"training, and the image alone reaches {_span(rounds['image'])} here (printed: "
+                f"{100 * printed['image']:.1f} %), with its mask {_span(rounds['image+mask'])} (printed: "
+                f"{100 * printed['image+mask']:.1f} %).",
+                f"With related images kept together, and fewer to train on, both reach {_span(grouped)}. The ensemble "
+                f"of the protocol reaches {100 * p3.here:.1f} % there ({100 * p3.low:.1f} to {100 * p3.high:.1f} %; "
+                f"bound {100 * p3.bound:.0f} %: {p3.verdict}"
+                f"{_over_partitions('accuracy of the ensemble', '.1f', '; over', 100, ' %')}).",
+                f"Lesion masks of a U-Net with ImageNet encoder have a Dice of {p4.here:.2f} there ({p4.low:.2f} to "
+                f"{p4.high:.2f}; bound {p4.bound}: {p4.verdict}"
+                f"{_over_partitions('lesion Dice of the single network', '.2f', '; over')}).",
+                f"On {inputs.images.iloc[0]:.0f} images of another hospital (BUS-UCLM) heads on VGG16 are right in "
+                f"{_share(inputs.loc['image'])} on the image alone and {_share(inputs.loc['image + mask'])} with masks "
+                "of such a U-Net, where the commonest class alone gives "
+                f"{100 * inputs['majority class'].iloc[0]:.0f} %; their balanced accuracy is {balanced} "
+                f"(guessing: 33 %), their AUC for malignant {_auc(inputs.loc['image'])} and {_auc(inputs.loc['image + mask'])}.",
+            ],
+            "Do paper B's numbers agree, and does its search beat chance?": [
+                f"Of its parameter counts {counts['match']} are obtained exactly, {counts['explained']} only with "
+                f"another reading or another network of the paper and {counts['open']} not at all. These {wrong}, and "
+                f"{others} more claims, are contradicted by what the papers or their sources print ({of_a} of paper A); "
+                "some share one cause.",
+                f"Trained here as printed, once each, {len(plain)} of its networks for MNIST are right in "
+                f"{_span(plain.accuracy, 1)} (printed: {_span(plain['accuracy printed'], 1)}){of_se}. On mini-MIAS, "
+                f"with SE blocks and without, {endpoints.remark['P5'] or endpoints.verdict['P5']}.",
+                f"Its search, here in a space of faster networks, against random search at the same cost: {search} "
+                f"percentage points on MNIST. Verdict: {endpoints.verdict['P6']}. The best network below {SMALL:,} "
+                "parameters that the searches found, trained longer on images that are shifted, turned and scaled, is "
+                f"right in {100 * small.accuracy:.2f} % ({100 * small.low:.2f} to {100 * small.high:.2f} %), with "
+                f"{small.parameters:,.0f} parameters.",
+            ],
+        }
+    )
+
+
+def _questions(answers):
+    """A numbered list of questions, the answers to each below it."""
+    lines = []
+    for number, (question, points) in enumerate(answers.items(), 1):
+        lines += [f"{number}. **{question}**", *(f"   - {point}" for point in points)]
+    return "\n".join(lines) + "\n"
 
 
 def small_model():
