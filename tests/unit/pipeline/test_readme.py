@@ -107,13 +107,14 @@ def findings():
                 f"{_share(inputs.loc['image'])} on the image alone and {_share(inputs.loc['image + mask'])} with masks "
                 "of such a U-Net, where the commonest class alone gives "
                 f"{100 * inputs['majority class'].iloc[0]:.0f} %; their balanced accuracy is {balanced} "
-                f"(guessing: 33 %), their AUC for malignant {_auc(inputs.loc['image'])} and {_auc(inputs.loc['image + mask'])}.",
+                f"(guessing: 33 %), their AUC for malignant {_auc(inputs.loc['image'])} and "
+                f"{_auc(inputs.loc['image + mask'])}.",
             ],
             "Do paper B's numbers agree, and does its search beat chance?": [
                 f"Of its parameter counts {counts['match']} are obtained exactly, {counts['explained']} only with "
                 f"another reading or another network of the paper and {counts['open']} not at all. These {wrong}, and "
-                f"{others} more claims, are contradicted by what the papers or their sources print ({of_a} of paper A); "
-                "some share one cause.",
+                f"{others} more claims, are contradicted by what the papers or their sources print ({of_a} of paper "
+                "A); some share one cause.",
                 f"Trained here as printed, once each, {len(plain)} of its networks for MNIST are right in "
                 f"{_span(plain.accuracy, 1)} (printed: {_span(plain['accuracy printed'], 1)}){of_se}. On mini-MIAS, "
                 f"with SE blocks and without, {endpoints.remark['P5'] or endpoints.verdict['P5']}.",
