@@ -156,7 +156,8 @@ print(f"By the Dice of its test part {rank}; the mean is {by_round.mean():.3f}."
 # ## Which masks are good, which are not?
 #
 # Test images of round 0 with the lowest (first row), middle and highest Dice; then the normal images with the largest
-# predicted lesions. The true border is yellow, the predicted one pink.
+# predicted lesions. The true border is yellow, the predicted one pink. Images that look alike may show one lesion
+# (`07_leakage`).
 
 # %% tags=["nbval-ignore-output"]
 first = scores[(scores["part"] == "test") & (scores["round"] == 0)].set_index("image")
@@ -170,15 +171,15 @@ run.save_figure(
 )
 
 # %% tags=["nbval-ignore-output"]
-normals = first[first["kind"] != "lesion"].sort_values("predicted_area", ascending=False)["dice"]
+normals = first[first["kind"] != "lesion"]["predicted_area"].sort_values(ascending=False)
 run.save_figure(
-    plots.masks(data, unets[0], normals[:8].map("Dice {:.2f}".format)),
+    plots.masks(data, unets[0], normals[:8].map("{:.1%} of the image".format)),
     "02_false_alarms",
     of=f"{data.source}, {len(normals)} normal ones tested",
 )
 
 # %% tags=["nbval-ignore-output"]
-print(f"In {(normals == 0).sum()} of {len(normals)} test images without lesion, round 0, the U-Net draws one.")
+print(f"In {(normals > 0).sum()} of {len(normals)} test images without lesion, round 0, the U-Net draws one.")
 
 # %% [markdown]
 # ## Does the size of the lesion matter?
@@ -223,7 +224,7 @@ run.save_table(
 print(tuning_loop.in_words(chosen))
 
 # %% [markdown]
-# How many epochs are enough? The paper tunes that too; one long training shows it.
+# How many epochs are enough? The paper tunes that too; one long training hints at it.
 
 # %% tags=["nbval-ignore-output"]
 curve = mask_quality.histories(run.results([plan.unet_trial({})]))
@@ -247,4 +248,4 @@ times = run.result(plan.times())
 row = {"paper": printed["training time of the U-Net"], "here": times["seconds"]["U-Net"] if times else None}
 training = pd.DataFrame({"training of the U-Net": row}).T
 machine = times["machine"] if times else "not measured yet"
-run.save_table(training, "02_timing", f"Seconds of one training · {machine}", precision=2)
+run.save_table(training, "02_timing", f"Seconds of one training · {machine}", precision=0)

@@ -133,7 +133,7 @@ for part, matrix in matrices.items():
 # ## What does it look like? (Fig. 1)
 #
 # Two correct cases of each class, chosen at random, and the two most confident errors, in red. The true border is
-# yellow, the predicted one pink.
+# yellow, the predicted one pink. Images that look alike may show one lesion (`07_leakage`).
 
 # %% tags=["nbval-ignore-output"]
 test = predicted[predicted["part"] == "test"]
@@ -200,7 +200,7 @@ run.save_table(chosen, "03_tuned", caption)
 print(tuning_loop.in_words(chosen))
 
 # %% [markdown]
-# How many epochs are enough? One long training shows it.
+# How many epochs are enough? One long training hints at it: one image of the validation part more or less decides.
 
 # %% tags=["nbval-ignore-output"]
 long = run.result(plan.head_trial({}))
@@ -209,7 +209,9 @@ run.save_figure(plots.head_curves(long), "03_long_curves", of=what)
 # %% tags=["nbval-ignore-output"]
 if long:
     best = pd.DataFrame({"epoch": long["val_accuracy"].argmax(axis=0).ravel() + 1}, ["classifier"])
+    least = long["val_loss"].argmin() + 1
     print(f"Highest validation accuracy in epoch {best['epoch'].item()} of {len(long['val_accuracy'])}.")
+    print(f"The validation loss is least in epoch {least} and {long['val_loss'][-1].mean():.2f} at the end.")
     run.save_table(best, "03_best_epoch", f"Best of {len(long['val_accuracy'])} epochs · {what}")
 
 # %% [markdown]

@@ -169,10 +169,12 @@ run.save_table(se, "06_se_difference", f"Table IV: SE-BbNAS minus BbNAS · {digi
 # %% [markdown]
 # ## What does a search find?
 #
-# Unlike the paper's, the space has pooling that makes maps smaller, normalised convolutions, SE and attention blocks,
-# and its networks are trained without a penalty (protocol, P6): they take a fraction of the time. Children
-# are trained on few images for few epochs; only their validation accuracy selects. A random search has the same
-# budget, images and training, but draws chains of transformations without selection.
+# Neither of the paper's two searches is run: the space has pooling that makes maps smaller, normalised convolutions,
+# SE and attention blocks, and its networks are trained without a penalty (protocol, P6), so that they take a fraction
+# of the time. *BbNAS* is the paper's rule of selection in this space. Children are trained on few images for few
+# epochs; only their validation accuracy selects. A random search has the same budget, images and training, but draws
+# chains of transformations without selection. The first figure is the paper's Fig. 4 for one search: name, validation
+# accuracy, parameters; a colour is a transformation, filled boxes were selected.
 
 # %%
 images, epochs = run.profile.search_train, run.profile.search_epochs
@@ -195,9 +197,8 @@ run.save_figure(
 )
 
 # %% [markdown]
-# Where a search is complete, the figure above is the paper's Fig. 4 for it: name, validation accuracy, parameters; a
-# colour is a transformation, filled boxes were selected. Below, a line is the Pareto front of one search: no model of
-# it is smaller and more accurate. The printed accuracies are of test images, after training on all digits.
+# A line is the Pareto front of one search: no model of it is smaller and more accurate. The printed accuracies are of
+# test images, after training on all digits.
 
 # %% tags=["nbval-ignore-output"]
 on_mnist = reported.NETWORKS.query("results in ('II', 'III', 'IV')")
@@ -320,7 +321,7 @@ print(f"A tenth of the paper's {reported.MAMMOGRAMS:,} images is {reported.MAMMO
 cost = tables.se_cost()
 more = 100 * (cost.loc["SE / plain"] - 1)
 print(
-    f"SE blocks add {more.parameters:.2f} % of the parameters and {more['multiply-adds']:.4f} % of the multiply-adds."
+    f"SE blocks add {more.parameters:.2f} % of the parameters and {more['multiply-adds']:.2f} % of the multiply-adds."
 )
 title = "SE against plain blocks at 64×64×1"
 run.save_table(cost, "06_se_cost", title, precision=4, shown=cost.drop("SE / plain").astype(int))

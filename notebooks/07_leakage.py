@@ -12,7 +12,8 @@
 # BUSI holds several images of one lesion, mirrored or shifted frames, and the same file under two names. A random split
 # puts some of them on both sides. Here related images are found and kept together, every image is tested exactly once
 # by models that have seen neither it nor a relative, and the paper's U-Net and inputs, with three other backbones, are
-# measured both ways. BUSI has no patient numbers, so that images of one patient may still lie on both sides.
+# measured so, and under random folds too where networks of these are trained. BUSI has no patient numbers, so that
+# images of one patient may still lie on both sides.
 #
 # | | |
 # |---|---|
@@ -158,9 +159,10 @@ effect = leakage.leak_effect(cv, right, models.rights(random, leaky))
 run.save_table(effect, "07_leak_effect", f"Accuracy, random minus grouped folds, 95 % intervals over groups · {what}")
 
 # %% tags=["nbval-ignore-output"]
-print(paired.in_words(effect))
-if not effect.empty:
-    print(f"Random folds that are done: {', '.join(effect['folds'].unique())}.")
+if effect.empty:
+    print("No network of random folds is trained yet: what related images alone are worth is not known here.")
+else:
+    print(paired.in_words(effect), f"Random folds that are done: {', '.join(effect['folds'].unique())}.", sep="\n")
 
 # %% tags=["nbval-ignore-output"]
 classes = models.class_table(cv, answers)

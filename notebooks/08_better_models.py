@@ -98,12 +98,15 @@ for name, row in best.iterrows():
 # %% [markdown]
 # ## Which classifier is best under grouped folds?
 #
-# One row is one change from the paper's head on the image, or another model. *As printed*: masks of the paper's U-Net,
-# for its own training images too. *image + mask*: masks of the ImageNet encoder, by networks that have seen neither the
-# image nor the test fold; lesion crops, stage-1 maps and mask descriptors use the same masks or networks. Pooled
-# features, lesion crops, stage-1 maps and mask descriptors are classified by logistic regression, the others by the
-# paper's head or by fine-tuning (protocol, section 4). *Image and mirror image*, *class-weighted head* and *MC dropout*
-# are heads on VGG16 and the image.
+# One row is one change from the paper's head on the image, or another model (protocol, sections 4 and 9):
+#
+# - *image + mask as printed*: masks of the paper's U-Net, for its own training images too;
+# - *image + mask*: masks of the ImageNet encoder, by networks that have seen neither the image nor the test fold; the
+#   next ones use the same masks or networks;
+# - *pooled features*: a backbone's last map, averaged over the image; *lesion crops*: the same of a square around the
+#   predicted lesion; *stage-1 maps*: maps of the mask's network, averaged over image and predicted lesion; *mask
+#   descriptors*: size, shape, brightness and margin of the predicted lesion. All four: logistic regression;
+# - *image and mirror image*, *class-weighted head*, *MC dropout*: heads on VGG16 and the image.
 
 # %% tags=["nbval-ignore-output"]
 answers = models.with_ensembles(cv, models.answers(run, cv))
@@ -155,13 +158,13 @@ for _, row in gain.tail(1).iterrows():
 kinds = ("image + mask", models.classifiers.AS_PRINTED)
 both = [models.both_inputs(cv, right, kind)[1].get("all", pd.Series(dtype=float)) for kind in kinds]
 against = models.differences(cv, {" – ".join(kinds): both} if all(map(len, both)) else {})
-against = against.assign(note="masks of training images differ too")
+against = against.assign(note="masks of training images differ too; chosen after results were seen")
 display(run.save_table(against, "08_mask_kinds", f"Masks of the ImageNet encoder or as printed · {what}", precision=4))
 print(paired.in_words(against))
 
 # %% [markdown]
-# How much of this is luck of the partition? P2 to P4 in each partition of the folds, where there are two or more; the
-# interval resamples partitions and groups.
+# How much of this is luck of the partition? P2 to P4 in each partition of the folds that is done, where there are two
+# or more; *all* is their mean, and the interval resamples partitions and groups.
 
 # %% tags=["nbval-ignore-output"]
 partitions = models.partition_table(run)
@@ -208,13 +211,17 @@ for name, curve in risks.items():
 # %% [markdown]
 # ## How many malignant lesions are missed?
 #
-# For each fold the threshold that finds 95 % of the malignant images of its validation fold, applied to the test fold;
-# then one with a margin that is meant to bring 95 % on new images, if these are like validation images. Predictive
-# values (PPV, NPV) hold at BUSI's share of malignant images.
+# By the ensemble. For each fold the threshold that finds 95 % of the malignant images of its validation fold, applied
+# to the test fold; then one with a margin that is meant to bring 95 % on new images, if these are like validation
+# images. Images are counted, of which several may show one lesion. Predictive values (PPV, NPV) hold at BUSI's share of
+# malignant images. The decision curve has the net benefit: true positives per image, less the false ones at the price
+# that the threshold gives them. What matters is whether a model is better than to treat all or none as malignant.
 
 # %% tags=["nbval-ignore-output"]
 calls = use.malignant_calls(cv, one)
-display(run.save_table(calls, "08_operating_point", f"Malignant against the rest, 95 % intervals over groups · {what}"))
+display(
+    run.save_table(calls, "08_operating_point", f"The ensemble's malignant calls, 95 % intervals over groups · {what}")
+)
 print(use.missed_in_words(calls))
 
 # %% tags=["nbval-ignore-output"]

@@ -48,7 +48,7 @@ if run.profile.data == "phantoms":
 entries = ledger.ledger(tables)
 of_a = entries["place"].str.startswith("A")
 endpoints = ledger.endpoints(tables)
-Markdown(results.abstract(entries, endpoints, run.profile.note))
+Markdown(results.abstract(tables, entries, endpoints, run.profile.note))
 
 # %% [markdown]
 # ## Paper A in one figure: what the mask adds

@@ -48,7 +48,7 @@ def ece_interval(
     """:func:`ece` and its 95 % interval over groups; resampling adds to the bias, so read it as an upper range."""
     bootstrap = statistics.mean_bootstrap(_gaps(labels, probabilities, N_BINS), groups, seed=seed)
     replicates = np.abs(bootstrap.replicates).sum(axis=1)
-    return ece(labels, probabilities), *np.quantile(replicates, [0.025, 0.975]).tolist()
+    return ece(labels, probabilities), *statistics.limits(replicates)
 
 
 def slope_and_intercept(positive: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:

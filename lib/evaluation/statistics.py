@@ -102,7 +102,7 @@ def mean_bootstrap(
     total, count = (np.einsum("bg...,bg->b...", np.tensordot(turns, part, 1), drawn) for part in (sums, sizes))
     with np.errstate(invalid="ignore"):
         estimate, replicates = sums.sum(axis=(0, 1)) / sizes.sum(axis=(0, 1)), total / count
-    return Bootstrap(estimate, *_limits(replicates), replicates)
+    return Bootstrap(estimate, *limits(replicates), replicates)
 
 
 def prediction_interval(
@@ -131,7 +131,7 @@ def prediction_interval(
         filled = np.cumsum([len(pool[g]) for g in order])
         enough = int(np.argmin(np.abs(filled - size))) + 1
         replicates.append(statistic(np.concatenate([pool[g] for g in order[:enough]])))
-    return _limits(np.asarray(replicates, float))
+    return limits(np.asarray(replicates, float))
 
 
 def delong_interval(labels: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> tuple[float, float, float]:
@@ -210,7 +210,8 @@ def _resample(units: np.ndarray, generator: np.random.Generator) -> tuple[np.nda
     return member, np.bincount(drawn.ravel(), minlength=drawn.size).reshape(shape)
 
 
-def _limits(replicates: np.ndarray) -> tuple[float | np.ndarray, float | np.ndarray]:
+def limits(replicates: np.ndarray) -> tuple[Any, Any]:
+    """Percentile limits of the 95 % interval over the first axis; resamples without a value (NaN) do not count."""
     never = np.isnan(replicates).all(axis=0)
     limits = np.nanquantile(np.where(never, 0, replicates), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     low, high = np.where(never, np.nan, limits)

@@ -77,7 +77,7 @@ def table_2(rounds: pd.DataFrame, printed: pd.DataFrame, weights: str) -> pd.Dat
     names = ["backbone", "row"]
     here = input_ablation.over_rounds(rounds).swaplevel().rename_axis(names)
     here = here[here.index.isin(["image", OWN], level=1)].rename({"image": "here, raw", OWN: "here, own"}, level=1)
-    paper = printed.map("{:.3f}".format).set_index(pd.MultiIndex.from_product([printed.index, ["paper"]], names=names))
+    paper = printed.map("{:.4f}".format).set_index(pd.MultiIndex.from_product([printed.index, ["paper"]], names=names))
     both = pd.concat([paper, here.assign(weights=weights)])
     return both.sort_index(level="backbone", key=printed.index.get_indexer, sort_remaining=False, kind="stable")
 

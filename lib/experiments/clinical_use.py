@@ -134,13 +134,12 @@ def decision_curves(cv: GroupedCV, answers: Answers) -> pd.DataFrame:
 
 
 def useful_in_words(curves: pd.DataFrame) -> str:
-    """At how many thresholds each model of :func:`decision_curves` is of more net benefit than to treat all or none."""
+    """What each model of :func:`decision_curves` adds to the better of treating all or none, at a few thresholds."""
     if curves.empty:
         return f"Net benefit: {words.NO_RESULT}."
     wide = curves.pivot_table("net benefit", "threshold", "model")
     simple = wide.pop("treat all").clip(lower=0)
-    found = words.listed(wide.gt(simple, axis=0).sum(), "d")
-    return (
-        f"How many of {len(wide)} thresholds from {wide.index.min():.2f} to {wide.index.max():.2f} have more net "
-        f"benefit than calling all or none malignant (point estimates, which do not rank models): {found}."
-    )
+    gained = wide.sub(simple, axis=0)
+    few = gained.iloc[[gained.index.get_indexer([one], "nearest")[0] for one in (0.02, 0.1, 0.3, 0.5)]]
+    lines = [f"Threshold {threshold:.2f}: {words.listed(row, '+.3f')}." for threshold, row in few.iterrows()]
+    return "\n".join(["Net benefit beyond that of treating all or none as malignant:", *lines])

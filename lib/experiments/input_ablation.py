@@ -97,7 +97,7 @@ def table_1(rounds: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     rounds : of :func:`by_round`.
     printed : of :func:`lib.reported.two_stage.table_i`.
     """
-    paper = printed.map("{:.3f}".format)
+    paper = printed.map("{:.4f}".format)
     paper.index = pd.MultiIndex.from_product([paper.index, [f"paper ({reported.BACKBONE})"]], names=_ROW)
     both = pd.concat([paper, over_rounds(rounds)])
     return both.sort_index(level="inputs", key=lambda level: level.map(INPUTS.index), sort_remaining=False)

@@ -145,7 +145,7 @@ def scores(cv: GroupedCV, test: np.ndarray) -> dict[str, float]:
     row: dict[str, float] = {}
     for name, by_seed in values.items():
         mean = by_seed.mean(axis=1)
-        low, high = np.nanquantile(mean[1:], [0.025, 0.975])
+        low, high = statistics.limits(mean[1:])
         row |= {name: mean[0], f"{name} low": low, f"{name} high": high}
     auc = [statistics.delong_interval(labels == cv.positive, one[:, cv.positive], groups) for one in test]
     row |= dict(zip(("AUC malignant", "AUC malignant low", "AUC malignant high"), np.mean(auc, axis=0), strict=True))
@@ -164,7 +164,7 @@ def references(cv: GroupedCV) -> pd.DataFrame:
     labels = cv.labels[cv.folds >= 0]
     commonest = metrics.table_row(labels, np.full_like(labels, np.bincount(labels).argmax()), cv.classes)
     printed = reported.table_i().loc[["image", "image+mask"]].T
-    printed.columns = ["printed for image", "printed for image + mask"]
+    printed.columns = [f"printed for {inputs}, random split" for inputs in ("image", "image + mask")]
     table = pd.concat([commonest.rename("majority class"), printed], axis=1).T
     return table[["accuracy"]].assign(**{"macro F1": table.filter(like="f1 ").mean(axis=1)})
 

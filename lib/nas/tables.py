@@ -37,8 +37,13 @@ def printed_networks(results: Mapping[str, Result], profile: Profile) -> pd.Data
         row |= {f"{score} printed": printed.loc[name, score] for score in ("accuracy", "loss", "parameters", "epochs")}
         row["parameters"] = parse(result.job.arguments["text"]).count_params(shape)
         counted = shape == reported.MNIST_SHAPE and pd.notna(row["parameters printed"])
-        if counted and row["parameters"] != row["parameters printed"]:
-            row["note"] = "printed network, not printed count"
+        other = counted and row["parameters"] != row["parameters printed"]
+        remarks = {
+            "printed network, not printed count": other,
+            reported.PENALISED: result.job.arguments["settings"].l2 > 0,
+        }
+        remarks["one answer for all"] = bool(result) and _one_answer(result)
+        row["note"] = "; ".join(remark for remark, applies in remarks.items() if applies)
         if not result:
             row["verdict"] = NOT_TESTED if result.error == NOT_DONE else f"failed: {result.error}"
             continue
@@ -67,9 +72,9 @@ def se_difference(results: Mapping[str, Result]) -> pd.DataFrame:
         return pd.DataFrame({"difference": [np.nan]}, index=[name])
     table = paired.table({name: (_right(first), _right(second))}, np.arange(len(first["labels"])))
     both = zip(name.split(" – "), (first, second), strict=True)
-    same = [one for one, result in both if len(np.unique(result["probabilities"].argmax(1))) == 1]
-    note = ", ".join(f"{one} has one answer for all" for one in same)
-    return table.drop(columns="rounds").assign(trainings=1, note=note)
+    same = [f"{one} has one answer for all" for one, result in both if _one_answer(result)]
+    penalised = [reported.PENALISED] if first.job.arguments["settings"].l2 > 0 else []
+    return table.drop(columns="rounds").assign(trainings=1, note="; ".join(same + penalised))
 
 
 def se_cost() -> pd.DataFrame:
@@ -79,6 +84,10 @@ def se_cost() -> pd.DataFrame:
     frame = pd.DataFrame(costs).T[["parameters", "multiply_adds"]].astype(float)
     frame.loc["SE / plain"] = frame.loc["SE"] / frame.loc["plain"]
     return frame.rename(columns={"multiply_adds": "multiply-adds"})
+
+
+def _one_answer(result: Result) -> bool:
+    return len(np.unique(result["probabilities"].argmax(1))) == 1
 
 
 def _right(result: Result) -> np.ndarray:
@@ -201,8 +210,7 @@ def _balanced(right: np.ndarray, known: Result) -> statistics.Bootstrap:
     recalls = np.where(known["labels"][:, None] == np.unique(known["labels"]), right[:, None], np.nan)
     bootstrap = statistics.mean_bootstrap(recalls, known["groups"])
     replicates = bootstrap.replicates.mean(axis=1)
-    low, high = np.nanquantile(replicates, [0.025, 0.975])
-    return statistics.Bootstrap(np.mean(bootstrap.estimate), low, high, replicates)
+    return statistics.Bootstrap(np.mean(bootstrap.estimate), *statistics.limits(replicates), replicates)
 
 
 def _verdict(low: float, high: float, done: int, planned: int) -> dict[str, int | str]:

@@ -113,7 +113,8 @@ def endpoints(figures: Path) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
     table.insert(6, "p Holm", statistics.holm(table.p[~table.index.str.contains(",")]))
     decided = table.verdict.isin(_DECIDED)
-    table["confirmed"] = (decided & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
+    confirmed = (decided & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
+    table["confirmed"] = confirmed.where(table["p Holm"].notna(), "")
     return table
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from lib.data.record import ImageSet
 from lib.evaluation import statistics
@@ -62,6 +62,8 @@ def scores_with_intervals(
             cell.errorbar(part[name], rows, xerr=ends, fmt="o", ms=4, label=kind)
         for (label, value), style in zip(references[name].items(), ("--", "-.", ":"), strict=True):
             cell.axvline(value, color="black", lw=1, ls=style, label=label)
+        cell.xaxis.set_major_locator(MultipleLocator(0.1))
+        cell.set_xlim(left=table[f"{name} low"].min() - 0.12)  # a line further left only squeezes the rest
         cell.set_yticks(range(len(models)), models if cell is axes[0, 0] else [""] * len(models))
         cell.invert_yaxis()
         cell.set_xlabel(name)
@@ -84,7 +86,7 @@ def activation_maps(data: ImageSet, explained: Mapping[str, Any]) -> Figure | No
         The higher a map, the more it covers; 0 leaves the image as it is.
     """
     figure, axes = grid(len(explained["shown"]), 3)
-    stages = {"stage_1": "stage 1: mask", "stage_2": "stage 2: class"}
+    stages = {"stage_1": "stage 1: mask\n(yellow: strongest)", "stage_2": "stage 2: class"}
     for number, (row, index) in enumerate(zip(axes, explained["shown"], strict=True)):
         true, predicted = data.classes[data.labels[index]], data.classes[explained["predicted"][number]]
         show_image(row[0], data.images[index], f"{true},\npredicted {predicted}", data.masks[index])

@@ -26,8 +26,10 @@ def tree(frame: pd.DataFrame, title: str = "") -> Figure | None:
         for number, row in enumerate(ordered):
             places[row.name] = x, y = (number + 0.5) / len(rows), -level
             chosen = row.selected or not row.parent
-            ends = zip(places.get(row.parent, (x, y)), (x, y), strict=True)
-            axes.plot(*ends, color=colours[row.transformation], linewidth=1, zorder=0)
+            above = places.get(row.parent, (x, y))
+            axes.plot(
+                (above[0], x), (above[1] - 0.2, y + 0.2), color=colours[row.transformation], linewidth=1, zorder=0
+            )
             box = {"boxstyle": "round,pad=0.3", "edgecolor": colours[row.transformation]}
             box |= {"facecolor": "#FFF3D6", "linewidth": 2.2} if chosen else {"facecolor": "white"}
             text = f"{row.name}\n{row.accuracy:.3f}\n{EngFormatter(places=0, sep=' ')(row.parameters)}"
@@ -55,6 +57,7 @@ def fronts(models: pd.DataFrame, printed: pd.DataFrame) -> Figure | None:
     axes.set(xscale="log", ylabel="validation accuracy")
     _ticks(axes.xaxis, EngFormatter(sep=" "))
     axes.legend()
+    label_points(axes, list(printed[["parameters", "accuracy"]].astype(float).itertuples(name=None)))
     return figure
 
 

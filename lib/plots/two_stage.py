@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lib.core import words
 from lib.core.jobs import Result
@@ -33,6 +33,7 @@ def learning_curves(histories: pd.DataFrame, printed: float) -> Figure | None:
     cell.axhline(printed, ls="--", lw=1, color="black")
     cell.set(xlabel="epoch", ylabel="cross-entropy / nats per pixel", yscale="log")
     cell.set_ylim(top=1)
+    cell.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=NullFormatter())
     cell.legend([*cell.lines[:3], cell.lines[-1]], ["training", "validation", "kept epoch", "printed mean"])
     return figure
 

@@ -17,6 +17,7 @@ from lib.reported import read
 NETWORKS = read("nas_networks").astype({"parameters": "Int64", "epochs": "Int64"})
 M = NETWORKS.text["M"]
 MNIST_SHAPE = tuple(NETWORKS.loc["M", ["height", "width", "channels"]])
+PENALISED = "one reading of the weight decay"  # that it is an L2 penalty on all kernels
 MAMMOGRAMS = 5662  # images, IV-A
 INCEPTION_3A = (64, 96, 128, 16, 32, 32)  # of GoogLeNet's nine blocks the closest: Table 1 of Szegedy et al. (2015)
 MAMMOGRAM_SHAPE = tuple(NETWORKS.loc["KAU-BCMD BbNAS", ["height", "width", "channels"]])

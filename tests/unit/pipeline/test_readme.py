@@ -71,7 +71,11 @@ def findings():
     note = _published("06_nas", "06_se_difference").fillna("").iloc[0].get("note", "")
     plain, se = trained.drop("MNIST SE-BbNAS", errors="ignore"), trained.reindex(["MNIST SE-BbNAS"]).iloc[0]
     of_se = f"; SE-BbNAS in {100 * se.accuracy:.1f} % (printed: {100 * se['accuracy printed']:.1f} %)"
-    of_se = of_se + (f": {note.replace('SE-BbNAS', 'it')}" if note else "") if len(plain) < len(trained) else ""
+    of_se = (
+        of_se + (f": {note.partition(';')[0].replace('SE-BbNAS', 'it')}" if "answer" in note else "")
+        if len(plain) < len(trained)
+        else ""
+    )
     wrong = counts["explained"] + counts["open"]
     small = _published("06_nas", "06_small_networks", 2).loc["here"].iloc[0]
     search = _points(endpoints.loc["P6"], 2)
@@ -115,7 +119,8 @@ def findings():
                 f"another reading or another network of the paper and {counts['open']} not at all. These {wrong}, and "
                 f"{others} more claims, are contradicted by what the papers or their sources print ({of_a} of paper "
                 "A); some share one cause.",
-                f"Trained here as printed, once each, {len(plain)} of its networks for MNIST are right in "
+                "Trained here as printed, the weight decay read as an L2 penalty, once each, "
+                f"{len(plain)} of its networks for MNIST are right in "
                 f"{_span(plain.accuracy, 1)} (printed: {_span(plain['accuracy printed'], 1)}){of_se}. On mini-MIAS, "
                 f"with SE blocks and without, {endpoints.remark['P5'] or endpoints.verdict['P5']}.",
                 f"Its search, here in a space of faster networks, against random search at the same cost: {search} "

@@ -8,7 +8,7 @@ from lib.plots.results import counts_and_accuracies, intervals
 
 
 def test_abstract_counts_claims_and_names_every_endpoint(tmp_path):
-    text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    text = results.abstract(tmp_path, ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert text.startswith(f"**{len(ledger.claims())} claims of two papers")
     assert text.count(ledger.NOT_YET) == 1 + 7
     assert all(f"**P{number}" in text for number in range(1, 7))
@@ -20,17 +20,39 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     index = pd.MultiIndex.from_tuples([("image+mask – image", "all")])
     row = {"difference": [0.04], "95 % low": 0.01, "95 % high": 0.07, "p": 0.004, "verdict": "reproduced"}
     pd.DataFrame(row, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
-    text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    text = results.abstract(tmp_path, ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert "0.040 (0.010 to 0.070; bound 0; p = 0.004, after Holm p = 0.024): reproduced." in text
-    assert "after Holm's correction, plan complete (*confirmed*): P2 (reproduced)." in text
+    assert "(p below 0.05, plan complete: *confirmed*) stands: P2 (reproduced)." in text
     same = {"difference": [0.0], "95 % low": 0.0, "95 % high": 0.0, "p": 1.0, "verdict": "undecided", "images": 780}
     same["note"] = "no skill"
     pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
-    text = results.abstract(ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
-    assert "the paper's U-Net: no skill; 0.0000 (0.0000 to 0.0000; bound 0; p = 1.000, after Holm p = 1.000)" in text
+    text = results.abstract(tmp_path, ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    assert "the paper's U-Net: no skill, so that nothing is known of the difference (by the rule undecided" in text
     assert ledger.endpoints(tmp_path).loc["P2", ["remark", "images"]].tolist() == ["no skill", "780"]
     entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
     assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
+
+
+def test_abstract_says_what_the_models_reach(tmp_path):
+    rows = {"backbone": ["VGG16", "VGG16", "Xception"], "inputs": "image+mask", "accuracy": [0.7, 0.8, 0.81]}
+    folds = {"protocol": "grouped folds", "model": ["image, VGG16", "image + mask as printed, VGG16"]}
+    outside = {"inputs": ["image", "image + mask"], "images": 683, "accuracy": [0.3, 0.482], "majority class": 0.613}
+    calls = {"value": [0.89, 0.6], "images": [210, 570]}
+    tables = {
+        "04_ablation/04_table_1_figure": rows,
+        "07_leakage/07_protocols": folds | {"accuracy": [0.9, 0.7123]},
+        "08_better_models/08_operating_point": calls,
+        "08_better_models/08_external_classes": outside,
+    }
+    for name, table in tables.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pd.DataFrame(table).to_csv(tmp_path / f"{name}.csv")
+    text = results.abstract(tmp_path, ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    assert "(VGG16, Xception, not DenseNet201): right in 75 to 81 % of test images" in text
+    assert "(printed: 92.4 %), in 71 to 71 % under grouped folds" in text
+    assert "misses 23 of 210 malignant images" in text
+    assert "On 683 images of another hospital image and mask are right in 48 %" in text
+    assert "commonest class alone gives 61 %" in text
 
 
 def test_provenance_counts_results_by_source(tmp_path):
