@@ -57,7 +57,6 @@ def fronts(models: pd.DataFrame, printed: pd.DataFrame) -> Figure | None:
     axes.set(xscale="log", ylabel="validation accuracy")
     _ticks(axes.xaxis, EngFormatter(sep=" "))
     axes.legend()
-    label_points(axes, list(printed[["parameters", "accuracy"]].astype(float).itertuples(name=None)))
     return figure
 
 
