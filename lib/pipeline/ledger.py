@@ -56,9 +56,9 @@ def ledger(figures: Path) -> pd.DataFrame:
             "place": f"{claim.paper}, {claim.place}",
             "paper": claim.printed if math.isnan(printed) or not claim.table else _show(printed, claim),
             "here": _show(here, claim) + (f" of {cells[of]:,}" if of in cells else ""),
-            "95 % interval": "" if math.isnan(low) else f"{_bare(_show(low, claim))} to {_show(high, claim)}",
+            "95 % interval": "" if math.isnan(low) else f"{_show(low, claim).split(' ')[0]} to {_show(high, claim)}",
             "verdict": verdict,
-            "remark": _remark(cells) if here != "" else "",
+            "remark": "; ".join(filter(None, [_unfinished(cells), _note(cells)])) if here != "" else "",
             "where": claim.table or ("printed numbers" if claim.rule == "arithmetic" else ""),
             "rests on": "counts of images and parameters" if claim.table in _COUNTS else basis,
             "reason": claim.reason if verdict == statistics.NOT_TESTABLE else "",
@@ -116,10 +116,6 @@ def endpoints(figures: Path) -> pd.DataFrame:
     confirmed = (decided & (table["p Holm"] < 0.05)).map({True: "yes", False: "no"})
     table["confirmed"] = confirmed.where(table["p Holm"].notna(), "")
     return table
-
-
-def _remark(cells: pd.Series) -> str:
-    return "; ".join(filter(None, [_unfinished(cells), _note(cells)]))
 
 
 def _note(cells: pd.Series) -> str:
@@ -244,8 +240,3 @@ def _show(number: float | str, claim) -> str:
         return words.number(number, ".2%")
     digits = len(claim.value.partition(".")[2]) if claim.value else 3
     return words.number(number, f",.{digits}f")
-
-
-def _bare(shown: str) -> str:
-    """A number without its unit."""
-    return shown.partition(" ")[0]
