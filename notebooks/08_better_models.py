@@ -101,11 +101,11 @@ for name, row in best.iterrows():
 # One row is one change from the paper's head on the image, or another model (protocol, sections 4 and 9):
 #
 # - *image + mask as printed*: masks of the paper's U-Net, for its own training images too;
-# - *image + mask*: masks of the ImageNet encoder, by networks that have seen neither the image nor the test fold; the
-#   next ones use the same masks or networks;
+# - *image + mask*: masks of the ImageNet encoder, by networks that have seen neither the image nor the test fold;
 # - *pooled features*: a backbone's last map, averaged over the image; *lesion crops*: the same of a square around the
 #   predicted lesion; *stage-1 maps*: maps of the mask's network, averaged over image and predicted lesion; *mask
-#   descriptors*: size, shape, brightness and margin of the predicted lesion. All four: logistic regression;
+#   descriptors*: size, shape, brightness and margin of the predicted lesion. All four: logistic regression; the last
+#   three: masks and networks of *image + mask*;
 # - *image and mirror image*, *class-weighted head*, *MC dropout*: heads on VGG16 and the image.
 
 # %% tags=["nbval-ignore-output"]
