@@ -115,7 +115,7 @@ def _percent(shares: pd.Series) -> str:
 def _sentence(row: pd.Series) -> str:
     if pd.isna(row["95 % low"]):
         return f"{row.endpoint}: {row.verdict}."
-    if row["95 % low"] == row["95 % high"]:  # no answer differs
+    if row.remark and row["95 % low"] == row["95 % high"]:  # no answer differs, and the remark says why
         return f"{row.endpoint}: {row.remark}, so that nothing is known of the difference (by the rule {row.verdict})."
     adjusted = "" if pd.isna(row["p Holm"]) else f"; {words.p(row.p)}, after Holm {words.p(row['p Holm'])}"
     digits = ".3f" if row["95 % high"] - row["95 % low"] > 0.01 else ".4f"

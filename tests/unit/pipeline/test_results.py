@@ -28,6 +28,10 @@ def test_an_endpoint_with_a_result_is_said_with_its_interval(tmp_path):
     pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     text = results.abstract(tmp_path, ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
     assert "the paper's U-Net: no skill, so that nothing is known of the difference (by the rule undecided" in text
+    pd.DataFrame({**same, "note": ""}, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
+    text = results.abstract(tmp_path, ledger.ledger(tmp_path), ledger.endpoints(tmp_path), "a note")
+    assert "the paper's U-Net: 0.0000 (0.0000 to 0.0000; bound 0; p = 1.000" in text
+    pd.DataFrame(same, index).to_csv(tmp_path / "07_leakage" / "07_gain.csv")
     assert ledger.endpoints(tmp_path).loc["P2", ["remark", "images"]].tolist() == ["no skill", "780"]
     entries = pd.DataFrame({"verdict": ["a", "a", "a", "b"], "rests on": ["counts", "trainings", "counts", "counts"]})
     assert results.bases(entries, "a") == "3 a: 2 by counts, 1 by trainings."
